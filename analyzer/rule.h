@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a rule is. A rule knows one cause: match() looks for its proof in the model and fills the
+ * finding with the records that it relied on; explain() tells it, from the finding alone. The
+ * engine (rules.c) tries the table rules.def from top to bottom, the most specific first; the
+ * first proven one is the verdict, then the first likely one; others that matched are "also seen".
+ */
+#ifndef RULE_H
+#define RULE_H
+
+#include <stdbool.h>
+#include "analyzer/model.h"
+
+enum confidence { NO_MATCH, SEEN, LIKELY, PROVEN };	/* SEEN: present, but linked to the end by no proof */
+
+#define MAX_EVIDENCE	12
+
+struct evidence {
+	uint64_t record;		/* file offset of the event, module, checkpoint… */
+	int64_t time;
+	const char *text;		/* one line, made by finding_cite() */
+};
+
+struct finding {
+	const struct rule *rule;
+	enum confidence confidence;
+	const char *why_not;		/* for SEEN: why it is not the cause */
+	const char *title;		/* overrides rule->title, NULL */
+
+	/* What match() relied on; explain() may use only these. */
+	const struct event *event;
+	const struct load *load;
+	const struct module *module, *other;
+	const struct thread *thread;
+	const struct frame *frame;
+	const struct mapping *mapping;
+	const struct checkpoint *first, *last;
+	const char *text, *name, *path, *symbol;
+	uint64_t number[6];
+
+	struct evidence evidence[MAX_EVIDENCE];
+	unsigned nevidence;
+
+	struct text *explanation;	/* filled by explain(): paragraphs */
+	struct text *fix;		/* filled by explain(): one step a line */
+};
+
+struct rule {
+	const char *id;			/* stable word: "load.missing-library" */
+	const char *title;		/* one sentence, for the headline */
+	const char *advice;		/* a fix when explain() adds none, NULL */
+	enum confidence (*match)(const struct model *m, struct finding *f);
+	void (*explain)(const struct model *m, struct finding *f);
+};
+
+struct verdict {
+	struct finding best;		/* best.rule is never NULL: rule_unknown at worst */
+	struct finding *also; unsigned nalso;
+	char fingerprint[24];
+};
+
+void rules_run(const struct model *m, struct verdict *v);
+void verdict_free(struct verdict *v);
+
+/* For rules: cite a record as proof; say a sentence of the explanation; add a step of the fix. printf-like. */
+void finding_cite(struct finding *f, uint64_t record, int64_t time, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void finding_say(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void finding_fix(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void finding_title(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Shared by rules that end in "install or reinstall the package of this file": adds the command of this environment. */
+void finding_fix_package(const struct model *m, struct finding *f, const char *path_or_name, const char *verb);
+
+#endif

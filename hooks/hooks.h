@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every family of hooks shares: the real functions, how to export, where we were called from.
+ *
+ * real.NAME is the function behind us, found once (hooks/table.c). It may be asked for before
+ * our constructor ran, by another library's: use REAL(NAME), which finds all of them then.
+ */
+#ifndef KS_HOOKS_H
+#define KS_HOOKS_H
+
+#ifndef _GNU_SOURCE
+#error "compile with -D_GNU_SOURCE"
+#endif
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/recorder.h"
+
+typedef void (*ks_sighandler)(int);
+#ifdef __cplusplus
+#error "C only"
+#endif
+typedef __rlimit_resource_t ks_rlimit_resource;
+typedef __itimer_which_t ks_itimer_which;
+
+#define KS_EXPORT	__attribute__((visibility("default")))
+#define KS_CALLER()	((uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)))
+
+struct ks_real {
+#define HOOK(how, returns, name, parameters) returns (*name) parameters;
+#include "hooks/hooks.def"
+#undef HOOK
+};
+extern struct ks_real real KS_HIDDEN;
+
+/* Finds all real functions; harmless when done already. dl calls: constructor or first use only. */
+void ks_resolve(void) KS_HIDDEN;
+#define REAL(name) (KS_LIKELY(real.name != NULL) ? real.name : (ks_resolve(), real.name))
+
+/*
+ * Between families. Each is a no-op where it does not apply, and none changes errno.
+ */
+#pragma GCC visibility push(hidden)
+void ks_start(void);			/* start.c: the constructor */
+void ks_signals_start(void);		/* signal.c: our handlers for what is fatal by default */
+void ks_signals_release(void);		/* signal.c: give all dispositions back (seccomp strict, exec) */
+void ks_main_altstack(void);		/* thread.c: for the thread that runs the constructor */
+void ks_python_try(void);		/* python.c: add the audit hook if the time has come; cheap when it is in */
+void ks_python_start(void);		/* python.c: find the interpreter's symbols (constructor, or a libpython that came) */
+bool ks_is_python(void);		/* python.c: this process runs an interpreter */
+void ks_loads_settle(uintptr_t sp);	/* load.c: which pending loads of this thread have returned; fetch their texts. Dl calls! */
+void ks_load_last_words(void);		/* load.c: an end is near (abort, exit): fetch the pending text of dlerror */
+void ks_end_process(int kind, int code, uintptr_t caller);	/* end.c: keep or remove the trace, mark its end */
+bool ks_is_kernel(void);		/* start.c: argv and environment say that this is a Jupyter kernel */
+#pragma GCC visibility pop
+
+#endif

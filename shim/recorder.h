@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The recorder as the hooks see it: write an event, keep a text, know whether we record.
+ *
+ * Context: everything here may be called from any thread, from a signal handler and before
+ * main, unless said otherwise. Nothing allocates, locks, prints or changes errno; nothing
+ * calls a function that hooks/ exports (raw system calls and shim/safe.h instead).
+ */
+#ifndef KS_RECORDER_H
+#define KS_RECORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "shim/format.h"
+
+#define KS_HIDDEN	__attribute__((visibility("hidden")))
+#define KS_TLS		static __thread __attribute__((tls_model("initial-exec")))
+#define KS_LIKELY(x)	__builtin_expect(!!(x), 1)
+#define KS_UNLIKELY(x)	__builtin_expect(!!(x), 0)
+
+#pragma GCC visibility push(hidden)
+
+/* --- events: enum, one struct of fields for each, lanes --- */
+
+typedef uint64_t ks_str;	/* file offset of a ks_string, 0: none */
+
+#define KS_F_u64	uint64_t
+#define KS_F_i64	int64_t
+#define KS_F_ptr	uint64_t
+#define KS_F_str	ks_str
+#define KS_F_stk	ks_str
+#define KS_F_time	uint64_t
+
+enum ks_event {
+#define F(type, field, meaning)
+#define EVENT(number, name, lane, meaning, ...) KS_##name = number,
+#include "shim/events.def"
+#undef EVENT
+#undef F
+	KS_EVENT_MAX = 255,
+};
+
+#define F(type, field, meaning) KS_F_##type field;
+#define EVENT(number, name, lane, meaning, ...) struct ks_ev_##name { __VA_ARGS__ };
+#include "shim/events.def"
+#undef EVENT
+#undef F
+
+enum ks_lane { KS_LANE_RARE, KS_LANE_QUIET, KS_LANE_RING };
+
+enum {
+#define F(type, field, meaning)
+#define EVENT(number, name, lane, meaning, ...) KS_LANE_OF_##name = KS_LANE_##lane,
+#include "shim/events.def"
+#undef EVENT
+#undef F
+};
+
+/* Writes an event: KS_EMIT(limit_set, .resource = r, .result = 0). Fields left out are 0. */
+#define KS_EMIT(name, ...) do {								\
+		const struct ks_ev_##name ks_ev_ = { __VA_ARGS__ };			\
+		ks_emit(KS_##name, (enum ks_lane)KS_LANE_OF_##name,			\
+			(const uint64_t *)&ks_ev_, sizeof(ks_ev_) / 8);			\
+	} while (0)
+
+/* The way behind KS_EMIT. A RARE event begins the recording of a forked child. */
+void ks_emit(enum ks_event event, enum ks_lane lane, const uint64_t *fields, unsigned count);
+
+/* --- texts --- */
+
+/* Keeps a text (cut at 4 KiB) once; NULL gives 0. The bytes must be readable. */
+ks_str ks_text(const char *text);
+ks_str ks_text_n(const char *text, size_t size);
+/* Keeps n program counters, innermost first. */
+ks_str ks_stack(const uintptr_t *pcs, unsigned n);
+/* The callers of the hook that asks, innermost first, without our own frames; 0 where none
+ * can be had. Not from signal handlers. (hooks/heap.c explains the unwinder.) */
+ks_str ks_callers(void);
+
+/* --- state --- */
+
+/* Per thread, plain data, initial-exec: no constructor, no destructor, no allocation. */
+struct ks_self {
+	struct ks_ring_head *ring;	/* where its RING events go; NULL: none yet */
+	uint32_t slots;			/* of ring */
+	uint32_t tid;			/* 0: not asked yet */
+	uint32_t busy;			/* inside the recorder: events from here are dropped, not nested */
+	uint32_t load;			/* id of the innermost dlopen in progress, 0: none (hooks/load.c) */
+	struct ks_thread *thread;	/* its counters in the trace; NULL: none yet */
+	uint32_t generation;		/* of the recording (forks) that ring and thread belong to */
+};
+extern __thread struct ks_self ks_self __attribute__((tls_model("initial-exec")));
+
+struct ks_config {
+	enum { KS_MODE_ON, KS_MODE_OFF, KS_MODE_ALL } mode;
+	enum { KS_KEEP_DEATH, KS_KEEP_ALWAYS } keep;
+	enum { KS_TEXT_OFF, KS_TEXT_STDERR, KS_TEXT_CELL } text;
+	bool say, debug;
+	uint64_t size, sample, stack;
+	char dir[1024];
+};
+
+struct ks {
+	bool on;			/* this process is recorded now, its trace is mapped */
+	bool chosen;			/* it is one that is to be recorded (Python), even if a fork has not begun yet */
+	bool crashing;			/* a crash is being recorded: no growth, no new rings */
+	uint32_t generation;		/* grows in every forked child */
+	int32_t pid;			/* owner of the mapping */
+	struct ks_header *head;		/* the mapped trace, NULL: none */
+	struct ks_crash *crash;		/* crash area */
+	size_t crash_room;		/* bytes for blocks behind it */
+	struct ks_ring_head *rare, *output, *checkpoints;
+	size_t output_size;		/* bytes of the ring of output */
+	struct ks_config config;
+	char path[1200];		/* of the trace file, "" : none */
+};
+extern struct ks ks;
+
+/* True when the calling process owns the recording (a system call: not on hot paths). False
+ * in a vfork child and in a child of a fork that we have not seen; such a caller records nothing. */
+bool ks_mine(void);
+
+/* Thread id of the caller, cached. */
+uint32_t ks_tid(void);
+
+/* Clock of the slots. */
+static inline uint64_t ks_clock(void)
+{
+#if defined(__x86_64__)
+	uint32_t lo, hi;
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (uint64_t)hi << 32 | lo;
+#else
+	uint64_t t;
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
+	return t;
+#endif
+}
+
+/* --- life of a recording (shim/ring.c; called by hooks/start.c and hooks/process.c) --- */
+
+void ks_open(void);			/* make and map the trace of this process; sets ks.on */
+void ks_begin(void);			/* what every new trace begins with: facts, limits, modules (shim/info.c) */
+void ks_forked(void);			/* in the child of a fork: forget the parent's trace */
+bool ks_wake(void);			/* begin the trace of a forked child now; true when recording */
+void ks_end(int kind, int code);	/* enum ks_end_kind: mark the header */
+void ks_end_undo(void);			/* an exec failed */
+void ks_discard(void);			/* remove the trace file: nothing bad happened */
+void ks_note(const char *text, int error);	/* our own trouble, as an event */
+
+/* Memory of the trace for a family's own table (KS_REGION_STATE and others): size bytes, zeroed,
+ * registered in the header; NULL when the trace may not grow. Not from a signal handler. */
+void *ks_grow(enum ks_region_kind kind, uint32_t stride, uint32_t count, uint64_t aux0);
+
+/* Ring and counters of the calling thread are made at its first event; given back here. */
+void ks_thread_ended(void);
+struct ks_thread *ks_thread_counters(void);	/* of the caller, made if need be; NULL: none */
+
+/* Appends a block to the file behind everything (opens it fresh; raw system calls only), or
+ * puts it into the crash area where inside is set and it fits. Returns 0 or -errno. */
+int ks_block(enum ks_block_kind kind, uint32_t tid, uint64_t address, const void *data, size_t size, bool inside);
+
+/* --- other parts of shim/ that hooks use --- */
+
+void ks_modules_sync(uint32_t load);	/* modules.c: note what came and went; load: id that brought them. Not in handlers */
+void ks_checkpoint(enum ks_checkpoint_reason reason);	/* checkpoint.c: memory, cgroup, counters. Opens files; handler-safe */
+void ks_output(const char *bytes, size_t size);		/* output.c: into the ring of fd 2's tail */
+
+struct ks_memory {			/* checkpoint.c: as of now; ~0 where not known */
+	uint64_t rss, vsize, as_limit, mem_available;
+	uint64_t pids_current, pids_max, nproc_limit, threads;
+};
+void ks_memory_now(struct ks_memory *m);
+
+#pragma GCC visibility pop
+
+#endif
