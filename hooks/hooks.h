@@ -54,7 +54,7 @@ void ks_resolve(void) KS_HIDDEN;
  * Between families. Each is a no-op where it does not apply, and none changes errno.
  */
 #pragma GCC visibility push(hidden)
-void ks_start(void);			/* start.c: the constructor */
+void ks_exit_watch(void);		/* end.c: learn of the normal end (on_exit) */
 void ks_signals_start(void);		/* signal.c: our handlers for what is fatal by default */
 void ks_signals_release(void);		/* signal.c: give all dispositions back (seccomp strict, exec) */
 void ks_main_altstack(void);		/* thread.c: for the thread that runs the constructor */

@@ -96,7 +96,8 @@ struct ks_header {
 	uint64_t lost_strings;
 	uint64_t lost_rings;
 	uint64_t lost_modules;
-	uint64_t spare[16];
+	uint64_t threads;		/* alive, as far as pthread_create and their ends were seen */
+	uint64_t spare[15];
 };
 
 /* The table of regions stands here in files of version 1; a reader uses region_offset. */

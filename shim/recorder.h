@@ -57,11 +57,14 @@ enum {
 #undef F
 };
 
-/* Writes an event: KS_EMIT(limit_set, .resource = r, .result = 0). Fields left out are 0. */
+/* Writes an event: KS_EMIT(limit_set, .resource = r, .result = 0). Fields left out are 0; what the
+ * fields say is only evaluated where the event will be written. */
 #define KS_EMIT(name, ...) do {								\
-		const struct ks_ev_##name ks_ev_ = { __VA_ARGS__ };			\
-		ks_emit(KS_##name, (enum ks_lane)KS_LANE_OF_##name,			\
-			(const uint64_t *)&ks_ev_, sizeof(ks_ev_) / 8);			\
+		if (ks.on || (KS_LANE_OF_##name == (int)KS_LANE_RARE && ks_wake())) {	\
+			const struct ks_ev_##name ks_ev_ = { __VA_ARGS__ };		\
+			ks_emit(KS_##name, (enum ks_lane)KS_LANE_OF_##name,		\
+				(const uint64_t *)&ks_ev_, sizeof(ks_ev_) / 8);		\
+		}									\
 	} while (0)
 
 /* The way behind KS_EMIT. A RARE event begins the recording of a forked child. */
@@ -69,7 +72,8 @@ void ks_emit(enum ks_event event, enum ks_lane lane, const uint64_t *fields, uns
 
 /* --- texts --- */
 
-/* Keeps a text (cut at 4 KiB) once; NULL gives 0. The bytes must be readable. */
+/* Keeps a text (cut at 4 KiB) once; NULL gives 0, as does a process that is not recorded (use
+ * inside KS_EMIT). The bytes must be readable. */
 ks_str ks_text(const char *text);
 ks_str ks_text_n(const char *text, size_t size);
 /* Keeps n program counters, innermost first. */
@@ -83,7 +87,7 @@ ks_str ks_callers(void);
 /* Per thread, plain data, initial-exec: no constructor, no destructor, no allocation. */
 struct ks_self {
 	struct ks_ring_head *ring;	/* where its RING events go; NULL: none yet */
-	uint32_t slots;			/* of ring */
+	uint32_t slots;			/* of ring, a power of two */
 	uint32_t tid;			/* 0: not asked yet */
 	uint32_t busy;			/* inside the recorder: events from here are dropped, not nested */
 	uint32_t load;			/* id of the innermost dlopen in progress, 0: none (hooks/load.c) */
@@ -101,20 +105,36 @@ struct ks_config {
 	char dir[1024];
 };
 
+#if defined(__aarch64__)
+#define KS_PAGES	65536		/* the largest page size of the architecture */
+#else
+#define KS_PAGES	4096
+#endif
+
+/*
+ * The first part lies on pages of its own, which the kernel wipes in every forked child
+ * (MADV_WIPEONFORK): a child that we do not hear of finds on == false and writes nothing.
+ */
 struct ks {
-	bool on;			/* this process is recorded now, its trace is mapped */
+	union {
+		struct {
+			bool on;			/* this process is recorded now, its trace is mapped */
+			bool crashing;			/* a crash is being recorded: no growth, no new rings */
+			struct ks_header *head;		/* the mapped trace, NULL: none */
+			struct ks_crash *crash;		/* crash area */
+			size_t crash_room;		/* bytes for blocks behind it */
+			struct ks_ring_head *rare, *output, *checkpoints;
+			size_t output_size;		/* bytes of the ring of output */
+		};
+		char wiped[KS_PAGES];
+	};
 	bool chosen;			/* it is one that is to be recorded (Python), even if a fork has not begun yet */
-	bool crashing;			/* a crash is being recorded: no growth, no new rings */
 	uint32_t generation;		/* grows in every forked child */
 	int32_t pid;			/* owner of the mapping */
-	struct ks_header *head;		/* the mapped trace, NULL: none */
-	struct ks_crash *crash;		/* crash area */
-	size_t crash_room;		/* bytes for blocks behind it */
-	struct ks_ring_head *rare, *output, *checkpoints;
-	size_t output_size;		/* bytes of the ring of output */
 	struct ks_config config;
+	uint64_t dev, inode;		/* of the trace file */
 	char path[1200];		/* of the trace file, "" : none */
-};
+} __attribute__((aligned(KS_PAGES)));
 extern struct ks ks;
 
 /* True when the calling process owns the recording (a system call: not on hot paths). False
@@ -140,7 +160,8 @@ static inline uint64_t ks_clock(void)
 
 /* --- life of a recording (shim/ring.c; called by hooks/start.c and hooks/process.c) --- */
 
-void ks_open(void);			/* make and map the trace of this process; sets ks.on */
+void ks_open(void);			/* make and map the trace of this process; sets ks.on (shim/file.c) */
+void ks_clock_mark(void);		/* the header's second pair of clocks: now */
 void ks_begin(void);			/* what every new trace begins with: facts, limits, modules (shim/info.c) */
 void ks_forked(void);			/* in the child of a fork: forget the parent's trace */
 bool ks_wake(void);			/* begin the trace of a forked child now; true when recording */
@@ -148,6 +169,9 @@ void ks_end(int kind, int code);	/* enum ks_end_kind: mark the header */
 void ks_end_undo(void);			/* an exec failed */
 void ks_discard(void);			/* remove the trace file: nothing bad happened */
 void ks_note(const char *text, int error);	/* our own trouble, as an event */
+
+/* Reads KSHIM_*; environment as the constructor was given it (shim/config.c). */
+void ks_config_read(char *const *environment);
 
 /* Memory of the trace for a family's own table (KS_REGION_STATE and others): size bytes, zeroed,
  * registered in the header; NULL when the trace may not grow. Not from a signal handler. */
@@ -160,6 +184,15 @@ struct ks_thread *ks_thread_counters(void);	/* of the caller, made if need be; N
 /* Appends a block to the file behind everything (opens it fresh; raw system calls only), or
  * puts it into the crash area where inside is set and it fits. Returns 0 or -errno. */
 int ks_block(enum ks_block_kind kind, uint32_t tid, uint64_t address, const void *data, size_t size, bool inside);
+
+/* Between parts of shim/. */
+struct ks_layout;
+uint64_t ks_offset_of(const void *at);	/* of something mapped, in the file; 0: not of the trace */
+void ks_text_forget(void);		/* text.c: in a forked child */
+void ks_ring_forget(void);		/* ring.c: likewise */
+struct ks_region *ks_region(unsigned i);
+void *ks_region_at(unsigned i);		/* where region i is mapped */
+unsigned ks_regions(void);
 
 /* --- other parts of shim/ that hooks use --- */
 

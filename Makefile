@@ -1,0 +1,130 @@
+# kshim: a flight recorder for Python and Jupyter kernels
+#
+#   make                 build/libkshim.so and build/kshim-analyze
+#   make check           all tests (scripts/check does the same and installs what they need)
+#   make bench           what it costs, as ratios to a run without it
+#   make demo            a real Jupyter kernel dies on a Keras import, and is explained
+#   make install         PREFIX=/usr/local DESTDIR=
+#   make fuzz            libFuzzer on the trace reader (needs clang)
+#   make clean
+#
+# Variables: O=build folder, V=1 show commands, CC=compiler, SAN=address,undefined (analyzer
+# and tests), WERROR=1, CROSS=aarch64-linux-gnu- (the recorder alone).
+
+O ?= build
+V ?= 0
+PREFIX ?= /usr/local
+CC ?= cc
+ifneq ($(CROSS),)
+CC := $(CROSS)gcc
+endif
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
+
+VERSION := $(shell sed -n 's/^\#define KSHIM_RELEASE[[:space:]]*"\(.*\)"/\1/p' shim/release.h)
+
+WARN := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla -Wno-missing-field-initializers
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+BASE := -std=gnu11 -D_GNU_SOURCE -iquote . -iquote $(O)/gen -O2 -g -MMD -MP $(WARN) $(CFLAGS)
+LIB_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -fno-stack-protector -fno-strict-aliasing -fasynchronous-unwind-tables
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+lib_src := $(wildcard shim/*.c hooks/*.c)
+lib_obj := $(lib_src:%.c=$(O)/lib/%.o)
+ana_src := $(wildcard analyzer/*.c analyzer/rules/*.c)
+ana_obj := $(ana_src:%.c=$(O)/ana/%.o)
+unit_src := $(wildcard tests/test_*.c)
+unit_bin := $(unit_src:tests/%.c=$(O)/tests/%)
+
+UNWIND := $(O)/deps/libunwind.a
+ifneq ($(wildcard $(UNWIND)),)
+LIB_CFLAGS += -DKS_HAVE_LIBUNWIND -isystem $(O)/deps/include
+endif
+
+ana_pkgs := libdw libelf libcjson
+ana_libs = $(shell pkg-config --libs $(ana_pkgs)) -lstdc++ $(ZYDIS)
+ifneq ($(shell printf '\#include <Zydis/Zydis.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes),)
+ZYDIS := -lZydis
+ANA_DEFS := -DHAVE_ZYDIS
+endif
+
+.PHONY: all lib analyze check unit bench demo install uninstall clean help fuzz deps
+all: lib analyze
+lib: $(O)/libkshim.so
+analyze: $(O)/kshim-analyze
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+# The static, hidden libunwind; the build goes on without it (scripts/build-libunwind says so).
+deps: $(O)/deps/.done
+$(O)/deps/.done:
+	$(Q)mkdir -p $(O)/deps
+	$(Q)if [ -x scripts/build-libunwind ] && [ -z "$(CROSS)" ]; then CC="$(CC)" scripts/build-libunwind $(O)/deps; fi; touch $@
+
+# Objects are built once it is known whether libunwind is there: a second make sees the archive.
+$(O)/libkshim.so: $(O)/deps/.done FORCE
+	$(Q)$(MAKE) --no-print-directory O=$(O) $(O)/.lib
+FORCE:
+
+$(O)/.lib: $(lib_obj) $(O)/gen/exports.map
+	$(call say,LINK,$(O)/libkshim.so)$(CC) -shared -o $(O)/libkshim.so.new $(lib_obj) $(wildcard $(UNWIND)) \
+		-Wl,-soname,libkshim.so -Wl,--version-script=$(O)/gen/exports.map -Wl,--exclude-libs,ALL \
+		-Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--build-id=sha1 -Wl,--as-needed $(LDFLAGS) $(LIB_LDLIBS) && mv $(O)/libkshim.so.new $(O)/libkshim.so && touch $@
+
+$(O)/gen/exports.map: hooks/hooks.def Makefile
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)( echo '{ global:'; sed -n 's/^HOOK([A-Z]*, *[^,]*, *\([A-Za-z_0-9]*\),.*/\t\1;/p' hooks/hooks.def; echo 'local: *; };' ) > $@
+
+$(O)/lib/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(LIB_CFLAGS) -c -o $@ $<
+
+$(O)/kshim-analyze: $(ana_obj)
+	$(call say,LINK,$@)$(CC) $(SANITIZE) -o $@ $(ana_obj) $(LDFLAGS) $(ana_libs)
+
+$(O)/ana/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(BASE) $(SANITIZE) $(ANA_DEFS) $(shell pkg-config --cflags $(ana_pkgs)) -c -o $@ $<
+
+# Unit tests: one program for each tests/test_*.c, linked with the analyzer but its main.
+test_help := $(patsubst tests/%.c,$(O)/tests/obj/%.o,$(filter-out $(unit_src) $(wildcard tests/fuzz_*.c),$(wildcard tests/*.c)))
+$(O)/tests/obj/%.o: tests/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(BASE) $(SANITIZE) $(ANA_DEFS) -c -o $@ $<
+$(O)/tests/test_%: $(O)/tests/obj/test_%.o $(test_help) $(filter-out %/main.o,$(ana_obj))
+	$(call say,LINK,$@)$(CC) $(SANITIZE) -o $@ $^ $(LDFLAGS) $(ana_libs) -lcmocka
+.PRECIOUS: $(O)/tests/obj/%.o
+unit: $(unit_bin)
+
+check: all
+	$(Q)scripts/check
+bench: all
+	$(Q)O=$(O) scripts/bench
+demo:
+	$(Q)scripts/demo
+
+fuzz: $(O)/fuzz_trace
+$(O)/fuzz_trace: tests/fuzz_trace.c $(ana_src)
+	$(call say,FUZZ,$@)clang -std=gnu11 -D_GNU_SOURCE -iquote . -O1 -g -fsanitize=fuzzer,address,undefined $(ANA_DEFS) \
+		$(shell pkg-config --cflags $(ana_pkgs)) -o $@ tests/fuzz_trace.c $(filter-out analyzer/main.c,$(ana_src)) $(ana_libs)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7
+	install -m 755 $(O)/libkshim.so $(DESTDIR)$(PREFIX)/lib/libkshim.so
+	install -m 755 $(O)/kshim-analyze $(DESTDIR)$(PREFIX)/bin/kshim-analyze
+	install -m 755 scripts/kshim-kernelspec $(DESTDIR)$(PREFIX)/bin/kshim-kernelspec
+	for m in man/*.1; do install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/; done
+	for m in man/*.7; do install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man7/; done
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/lib/libkshim.so $(DESTDIR)$(PREFIX)/bin/kshim-analyze $(DESTDIR)$(PREFIX)/bin/kshim-kernelspec
+	for m in man/*.1; do rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
+	for m in man/*.7; do rm -f $(DESTDIR)$(PREFIX)/share/man/man7/$${m##*/}; done
+
+clean:
+	rm -rf $(O)
+
+-include $(lib_obj:.o=.d) $(ana_obj:.o=.d) $(wildcard $(O)/tests/obj/*.d)

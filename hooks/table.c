@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real functions, found all at once: in the constructor, or at the first call of a hook that
+ * another library's constructor makes before it. No hook asks the dynamic linker later: every
+ * dl call of a thread frees the text that dlerror last gave it.
+ *
+ * The real dlsym is found with dlvsym, under the versions that it has had: GLIBC_2.34, and the
+ * base versions of x86_64 and aarch64. Nobody asks for a cu* function by dlvsym; it is not hooked.
+ */
+#include "hooks/hooks.h"
+
+struct ks_real real;
+
+static void *(*find_dlsym(void))(void *, const char *)
+{
+	static const char *const versions[] = { "GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17" };
+
+	for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++) {
+		void *f = dlvsym(RTLD_NEXT, "dlsym", versions[i]);
+
+		if (f)
+			return (void *(*)(void *, const char *))f;
+	}
+	return NULL;
+}
+
+void ks_resolve(void)
+{
+	static bool done;
+	int error = errno;
+
+	if (done)
+		return;
+	real.dlsym = find_dlsym();
+	if (real.dlsym) {
+#define HOOK(how, returns, name, parameters)                                                       \
+	if (!real.name)                                                                            \
+		real.name = (__typeof__(real.name))real.dlsym(RTLD_NEXT, #name);
+#include "hooks/hooks.def"
+#undef HOOK
+	}
+	if (real.dlerror)
+		real.dlerror();		/* an optional one that is missing leaves no text behind */
+	done = true;
+	errno = error;
+}

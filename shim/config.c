@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * KSHIM_* from the environment, once, in the constructor. What cannot be understood is taken as
+ * the default: a typing error in a kernel.json must not end anybody's kernel.
+ */
+#include "shim/recorder.h"
+
+#include "shim/safe.h"
+
+struct setting {
+	const char *name, *value;
+};
+
+enum {
+#define CONFIG(name, kind, field, value, meaning) SET_##field,
+#include "shim/config.def"
+#undef CONFIG
+	SETTINGS
+};
+
+static bool is(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+/* "512k" and the like; fallback where it is no number. */
+static uint64_t size_of(const char *text, const char *fallback)
+{
+	const char *after;
+	uint64_t value = ks_number(text, &after);
+
+	if (after == text)
+		return fallback ? size_of(fallback, NULL) : 0;
+	switch (*after | 32) {
+	case 'g':
+		value <<= 10;	/* fall through */
+	case 'm':
+		value <<= 10;	/* fall through */
+	case 'k':
+		value <<= 10;
+	}
+	return value;
+}
+
+static const char *variable(char *const *environment, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; environment && *environment; environment++)
+		if (strncmp(*environment, name, n) == 0 && (*environment)[n] == '=')
+			return *environment + n + 1;
+	return NULL;
+}
+
+static void find_directory(struct ks_config *c, char *const *environment, const char *given)
+{
+	char *end = c->dir + sizeof(c->dir), *p = c->dir;
+	const char *base;
+
+	if (given && *given == '/') {
+		ks_put(p, end, given);
+	} else if (given && *given) {
+		long n = ks_sys(SYS_getcwd, c->dir, sizeof(c->dir));
+
+		if (n > 1)
+			ks_put(ks_put(p + n - 1, end, "/"), end, given);
+	} else if ((base = variable(environment, "XDG_STATE_HOME")) && *base == '/') {
+		ks_put(ks_put(p, end, base), end, "/kshim");
+	} else if ((base = variable(environment, "HOME")) && *base == '/') {
+		ks_put(ks_put(p, end, base), end, "/.local/state/kshim");
+	}
+}
+
+void ks_config_read(char *const *environment)
+{
+	static const struct setting defaults[] = {
+#define CONFIG(name, kind, field, value, meaning) { #name, value },
+#include "shim/config.def"
+#undef CONFIG
+	};
+	const char *v[SETTINGS];
+	struct ks_config *c = &ks.config;
+
+	for (int i = 0; i < SETTINGS; i++) {
+		v[i] = variable(environment, defaults[i].name);
+		if (!v[i] || !*v[i])
+			v[i] = defaults[i].value;
+	}
+	c->mode = is(v[SET_mode], "off") || is(v[SET_mode], "0") ? KS_MODE_OFF :
+		  is(v[SET_mode], "all") ? KS_MODE_ALL : KS_MODE_ON;
+	c->keep = is(v[SET_keep], "always") ? KS_KEEP_ALWAYS : KS_KEEP_DEATH;
+	c->text = is(v[SET_text], "off") ? KS_TEXT_OFF : is(v[SET_text], "cell") ? KS_TEXT_CELL : KS_TEXT_STDERR;
+	c->say = !is(v[SET_say], "off");
+	c->debug = is(v[SET_debug], "on");
+	c->size = size_of(v[SET_size], defaults[SET_size].value);
+	c->sample = size_of(v[SET_sample], defaults[SET_sample].value);
+	c->stack = size_of(v[SET_stack], defaults[SET_stack].value);
+	find_directory(c, environment, v[SET_dir]);
+}

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The trace file: made, mapped, grown, ended.
+ *
+ * Its space is there before it is used (zeros are written first), so that a full disk shows as
+ * an error here and never as a SIGBUS at a store. The descriptor is closed as soon as the file is
+ * mapped. It begins with about 1 MiB and grows in pieces up to KSHIM_SIZE. Only raw system
+ * calls and no lock: growing is claimed by a flag, and who does not get it goes without.
+ *
+ * Callers: the constructor, a forked child at its first rare event (also from a signal handler),
+ * slow paths of any thread.
+ */
+#include "shim/recorder.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "shim/release.h"
+#include "shim/safe.h"
+
+struct ks ks;
+
+static char zeros[65536];
+static void *mapped[KS_MAX_REGIONS];	/* begin of each region */
+static unsigned growing;
+static struct ks_header *forked_from;	/* the last mapped trace: in a forked child still its parent's, only read */
+static uint64_t forked_clock;
+
+unsigned ks_regions(void)
+{
+	return ks.head ? __atomic_load_n(&ks.head->region_count, __ATOMIC_ACQUIRE) : 0;
+}
+
+struct ks_region *ks_region(unsigned i)
+{
+	return (struct ks_region *)((char *)ks.head + KS_REGION_TABLE) + i;
+}
+
+void *ks_region_at(unsigned i)
+{
+	return mapped[i];
+}
+
+uint64_t ks_offset_of(const void *at)
+{
+	unsigned n = ks_regions();
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct ks_region *r = ks_region(i);
+		uintptr_t d = (uintptr_t)at - (uintptr_t)mapped[i];
+
+		if (d < r->size)
+			return r->offset + d;
+	}
+	return 0;
+}
+
+static uint64_t clock_ns(int which)
+{
+	struct timespec t = { 0, 0 };
+
+	ks_sys(SYS_clock_gettime, which, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void ks_clock_mark(void)
+{
+	if (!ks.head)
+		return;
+	ks.head->last_clock = ks_clock();
+	ks.head->last_realtime = clock_ns(CLOCK_REALTIME);
+	ks.head->last_monotonic = clock_ns(CLOCK_MONOTONIC);
+}
+
+/* kshim-20261125T082211.123456Z-4711.trace; civil date from days: H. Hinnant, chrono-compatible
+ * low-level date algorithms (public domain), https://howardhinnant.github.io/date_algorithms.html */
+static char *put_name(char *p, char *end, uint64_t realtime, int pid)
+{
+	uint64_t seconds = realtime / 1000000000u;
+	uint64_t z = seconds / 86400 + 719468, era = z / 146097, doe = z % 146097;
+	uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	uint64_t mp = (5 * doy + 2) / 153, month = mp < 10 ? mp + 3 : mp - 9;
+
+	p = ks_put(p, end, "kshim-");
+	p = ks_put_dec(p, end, yoe + era * 400 + (month <= 2), 4);
+	p = ks_put_dec(p, end, month, 2);
+	p = ks_put_dec(p, end, doy - (153 * mp + 2) / 5 + 1, 2);
+	p = ks_put(p, end, "T");
+	p = ks_put_dec(p, end, seconds / 3600 % 24, 2);
+	p = ks_put_dec(p, end, seconds / 60 % 60, 2);
+	p = ks_put_dec(p, end, seconds % 60, 2);
+	p = ks_put(p, end, ".");
+	p = ks_put_dec(p, end, realtime / 1000 % 1000000, 6);
+	p = ks_put(p, end, "Z-");
+	p = ks_put_dec(p, end, (uint64_t)pid, 1);
+	return ks_put(p, end, ".trace");
+}
+
+/* Makes the directory and what is missing above it, for the owner alone. */
+static int make_directory(const char *dir)
+{
+	char path[sizeof(ks.config.dir)];
+	struct stat st;
+	size_t i;
+	int rc;
+
+	if (dir[0] != '/')
+		return -EINVAL;
+	for (i = 0; i < sizeof(path) - 1 && dir[i]; i++) {
+		path[i] = dir[i];
+		path[i + 1] = '\0';
+		if (i && (dir[i + 1] == '/' || !dir[i + 1]) && path[i] != '/' &&
+		    ks_sys_stat(path, &st, 0) == -ENOENT)
+			ks_sys(SYS_mkdirat, AT_FDCWD, path, 0700);
+	}
+	rc = ks_sys_stat(dir, &st, 0);
+	if (rc < 0)
+		return rc;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	/* Somebody else's directory, or one where others could put things in our way. */
+	if (st.st_uid != 0 && st.st_uid != (uid_t)ks_sys(SYS_geteuid))
+		return -EPERM;
+	if ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))
+		return -EPERM;
+	return 0;
+}
+
+/* May the file reach this size, and the process map so much more? */
+static bool allowed(uint64_t file_size, uint64_t more)
+{
+	uint64_t space = ks_limit(RLIMIT_AS);
+
+	if (file_size > ks.config.size || file_size > ks_limit(RLIMIT_FSIZE))
+		return false;
+	if (space != UINT64_MAX) {
+		char statm[128];
+		uint64_t used = 0;
+
+		if (ks_read_file("/proc/self/statm", statm, sizeof(statm)) > 0)
+			used = ks_number(statm, NULL) * 4096;
+		if (used >= space || more > (space - used) / 64)
+			return false;
+	}
+	return true;
+}
+
+static int write_zeros(int fd, uint64_t offset, uint64_t size)
+{
+	struct iovec iov[64];
+
+	for (unsigned i = 0; i < 64; i++)
+		iov[i] = (struct iovec){ zeros, sizeof(zeros) };
+	while (size) {
+		unsigned n = 0;
+		uint64_t want = 0;
+		long done;
+
+		while (n < 64 && want < size) {
+			uint64_t step = size - want < sizeof(zeros) ? size - want : sizeof(zeros);
+
+			iov[n].iov_len = step;
+			want += step;
+			n++;
+		}
+		done = ks_sys(SYS_pwritev, fd, iov, n, offset, 0);
+		if (done == -EINTR)
+			continue;
+		if (done <= 0)
+			return done ? (int)done : -ENOSPC;
+		offset += (uint64_t)done;
+		size -= (uint64_t)done;
+		for (unsigned i = 0; i < n; i++)
+			iov[i].iov_len = sizeof(zeros);
+	}
+	return 0;
+}
+
+static void *map_file(int fd, uint64_t offset, uint64_t size)
+{
+	long at = ks_sys(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+
+	return at < 0 && at > -4096 ? NULL : (void *)at;
+}
+
+/* --- the first part of a trace --- */
+
+struct plan {
+	uint32_t kind, slot, stride, count;
+	uint64_t aux0;
+};
+
+#define RING(slots)	(uint32_t)(sizeof(struct ks_ring_head) + (slots) * (uint32_t)KS_RING_SLOT)
+#define LANE(n, bytes)	(uint32_t)(sizeof(struct ks_ring_head) + (n) * (uint32_t)(bytes))
+
+/* What a trace has from the begin; strides of a single entry stand for the whole region. */
+static const struct plan plans[] = {
+	{ KS_REGION_RING, KS_RING_SLOT, RING(2048), 1, 0 },
+	{ KS_REGION_RARE, KS_RARE_SLOT, LANE(2048, KS_RARE_SLOT), 1, 1024 },
+	{ KS_REGION_STRINGS, 0, 1, 192 << 10, 0 },
+	{ KS_REGION_MODULES, 0, sizeof(struct ks_module), 256, 0 },
+	{ KS_REGION_THREADS, 0, sizeof(struct ks_thread), 256, 0 },
+	{ KS_REGION_CHECKPOINTS, sizeof(struct ks_checkpoint), LANE(512, sizeof(struct ks_checkpoint)), 1, 128 },
+	{ KS_REGION_OUTPUT, 1, LANE(64 << 10, 1), 1, 0 },
+	{ KS_REGION_CRASH, 0, 1, 96 << 10, 0 },
+	{ KS_REGION_RING, KS_RING_SLOT, RING(256), 4, 0 },
+};
+#define NPLANS	(sizeof(plans) / sizeof(plans[0]))
+
+static uint64_t plan_offset(unsigned i)		/* each region begins on its own 64 bytes */
+{
+	uint64_t at = KS_HEADER_SIZE;
+
+	for (unsigned k = 0; k < i; k++)
+		at += ((uint64_t)plans[k].stride * plans[k].count + 63) & ~63ull;
+	return at;
+}
+
+static void lay_out(char *base)
+{
+	for (unsigned i = 0; i < NPLANS; i++) {
+		struct ks_region *r = ks_region(i);
+
+		r->kind = plans[i].kind;
+		r->slot = plans[i].slot;
+		r->offset = plan_offset(i);
+		r->size = (uint64_t)plans[i].stride * plans[i].count;
+		r->stride = plans[i].stride;
+		r->count = plans[i].count;
+		r->aux[0] = plans[i].aux0;
+		mapped[i] = base + r->offset;
+		if (r->kind == KS_REGION_RARE) {
+			ks.rare = mapped[i];
+		} else if (r->kind == KS_REGION_CHECKPOINTS) {
+			ks.checkpoints = mapped[i];
+		} else if (r->kind == KS_REGION_OUTPUT) {
+			ks.output = mapped[i];
+			ks.output_size = r->size - sizeof(struct ks_ring_head);
+		} else if (r->kind == KS_REGION_CRASH) {
+			ks.crash = mapped[i];
+			ks.crash_room = r->size - sizeof(struct ks_crash);
+		}
+	}
+	__atomic_store_n(&ks.head->region_count, NPLANS, __ATOMIC_RELEASE);
+}
+
+static void fill_header(struct ks_header *h, uint64_t realtime)
+{
+	memcpy(h->magic, KS_MAGIC, sizeof(h->magic));
+	h->header_size = KS_HEADER_SIZE;
+	h->version = KS_VERSION;
+	h->endian = KS_ENDIAN;
+	h->word_size = sizeof(void *);
+#if defined(__x86_64__)
+	h->arch = KS_ARCH_X86_64;
+#else
+	h->arch = KS_ARCH_AARCH64;
+#endif
+	h->region_offset = KS_REGION_TABLE;
+	h->region_stride = sizeof(struct ks_region);
+	memcpy(h->build, KSHIM_RELEASE, sizeof(KSHIM_RELEASE));
+	h->pid = (uint32_t)ks.pid;
+	h->ppid = (uint32_t)ks_sys(SYS_getppid);
+	h->start_clock = ks_clock();
+	h->start_realtime = realtime;
+	h->start_monotonic = clock_ns(CLOCK_MONOTONIC);
+	ks_clock_mark();
+}
+
+static int open_file(uint64_t size)
+{
+	int fd, rc;
+	struct stat st;
+
+	fd = ks_sys_open(ks.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return fd;
+	rc = write_zeros(fd, 0, size);
+	if (rc == 0 && ks_sys_fstat(fd, &st) == 0) {
+		ks.dev = st.st_dev;
+		ks.inode = st.st_ino;
+		return fd;
+	}
+	ks_sys_close(fd);
+	ks_sys(SYS_unlinkat, AT_FDCWD, ks.path, 0);
+	return rc ? rc : -EIO;
+}
+
+void ks_open(void)
+{
+	uint64_t size = (plan_offset(NPLANS) + 4095) & ~4095ull;
+	uint64_t realtime = clock_ns(CLOCK_REALTIME);
+	char *p, *end = ks.path + sizeof(ks.path);
+	int fd;
+	void *base;
+
+	ks.pid = ks_sys_getpid();
+	ks.head = NULL;
+	ks.path[0] = '\0';
+	if (!allowed(size, size) || make_directory(ks.config.dir) < 0)
+		return;
+	p = ks_put(ks.path, end, ks.config.dir);
+	p = ks_put(p, end, "/");
+	p = put_name(p, end, realtime, ks.pid);
+	fd = open_file(size);
+	if (fd < 0)
+		goto none;
+	base = map_file(fd, 0, size);
+	ks_sys_close(fd);
+	if (!base) {
+		ks_sys(SYS_unlinkat, AT_FDCWD, ks.path, 0);
+		goto none;
+	}
+	ks.head = base;
+	fill_header(ks.head, realtime);
+	lay_out(base);
+	/* Linux 4.14 and later; before that ks_mine() keeps the rare events out. */
+	ks_sys(SYS_madvise, &ks, sizeof(ks.wiped), MADV_WIPEONFORK);
+	forked_from = ks.head;
+	ks.on = true;
+	return;
+none:
+	ks.path[0] = '\0';
+}
+
+/* --- growth --- */
+
+static void *grow(uint32_t kind, uint32_t slot, uint32_t stride, uint32_t count, uint64_t aux0)
+{
+	uint64_t size = (uint64_t)stride * count, room = (size + 4095) & ~4095ull, offset;
+	unsigned n = ks_regions();
+	struct ks_region *r = ks_region(n);
+	struct stat st;
+	void *at = NULL;
+	int fd;
+
+	if (n >= KS_MAX_REGIONS)
+		return NULL;
+	fd = ks_sys_open(ks.path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	if (fd < 0)
+		return NULL;
+	if (ks_sys_fstat(fd, &st) < 0 || st.st_dev != ks.dev || st.st_ino != ks.inode)
+		goto out;
+	offset = ((uint64_t)st.st_size + 4095) & ~4095ull;
+	if (!allowed(offset + room, room) || write_zeros(fd, offset, room) < 0)
+		goto out;
+	at = map_file(fd, offset, room);
+	if (!at)
+		goto out;
+	*r = (struct ks_region){ kind, slot, offset, size, stride, count, { aux0, 0, 0, 0 } };
+	mapped[n] = at;
+	__atomic_store_n(&ks.head->region_count, n + 1, __ATOMIC_RELEASE);
+out:
+	ks_sys_close(fd);
+	return at;
+}
+
+void *ks_grow(enum ks_region_kind kind, uint32_t stride, uint32_t count, uint64_t aux0)
+{
+	void *at = NULL;
+
+	if (!ks.on || ks.crashing || !ks_mine())
+		return NULL;
+	if (__atomic_exchange_n(&growing, 1, __ATOMIC_ACQUIRE))
+		return NULL;
+	at = grow(kind, kind == KS_REGION_RING ? KS_RING_SLOT : 0, stride, count, aux0);
+	__atomic_store_n(&growing, 0, __ATOMIC_RELEASE);
+	return at;
+}
+
+/* --- blocks --- */
+
+static int append(struct ks_block *b, const void *data)
+{
+	struct iovec iov[3] = {
+		{ b, sizeof(*b) }, { (void *)data, b->size }, { zeros, (size_t)(-b->size & 7) },
+	};
+	struct stat st;
+	int fd = ks_sys_open(ks.path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0);
+	long n = -EIO;
+
+	if (fd < 0)
+		return fd;
+	if (ks_sys_fstat(fd, &st) == 0 && st.st_dev == ks.dev && st.st_ino == ks.inode &&
+	    (uint64_t)st.st_size + b->size + sizeof(*b) + 8 <= ks_limit(RLIMIT_FSIZE))
+		n = ks_sys(SYS_writev, fd, iov, 3);
+	ks_sys_close(fd);
+	return n < 0 ? (int)n : 0;
+}
+
+int ks_block(enum ks_block_kind kind, uint32_t tid, uint64_t address, const void *data, size_t size, bool inside)
+{
+	struct ks_block b = { KS_BLOCK_MAGIC, kind, tid, address, size, ks_clock(), 0 };
+	size_t whole = sizeof(b) + ((size + 7) & ~7ul);
+
+	if (!ks.head)
+		return -ENODEV;
+	if (inside && whole <= ks.crash_room) {
+		uint64_t at = __atomic_load_n(&ks.crash->block_size, __ATOMIC_RELAXED);
+
+		if (at + whole <= ks.crash_room) {
+			char *to = (char *)(ks.crash + 1) + at;
+
+			memcpy(to + sizeof(b), data, size);
+			memcpy(to, &b, sizeof(b));
+			__atomic_store_n(&ks.crash->block_size, at + whole, __ATOMIC_RELEASE);
+			return 0;
+		}
+	}
+	return append(&b, data);
+}
+
+/* --- the end; forks --- */
+
+bool ks_mine(void)
+{
+	return ks.pid == ks_sys_getpid();
+}
+
+void ks_end(int kind, int code)
+{
+	if (!ks.head || !ks_mine())
+		return;
+	ks_clock_mark();
+	ks.head->end_clock = ks.head->last_clock;
+	ks.head->end_code = code;
+	__atomic_store_n(&ks.head->end_kind, (uint32_t)kind, __ATOMIC_RELEASE);
+}
+
+void ks_end_undo(void)
+{
+	if (ks.head && ks_mine())
+		__atomic_store_n(&ks.head->end_kind, KS_END_NONE, __ATOMIC_RELEASE);
+}
+
+void ks_discard(void)
+{
+	struct stat st;
+
+	if (!ks.path[0] || !ks_mine())
+		return;
+	if (ks_sys_stat(ks.path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == ks.dev && st.st_ino == ks.inode)
+		ks_sys(SYS_unlinkat, AT_FDCWD, ks.path, 0);
+}
+
+void ks_forked(void)
+{
+	if (!ks.chosen)
+		return;
+	forked_clock = ks_clock();
+	memset(ks.wiped, 0, sizeof(ks.wiped));	/* where the kernel has not */
+	ks.path[0] = '\0';
+	ks.generation++;
+	ks.pid = ks_sys_getpid();
+	__atomic_store_n(&growing, 0, __ATOMIC_RELEASE);
+	ks_text_forget();
+	ks_ring_forget();
+}
+
+bool ks_wake(void)
+{
+	static unsigned waking;
+	const struct ks_header *parent = forked_from;
+
+	if (ks.on)
+		return true;
+	if (!ks.chosen || !ks_mine() || __atomic_exchange_n(&waking, 1, __ATOMIC_ACQUIRE))
+		return false;
+	ks_open();
+	if (ks.on) {
+		if (parent) {
+			ks.head->parent_pid = parent->pid;
+			ks.head->parent_start = parent->start_realtime;
+			KS_EMIT(child_of, .parent = parent->pid, .threads = parent->threads, .forked = forked_clock,
+				.load = ks_self.load);
+		}
+		ks_begin();
+		if (!ks.crashing)
+			ks_modules_sync(0);
+	} else {
+		ks.chosen = false;	/* no room for a trace: leave it at that */
+	}
+	__atomic_store_n(&waking, 0, __ATOMIC_RELEASE);
+	return ks.on;
+}
+
+void ks_note(const char *text, int error)
+{
+	KS_EMIT(note, .text = ks_text(text), .error = error);
+	if (ks.config.debug) {
+		char line[256], *end = line + sizeof(line);
+		char *p = ks_put(ks_put(line, end, "kshim: "), end, text);
+
+		if (error)
+			p = ks_put_dec(ks_put(p, end, ": errno "), end, (uint64_t)-error, 1);
+		p = ks_put(p, end, "\n");
+		ks_sys_write(2, line, (size_t)(p - line));
+	}
+}

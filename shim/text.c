@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The string region: a text is stored once and referred to by its offset in the file.
+ *
+ * Space is taken by one atomic addition; the size word of a record is stored last. A small table
+ * in our own memory finds texts again; a race there costs a second copy and nothing else.
+ */
+#include "shim/recorder.h"
+
+#include "shim/safe.h"
+
+#define LONGEST	4096
+#define KNOWN	4096		/* entries of the table, a power of two */
+
+static struct ks_string *known[KNOWN];
+static unsigned full;		/* no room any more: do not try each time */
+
+void ks_text_forget(void)
+{
+	memset(known, 0, sizeof(known));
+	full = 0;
+}
+
+static uint32_t hash(const char *data, size_t size)
+{
+	uint32_t h = 2166136261u;	/* FNV-1a */
+
+	for (size_t i = 0; i < size; i++)
+		h = (h ^ (uint8_t)data[i]) * 16777619u;
+	return h;
+}
+
+static struct ks_string *claim(size_t bytes)
+{
+	for (unsigned i = ks_regions(); i-- > 0;) {
+		struct ks_region *r = ks_region(i);
+		uint64_t at;
+
+		if (r->kind != KS_REGION_STRINGS || r->aux[0] + bytes > r->size)
+			continue;
+		at = __atomic_fetch_add(&r->aux[0], bytes, __ATOMIC_RELAXED);
+		if (at + bytes <= r->size)
+			return (void *)((char *)ks_region_at(i) + at);
+	}
+	return NULL;
+}
+
+static struct ks_string *make(enum ks_string_kind kind, const void *data, size_t size)
+{
+	size_t bytes = (sizeof(struct ks_string) + size + 1 + 7) & ~7ul;
+	struct ks_string *s = claim(bytes);
+
+	if (!s && !full) {
+		if (ks_grow(KS_REGION_STRINGS, 1, 512 << 10, 0))
+			s = claim(bytes);
+		else
+			full = 1;
+	}
+	if (!s) {
+		__atomic_fetch_add(&ks.head->lost_strings, 1, __ATOMIC_RELAXED);
+		return NULL;
+	}
+	memcpy(s->data, data, size);
+	s->kind = kind;
+	__atomic_store_n(&s->size, (uint32_t)size, __ATOMIC_RELEASE);
+	return s;
+}
+
+static ks_str keep(enum ks_string_kind kind, const void *data, size_t size)
+{
+	uint32_t h = hash(data, size) + kind;
+	struct ks_string *s = NULL;
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct ks_string **place = &known[(h + i) & (KNOWN - 1)];
+
+		s = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+		if (!s) {
+			s = make(kind, data, size);
+			if (s)
+				__atomic_store_n(place, s, __ATOMIC_RELEASE);
+			return s ? ks_offset_of(s) : 0;
+		}
+		if (s->size == size && s->kind == kind && memcmp(s->data, data, size) == 0)
+			return ks_offset_of(s);
+	}
+	s = make(kind, data, size);
+	if (s)
+		__atomic_store_n(&known[h & (KNOWN - 1)], s, __ATOMIC_RELEASE);
+	return s ? ks_offset_of(s) : 0;
+}
+
+ks_str ks_text_n(const char *text, size_t size)
+{
+	if (!text || !ks.on)
+		return 0;
+	return keep(KS_STRING_TEXT, text, size > LONGEST ? LONGEST : size);
+}
+
+ks_str ks_text(const char *text)
+{
+	return text ? ks_text_n(text, strnlen(text, LONGEST)) : 0;
+}
+
+ks_str ks_stack(const uintptr_t *pcs, unsigned n)
+{
+	if (!n || !ks.on)
+		return 0;
+	return keep(KS_STRING_STACK, pcs, n * sizeof(*pcs));
+}
