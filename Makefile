@@ -45,7 +45,8 @@ endif
 
 ana_pkgs := libdw libelf libcjson
 ana_libs = $(shell pkg-config --libs $(ana_pkgs)) -lstdc++ $(ZYDIS)
-ifneq ($(shell printf '\#include <Zydis/Zydis.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes),)
+HASH := \#
+ifneq ($(shell printf '$(HASH)include <Zydis/Zydis.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes),)
 ZYDIS := -lZydis
 ANA_DEFS := -DHAVE_ZYDIS
 endif
