@@ -259,6 +259,49 @@ struct ks_crash {			/* 1024 bytes */
 	uint64_t spare[48];
 };
 
+enum ks_state_table { KS_STATE_GPU = 1, KS_STATE_GPU_LIVE = 2 };	/* aux[0] of a KS_REGION_STATE */
+
+enum ks_gpu_kind {
+	KS_GPU_DEVICE = 0,	/* cuMemAlloc, cuMemAllocPitch, arrays */
+	KS_GPU_MANAGED = 1,
+	KS_GPU_POOL = 2,	/* stream-ordered: cuMemAllocAsync and kin */
+	KS_GPU_PHYSICAL = 3,	/* cuMemCreate */
+	KS_GPU_PINNED = 4,	/* host memory: cuMemHostAlloc, cuMemHostRegister */
+	KS_GPU_IMPORTED = 5,	/* another process's */
+	KS_GPU_KINDS = 6,
+};
+
+enum ks_gpu_route { KS_ROUTE_DLSYM = 1, KS_ROUTE_PROC_ADDRESS = 2, KS_ROUTE_LINKED = 3, KS_ROUTE_EXPORT_TABLE = 4 };
+
+struct ks_gpu {				/* 512 bytes: totals of the process */
+	uint64_t launches, copies, syncs, failures;
+	uint64_t live[KS_GPU_KINDS], peak[KS_GPU_KINDS];	/* bytes */
+	uint64_t count[KS_GPU_KINDS];	/* live allocations */
+	uint64_t device_live, device_peak;	/* DEVICE + MANAGED + POOL + PHYSICAL */
+	uint64_t first_free, first_total, first_info_time;	/* the first cuMemGetInfo */
+	uint64_t last_free, last_total, last_info_time;
+	uint64_t unknown_frees;		/* of addresses that are not in the table */
+	uint64_t untracked;		/* allocations that the table had no room for */
+	uint64_t launches_since_sync;
+	uint64_t first_error_time;
+	uint64_t first_error_function;	/* string */
+	int32_t first_error;		/* CUresult */
+	uint32_t init_pid;		/* who called cuInit */
+	int32_t init_result;
+	uint32_t driver_version;
+	uint64_t spare[27];
+};
+
+struct ks_gpu_live {			/* 32 bytes: one live allocation; address 0: unused, 1: given back */
+	uint64_t address;
+	uint64_t size;
+	uint64_t time;
+	uint32_t tid;
+	uint8_t kind;
+	int8_t device;
+	uint16_t spare;
+};
+
 #define KS_BLOCK_MAGIC	0x4b4c424b4d494853ull	/* "SHIMKBLK" read as little-endian */
 
 enum ks_block_kind {
@@ -335,6 +378,8 @@ KS_SAME(ks_block, 48);
 KS_SAME(ks_thread_info, 64);
 KS_SAME(ks_py_frame, 64);
 KS_SAME(ks_witness, 128);
+KS_SAME(ks_gpu, 512);
+KS_SAME(ks_gpu_live, 32);
 _Static_assert(sizeof(struct ks_header) <= KS_REGION_TABLE, "the table of regions follows the header");
 _Static_assert(KS_REGION_TABLE + KS_MAX_REGIONS * sizeof(struct ks_region) <= KS_HEADER_SIZE, "the table fits");
 
