@@ -302,6 +302,11 @@ struct ks_gpu_live {			/* 32 bytes: one live allocation; address 0: unused, 1: g
 	uint16_t spare;
 };
 
+enum ks_heap_function {
+	KS_HEAP_MALLOC = 1, KS_HEAP_CALLOC, KS_HEAP_REALLOC, KS_HEAP_REALLOCARRAY, KS_HEAP_POSIX_MEMALIGN,
+	KS_HEAP_ALIGNED_ALLOC, KS_HEAP_MEMALIGN, KS_HEAP_VALLOC, KS_HEAP_PVALLOC,
+};
+
 #define KS_BLOCK_MAGIC	0x4b4c424b4d494853ull	/* "SHIMKBLK" read as little-endian */
 
 enum ks_block_kind {
