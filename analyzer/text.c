@@ -2,7 +2,6 @@
 /* Growing texts, arenas and the cleaning of strange bytes; see text.h. */
 #include "analyzer/text.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,8 +251,17 @@ char *arena_printf(struct arena *a, const char *format, ...)
 	return copy;
 }
 
+void arena_own(struct arena *a, void *allocated)
+{
+	if (a->owned)
+		BUG("an arena owns one allocation at most");
+	a->owned = allocated;
+}
+
 void arena_free(struct arena *a)
 {
+	free(a->owned);
+	a->owned = NULL;
 	while (a->blocks) {
 		struct arena_block *next = a->blocks->next;
 

@@ -34,6 +34,7 @@ size_t utf8_printable(const char *s, size_t n);
 
 struct arena {
 	struct arena_block *blocks;
+	void *owned;
 	size_t used;
 };
 
@@ -41,6 +42,7 @@ void *arena_alloc(struct arena *a, size_t bytes);	/* zeroed, aligned to 16 */
 char *arena_text(struct arena *a, const char *s, size_t n);
 char *arena_clean(struct arena *a, const char *bytes, size_t n);	/* as text_clean */
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void arena_own(struct arena *a, void *allocated);	/* free() it with the arena */
 void arena_free(struct arena *a);
 
 /* An array that grows: array = grow(array, n, &room, sizeof(*array)) makes place for one more. */
