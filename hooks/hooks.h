@@ -64,6 +64,7 @@ bool ks_is_python(void);		/* python.c: this process runs an interpreter */
 void ks_loads_settle(uintptr_t sp);	/* load.c: which pending loads of this thread have returned; fetch their texts. Dl calls! */
 void ks_load_last_words(void);		/* load.c: an end is near (abort, exit): fetch the pending text of dlerror */
 void ks_heap_settle(void);		/* heap_slow.c: the caller's counters into the trace (a thread ends, a crash) */
+void ks_heap_doubt(void);		/* heap.c: small requests may fail from now on (a limit was set, a mapping failed) */
 void ks_end_process(int kind, int code, uintptr_t caller);	/* end.c: keep or remove the trace, mark its end */
 bool ks_is_kernel(void);		/* start.c: argv and environment say that this is a Jupyter kernel */
 #pragma GCC visibility pop
