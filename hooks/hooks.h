@@ -59,6 +59,8 @@ void ks_signals_start(void);		/* signal.c: our handlers for what is fatal by def
 void ks_signals_release(void);		/* signal.c: give all dispositions back (seccomp strict, exec) */
 void ks_main_altstack(void);		/* thread.c: for the thread that runs the constructor */
 void ks_python_try(void);		/* python.c: add the audit hook if the time has come; cheap when it is in */
+void ks_python_load(void);		/* python.c: the same from the hook of dlopen, where Python's state can be read too */
+void ks_python_ended(void);		/* python.c: the interpreter has dropped its hooks */
 void ks_python_start(void);		/* python.c: find the interpreter's symbols (constructor, or a libpython that came) */
 bool ks_is_python(void);		/* python.c: this process runs an interpreter */
 void ks_loads_settle(uintptr_t sp);	/* load.c: which pending loads of this thread have returned; fetch their texts. Dl calls! */
