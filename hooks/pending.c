@@ -17,4 +17,3 @@ W void ks_loads_settle(uintptr_t sp) { (void)sp; }
 W void ks_load_last_words(void) { }
 W void ks_end_process(int kind, int code, uintptr_t caller) { (void)kind; (void)code; (void)caller; }
 W ks_str ks_callers(void) { return 0; }
-W void ks_output(const char *bytes, size_t size) { (void)bytes; (void)size; }

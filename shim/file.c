@@ -479,6 +479,7 @@ bool ks_wake(void)
 				.load = ks_self.load);
 		}
 		ks_begin();
+		ks_output_woken();
 		if (!ks.crashing)
 			ks_modules_sync(0);
 	} else {

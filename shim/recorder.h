@@ -199,6 +199,7 @@ unsigned ks_regions(void);
 void ks_modules_sync(uint32_t load);	/* modules.c: note what came and went; load: id that brought them. Not in handlers */
 void ks_checkpoint(enum ks_checkpoint_reason reason);	/* checkpoint.c: memory, cgroup, counters. Opens files; handler-safe */
 void ks_output(const char *bytes, size_t size);		/* output.c: into the ring of fd 2's tail */
+void ks_output_woken(void);				/* output.c: what a forked child wrote before its trace began */
 
 struct ks_memory {			/* checkpoint.c: as of now; ~0 where not known */
 	uint64_t rss, vsize, as_limit, mem_available;
