@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "analyzer/pylines.h"
+
 #define MOST_FRAMES	4096
 
 static size_t padded(size_t n)
@@ -49,12 +51,6 @@ static const char *py_text(struct arena *arena, const char *data, size_t bytes, 
 	return clean;
 }
 
-static int line_of(const struct ks_py_frame *f, const char *table)
-{
-	(void)table;
-	return f->first_line > 0 ? f->first_line : 0;
-}
-
 size_t py_frames(struct arena *arena, const char *data, size_t size, struct py_frame **frames, bool *cut)
 {
 	size_t n = 0, room = 0, at = 0;
@@ -81,8 +77,8 @@ size_t py_frames(struct arena *arena, const char *data, size_t size, struct py_f
 			break;
 		(*frames)[n].file = py_text(arena, data + at + file, f.file_size, f.file_kind);
 		(*frames)[n].function = py_text(arena, data + at + name, f.name_size, f.name_kind);
-		(*frames)[n].line = line_of(&f, data + at + table);
-		*cut = f.flags & 1;
+		(*frames)[n].line = py_line(&f, (const uint8_t *)data + at + table);
+		*cut |= f.flags & 1;
 		at += f.size;
 	}
 	return n;
