@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happens when a signal comes.
+ *
+ * To a handler of the program (ks_on_signal): a light record, then a jump to the handler with the
+ * same arguments; no frame of ours is left on its stack, and it may return, jump out or end the
+ * process. A fault of the CPU is kept in thread-local memory: should the handler end the process
+ * by raising the signal again or by abort (faulthandler, UCX, absl, a JVM), that first fault is
+ * the crash that is recorded, and what came after it is not.
+ *
+ * To nobody (ks_on_default): record the crash, then die as without us: a fault happens again
+ * under SIG_DFL, anything else is sent again with its siginfo. In a vfork child and in any other process
+ * that does not own the recording: only the latter.
+ */
+#include "hooks/signal.h"
+
+#include <sys/prctl.h>
+#include <ucontext.h>
+
+#include "shim/arch.h"
+#include "shim/crash.h"
+#if defined(__x86_64__)
+#include "shim/arch/x86_64_crash.h"
+#else
+#include "shim/arch/aarch64_crash.h"
+#endif
+#include "shim/safe.h"
+
+/* Where the kernel put the siginfo of a delivery, and how to tell that it is still that one. */
+struct mark {
+	const siginfo_t *at;
+	uintptr_t alt, alt_size;	/* the alternate stack of that time, where it was used */
+	uint64_t head[3];
+};
+
+KS_TLS struct mark last_mark;		/* the last delivery to a handler of the program */
+KS_TLS struct mark first_mark;		/* the last fault of the CPU among them … */
+KS_TLS struct ks_fault first;		/* … with all registers */
+
+static char crash_stack[128 << 10] __attribute__((aligned(64)));
+
+static void set_mark(struct mark *m, const siginfo_t *info, const ucontext_t *uc)
+{
+	uintptr_t alt = (uintptr_t)uc->uc_stack.ss_sp;
+	bool used = (uintptr_t)info - alt < uc->uc_stack.ss_size;
+
+	m->at = info;
+	m->alt = used ? alt : 0;
+	m->alt_size = used ? uc->uc_stack.ss_size : 0;
+	memcpy(m->head, info, sizeof(m->head));
+}
+
+/*
+ * Is the handler of that delivery still running, when the thread's stack pointer is sp? It may have
+ * been left by siglongjmp: then sp is above its frame, or on another stack, or the frame has been
+ * overwritten.
+ */
+static bool still_runs(const struct mark *m, uintptr_t sp)
+{
+	uint64_t head[3];
+
+	if (!m->at || sp >= (uintptr_t)m->at || (uintptr_t)m->at - sp > 64u << 20)
+		return false;
+	if (m->alt_size && sp - m->alt >= m->alt_size)
+		return false;
+	return ks_read_memory((uintptr_t)m->at, head, sizeof(head)) == sizeof(head) &&
+	       memcmp(head, m->head, sizeof(head)) == 0;
+}
+
+bool ks_in_handler(void)
+{
+	return still_runs(&last_mark, (uintptr_t)__builtin_frame_address(0));
+}
+
+bool ks_fault_handler_runs(void)
+{
+	return still_runs(&first_mark, (uintptr_t)__builtin_frame_address(0));
+}
+
+static bool was_sent(const siginfo_t *info)
+{
+	return info->si_code == SI_USER || info->si_code == SI_TKILL || info->si_code == SI_QUEUE;
+}
+
+static bool from_outside(const siginfo_t *info)
+{
+	return was_sent(info) && info->si_pid != ks.pid;
+}
+
+/* --- a signal for a handler of the program --- */
+
+static void emit_sender(const siginfo_t *info, const struct ks_sender *s, bool fatal)
+{
+	KS_EMIT(signal_from, .signal = info->si_signo, .code = info->si_code, .pid = s->pid, .uid = info->si_uid,
+		.comm = ks_text(s->name), .ppid = s->ppid, .parent_comm = ks_text(s->parent), .fatal = fatal,
+		.argv = ks_text(s->argv));
+}
+
+/* The first of each sender and signal, and then ever fewer: some programs signal each other all day. */
+static bool worth_asking(const siginfo_t *info)
+{
+	static struct { int32_t pid; uint32_t count; } last[KS_SIGNALS];
+	unsigned sig = (unsigned)info->si_signo;
+
+	if (sig >= KS_SIGNALS || sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH || sig == SIGCONT)
+		return false;
+	if (__atomic_exchange_n(&last[sig].pid, info->si_pid, __ATOMIC_RELAXED) != info->si_pid &&
+	    last[sig].count < 64)
+		return ++last[sig].count;
+	last[sig].count++;
+	return !(last[sig].count & (last[sig].count - 1));
+}
+
+static void note_sender(const siginfo_t *info)
+{
+	static struct ks_sender sender;
+	static unsigned taken;
+
+	if (!worth_asking(info) || __atomic_exchange_n(&taken, 1, __ATOMIC_ACQUIRE))
+		return;
+	ks_sender_read((uint32_t)info->si_pid, &sender);
+	emit_sender(info, &sender, false);
+	__atomic_store_n(&taken, 0, __ATOMIC_RELEASE);
+}
+
+__attribute__((noinline)) static ks_handler prepare(int sig, siginfo_t *info, ucontext_t *uc)
+{
+	struct ks_disposition *d = &ks_dispositions[sig];
+	ks_handler handler = __atomic_load_n(&d->handler, __ATOMIC_ACQUIRE);
+
+	if (d->program.sa_flags & (int)SA_RESETHAND)
+		ks_signal_was_reset(sig);
+	if (!ks.on)
+		return handler;
+	if (ks_is_fault(sig) && info->si_code > 0 && !still_runs(&first_mark, ks_uc_sp(uc))) {
+		ks_fault_read(&first, info, uc, (uintptr_t)handler);
+		set_mark(&first_mark, info, uc);
+	}
+	set_mark(&last_mark, info, uc);
+	/* A thread without a ring gets none here: the stack may be small. */
+	if (ks_self.ring && ks_self.generation == ks.generation)
+		KS_EMIT(signal_seen, .signal = sig, .code = info->si_code,
+			.address = ks_is_fault(sig) && info->si_code > 0 ? (uintptr_t)info->si_addr
+				 : (uint64_t)(uint32_t)info->si_pid << 32 | info->si_uid,
+			.pc = ks_uc_pc(uc), .handler = (uintptr_t)handler);
+	if (KS_UNLIKELY(from_outside(info)))
+		note_sender(info);
+	return handler;
+}
+
+void ks_on_signal(int sig, siginfo_t *info, void *context)
+{
+	prepare(sig, info, context)(sig, info, context);
+}
+
+/* --- a signal that kills --- */
+
+static void set_default(int sig)
+{
+	uint64_t action[4] = { 0 };	/* the kernel's struct sigaction: handler SIG_DFL, flags, restorer, mask */
+
+	ks_sys(SYS_rt_sigaction, sig, action, NULL, 8);
+}
+
+/* The same instruction will fault again, and the kernel then does and logs what it always does. */
+static bool faults_again(int sig, const siginfo_t *info)
+{
+	return ks_is_fault(sig) && info->si_code > 0 && sig != SIGTRAP && sig != SIGSYS &&
+	       !(sig == SIGBUS && info->si_code == BUS_MCEERR_AO);
+}
+
+static void send_again(int sig, siginfo_t *info)
+{
+	int pid = ks_sys_getpid(), tid = ks_sys_gettid();
+
+	if (ks_sys(SYS_rt_tgsigqueueinfo, pid, tid, sig, info) < 0)
+		ks_sys(SYS_tgkill, pid, tid, sig);
+}
+
+static void die(int sig, siginfo_t *info, ucontext_t *uc)
+{
+	set_default(sig);
+	if (faults_again(sig, info))
+		return;
+	send_again(sig, info);
+	/* It is blocked now, and delivered when the mask of the interrupted code is back; sigsuspend
+	 * and kin have left there a mask that may hold it. */
+	sigdelset(&uc->uc_sigmask, sig);
+}
+
+/* In the middle of the crash path: no way back to the first fault. */
+static void die_here(int sig, siginfo_t *info)
+{
+	uint64_t mask = 1ull << (sig - 1);
+
+	set_default(sig);
+	send_again(sig, info);
+	ks_sys(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, 8);
+	ks_sys(SYS_exit_group, 128 + sig);
+}
+
+static struct {
+	int sig;
+	siginfo_t *info;
+	ucontext_t *uc;
+	siginfo_t copy;			/* for die_here, should info be gone */
+} fatal;
+
+/* On our own stack. */
+static void record(void *unused)
+{
+	static struct ks_fault fresh;
+	static struct ks_sender sender;
+	const uintptr_t sp = ks_uc_sp(fatal.uc);
+	const struct ks_fault *f = &fresh;
+	bool outside = from_outside(fatal.info), again;
+
+	(void)unused;
+	ks.crashing = true;
+	if (!ks.on && !ks_wake())
+		return;
+	ks_fault_read(&fresh, fatal.info, fatal.uc, 0);
+	again = first_mark.at && (still_runs(&first_mark, sp) || (first.pc == fresh.pc && first.sp == sp));
+	if (!outside && again)
+		f = &first;
+	if (outside) {
+		ks_sender_read((uint32_t)fatal.info->si_pid, &sender);
+		emit_sender(fatal.info, &sender, true);
+	}
+	ks_crash_record(f, fatal.sig, still_runs(&last_mark, sp) ? (uintptr_t)(last_mark.at + 1) : 0,
+			outside ? &sender : NULL);
+}
+
+void ks_on_default(int sig, siginfo_t *info, void *context)
+{
+	if (!ks_mine()) {
+		die(sig, info, context);
+		return;
+	}
+	/* The first process of a container does not die of what it was only sent. */
+	if (ks.pid == 1 && info->si_code <= 0)
+		return;
+	switch (ks_crash_claim()) {
+	case KS_CLAIM_FIRST:
+		fatal.sig = sig;
+		fatal.info = info;
+		fatal.uc = context;
+		fatal.copy = *info;
+		ks_on_stack(record, NULL, crash_stack + sizeof(crash_stack));
+		break;
+	case KS_CLAIM_NESTED:
+		ks_crash_nested(info, context);
+		die_here(fatal.sig, &fatal.copy);
+		break;
+	case KS_CLAIM_OTHER:
+		ks_crash_wait();
+		break;
+	}
+	die(sig, info, context);
+}

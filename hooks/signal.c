@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sigaction and kin: the program sees the dispositions that it set, we see the signals.
+ *
+ * Where the program has a handler, the kernel gets ks_on_signal with the program's own flags and
+ * mask, so that the kernel keeps its promises to it (SA_RESTART, SA_NODEFER, SA_RESETHAND, …), plus
+ * SA_SIGINFO. Where it has SIG_DFL and that kills, the kernel gets ks_on_default; SIG_IGN and all
+ * else is really set. A query asks the kernel, and only where that has a function of ours is the
+ * answer taken from our table; so a vfork child, and what libc sets past us (system, abort),
+ * are answered rightly without a write of ours. SA_ONSTACK is passed on once the program has an
+ * alternate stack somewhere: before that, its handlers run on the stacks that they ran on without us.
+ *
+ * Context: any thread, handlers, vfork children. Two threads that set the same signal at once are
+ * kept apart by a flag that nobody waits for longer than a moment.
+ */
+#include "hooks/signal.h"
+
+#include <sched.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+
+#include "shim/crash.h"
+#include "shim/safe.h"
+
+/* Exported by glibc, declared by no header of its present versions. */
+int __sigaction(int sig, const struct sigaction *act, struct sigaction *oact);
+ks_sighandler bsd_signal(int sig, ks_sighandler handler);
+
+struct ks_disposition ks_dispositions[KS_SIGNALS];
+
+static bool started;			/* the kernel may have functions of ours */
+static bool program_altstack;		/* the program has set an alternate stack in some thread */
+static uint64_t interrupting;		/* siginterrupt(sig, 1) was called */
+static uint32_t setting;		/* tid of the thread that changes the table */
+static uint32_t changes[KS_SIGNALS];
+
+/* Signals that kill by default and that the program has not asked for. */
+static const uint8_t killing[] = {
+	SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGPIPE,
+	SIGXCPU, SIGXFSZ, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2, SIGPOLL, SIGPWR, SIGSTKFLT,
+};
+
+/* The first process of a PID namespace ignores what it is sent, where that has the default. */
+static bool kills(int sig)
+{
+	for (size_t i = 0; i < sizeof(killing); i++) {
+		if (killing[i] == sig)
+			return ks.pid != 1 || (ks_is_fault(sig) && sig != SIGTRAP && sig != SIGSYS);
+	}
+	return false;
+}
+
+static bool enter(void)
+{
+	const uint32_t tid = ks_tid();
+
+	for (int i = 0; i < 1000; i++) {
+		uint32_t nobody = 0;
+
+		if (__atomic_compare_exchange_n(&setting, &nobody, tid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return true;
+		if (nobody == tid)
+			return false;	/* a handler has interrupted us */
+		ks_sys(SYS_sched_yield);
+	}
+	__atomic_store_n(&setting, tid, __ATOMIC_RELAXED);	/* its thread is gone: a fork */
+	return true;
+}
+
+static void leave(bool entered)
+{
+	if (entered)
+		__atomic_store_n(&setting, 0, __ATOMIC_RELEASE);
+}
+
+static int set(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	return REAL(sigaction)(sig, act, old);
+}
+
+static bool is_ours(const struct sigaction *act)
+{
+	return act->sa_sigaction == ks_on_signal || act->sa_sigaction == ks_on_default;
+}
+
+static bool is_function(const struct sigaction *act)
+{
+	return act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN;
+}
+
+/* What the kernel gets for a handler of the program. */
+static struct sigaction wrapped(const struct sigaction *program)
+{
+	struct sigaction ours = *program;
+
+	ours.sa_sigaction = ks_on_signal;
+	ours.sa_flags |= SA_SIGINFO;
+	if (!program_altstack)
+		ours.sa_flags &= ~SA_ONSTACK;
+	return ours;
+}
+
+void ks_catch_default(int sig)
+{
+	/* Faults stay unblocked, so that one in the crash path comes back to us. */
+	struct sigaction ours = { .sa_sigaction = ks_on_default, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+
+	if (!kills(sig))
+		return;
+	sigfillset(&ours.sa_mask);
+	for (int s = 1; s < KS_SIGNALS; s++) {
+		if (ks_is_fault(s))
+			sigdelset(&ours.sa_mask, s);
+	}
+	set(sig, &ours, NULL);
+}
+
+static int install_handler(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct ks_disposition *d = &ks_dispositions[sig], before = *d;
+	struct sigaction ours = wrapped(act), got;
+
+	/* First the table: the kernel may deliver at once. */
+	__atomic_store_n(&d->handler, act->sa_sigaction, __ATOMIC_RELEASE);
+	d->program = *act;
+	if (set(sig, &ours, old) != 0) {
+		*d = before;
+		return -1;
+	}
+	/* The kernel and libc drop and add flags; take theirs, but for the two that we changed. */
+	if (set(sig, NULL, &got) == 0 && got.sa_sigaction == ks_on_signal) {
+		got.sa_sigaction = act->sa_sigaction;
+		got.sa_flags = (got.sa_flags & ~(SA_SIGINFO | SA_ONSTACK)) | (act->sa_flags & (SA_SIGINFO | SA_ONSTACK));
+		d->program = got;
+	}
+	return 0;
+}
+
+static int install(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	if (is_function(act))
+		return install_handler(sig, act, old);
+	if (set(sig, act, old) != 0)
+		return -1;
+	if (act->sa_handler == SIG_DFL && kills(sig)) {
+		set(sig, NULL, &ks_dispositions[sig].program);
+		ks_catch_default(sig);
+	}
+	return 0;
+}
+
+/* After a delivery with SA_RESETHAND the kernel has SIG_DFL, and so has the program's view. */
+void ks_signal_was_reset(int sig)
+{
+	struct sigaction now = ks_dispositions[sig].program, kernel;
+
+	if (!started || !ks_mine() || set(sig, NULL, &kernel) != 0 || kernel.sa_handler != SIG_DFL)
+		return;
+	now.sa_handler = SIG_DFL;
+	ks_dispositions[sig].program = now;
+	set(sig, &now, NULL);
+	ks_catch_default(sig);
+}
+
+/* The first changes of a signal, then ever fewer: ipykernel sets SIGINT around each cell. */
+static void note_change(int sig, const struct sigaction *act, const struct sigaction *old, uintptr_t caller)
+{
+	uint32_t n = __atomic_add_fetch(&changes[sig], 1, __ATOMIC_RELAXED);
+
+	if (n > 16 && (n & (n - 1)))
+		return;
+	KS_EMIT(handler_set, .signal = sig, .handler = (uintptr_t)act->sa_handler, .flags = (unsigned)act->sa_flags,
+		.caller = caller, .old = (uintptr_t)old->sa_handler);
+}
+
+static int virtual_sigaction(int sig, const struct sigaction *act, struct sigaction *oact, uintptr_t caller)
+{
+	struct sigaction want, old, before;
+	bool entered, mine;
+	int rc;
+
+	if (!started || sig <= 0 || sig >= KS_SIGNALS)
+		return set(sig, act, oact);
+	mine = act && ks_mine();
+	if (mine && ks.on && !ks.crashing)
+		ks_python_try();
+	if (act)
+		want = *act;
+	entered = mine && enter();
+	before = ks_dispositions[sig].program;
+	rc = mine ? install(sig, &want, &old) : set(sig, act ? &want : NULL, &old);
+	leave(entered);
+	if (rc != 0)
+		return rc;
+	if (is_ours(&old))
+		old = before;
+	if (oact)
+		*oact = old;
+	if (mine)
+		note_change(sig, &want, &old, caller);
+	return 0;
+}
+
+/* --- the exported family --- */
+
+KS_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *oact)
+{
+	return virtual_sigaction(sig, act, oact, KS_CALLER());
+}
+
+KS_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigaction *oact)
+{
+	return virtual_sigaction(sig, act, oact, KS_CALLER());
+}
+
+/* signal(3) and kin are sigaction with flags and mask of their own: glibc, sysdeps/posix/signal.c,
+ * sysv_signal.c, sigset.c, sigignore.c, sigintr.c. */
+static ks_sighandler simple(int sig, ks_sighandler handler, int flags, bool masked, uintptr_t caller)
+{
+	struct sigaction act = { .sa_handler = handler, .sa_flags = flags }, old;
+
+	if (handler == SIG_ERR || sig < 1 || sig >= KS_SIGNALS) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	if (masked)
+		sigaddset(&act.sa_mask, sig);
+	return virtual_sigaction(sig, &act, &old, caller) < 0 ? SIG_ERR : old.sa_handler;
+}
+
+static ks_sighandler bsd(int sig, ks_sighandler handler, uintptr_t caller)
+{
+	bool interrupts = sig >= 1 && sig < KS_SIGNALS && (interrupting >> (sig - 1) & 1);
+
+	return simple(sig, handler, interrupts ? 0 : SA_RESTART, true, caller);
+}
+
+static ks_sighandler sysv(int sig, ks_sighandler handler, uintptr_t caller)
+{
+	return simple(sig, handler, (int)SA_RESETHAND | SA_NODEFER | SA_INTERRUPT, false, caller);
+}
+
+KS_EXPORT ks_sighandler signal(int sig, ks_sighandler handler)
+{
+	return started ? bsd(sig, handler, KS_CALLER()) : REAL(signal)(sig, handler);
+}
+
+KS_EXPORT ks_sighandler bsd_signal(int sig, ks_sighandler handler)
+{
+	return started ? bsd(sig, handler, KS_CALLER()) : REAL(bsd_signal)(sig, handler);
+}
+
+KS_EXPORT ks_sighandler ssignal(int sig, ks_sighandler handler)
+{
+	return started ? bsd(sig, handler, KS_CALLER()) : REAL(ssignal)(sig, handler);
+}
+
+KS_EXPORT ks_sighandler sysv_signal(int sig, ks_sighandler handler)
+{
+	return started ? sysv(sig, handler, KS_CALLER()) : REAL(sysv_signal)(sig, handler);
+}
+
+KS_EXPORT ks_sighandler __sysv_signal(int sig, ks_sighandler handler)
+{
+	return started ? sysv(sig, handler, KS_CALLER()) : REAL(__sysv_signal)(sig, handler);
+}
+
+KS_EXPORT ks_sighandler sigset(int sig, ks_sighandler handler)
+{
+	struct sigaction old;
+	ks_sighandler result;
+	sigset_t one, mask;
+
+	if (!started)
+		return REAL(sigset)(sig, handler);
+	sigemptyset(&one);
+	if (sigaddset(&one, sig) < 0)
+		return SIG_ERR;
+	if (handler == SIG_HOLD) {
+		if (sigprocmask(SIG_BLOCK, &one, &mask) < 0)
+			return SIG_ERR;
+		if (sigismember(&mask, sig))
+			return SIG_HOLD;
+		return virtual_sigaction(sig, NULL, &old, 0) < 0 ? SIG_ERR : old.sa_handler;
+	}
+	result = simple(sig, handler, 0, false, KS_CALLER());
+	if (result == SIG_ERR || sigprocmask(SIG_UNBLOCK, &one, &mask) < 0)
+		return SIG_ERR;
+	return sigismember(&mask, sig) ? SIG_HOLD : result;
+}
+
+KS_EXPORT int sigignore(int sig)
+{
+	struct sigaction act = { .sa_handler = SIG_IGN };
+
+	return started ? virtual_sigaction(sig, &act, NULL, KS_CALLER()) : REAL(sigignore)(sig);
+}
+
+/* The real one changes SA_RESTART of whatever the kernel has: with us that is ours. */
+KS_EXPORT int siginterrupt(int sig, int flag)
+{
+	struct sigaction now;
+	int rc = REAL(siginterrupt)(sig, flag);
+
+	if (rc != 0 || sig < 1 || sig >= KS_SIGNALS)
+		return rc;
+	if (flag)
+		__atomic_fetch_or(&interrupting, 1ull << (sig - 1), __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&interrupting, ~(1ull << (sig - 1)), __ATOMIC_RELAXED);
+	if (started && ks_mine() && set(sig, NULL, &now) == 0 && is_ours(&now)) {
+		int *flags = &ks_dispositions[sig].program.sa_flags;
+
+		*flags = (*flags & ~SA_RESTART) | (flag ? 0 : SA_RESTART);
+	}
+	return rc;
+}
+
+/* --- alternate stacks: the program does not see ours --- */
+
+static void pass_on_altstack(void)
+{
+	bool entered = enter();
+
+	program_altstack = true;
+	for (int sig = 1; sig < KS_SIGNALS; sig++) {
+		struct sigaction now, ours;
+
+		if (set(sig, NULL, &now) != 0 || now.sa_sigaction != ks_on_signal ||
+		    !(ks_dispositions[sig].program.sa_flags & SA_ONSTACK))
+			continue;
+		ours = wrapped(&ks_dispositions[sig].program);
+		set(sig, &ours, NULL);
+	}
+	leave(entered);
+}
+
+KS_EXPORT int sigaltstack(const stack_t *want, stack_t *old)
+{
+	stack_t ours, got, copy;
+	bool have = started && ks_own_altstack(&ours);
+	int error = errno, rc;
+
+	if (!started || (!want && !old))
+		return REAL(sigaltstack)(want, old);
+	if (want)
+		copy = *want;
+	rc = REAL(sigaltstack)(want ? &copy : NULL, &got);
+	if (rc != 0)
+		return rc;
+	if (old) {
+		if (have && got.ss_sp == ours.ss_sp)
+			got = (stack_t){ .ss_flags = SS_DISABLE };
+		*old = got;
+	}
+	if (want && (copy.ss_flags & SS_DISABLE)) {
+		if (have)
+			REAL(sigaltstack)(&ours, NULL);
+	} else if (want && !program_altstack && ks_mine()) {
+		pass_on_altstack();
+	}
+	errno = error;
+	return 0;
+}
+
+/* --- the begin and the end of it --- */
+
+void ks_signals_start(void)
+{
+	static bool looked;
+
+	if (!looked) {			/* a dl call: not again when prctl has failed */
+		ks_crash_abort_message_at((const void *const *)dlvsym(RTLD_DEFAULT, "__abort_msg", "GLIBC_PRIVATE"));
+		REAL(dlerror)();
+		looked = true;
+	}
+	for (int sig = 1; sig < KS_SIGNALS; sig++) {
+		struct ks_disposition *d = &ks_dispositions[sig];
+		struct sigaction ours;
+
+		if (set(sig, NULL, &d->program) != 0)
+			continue;
+		if (is_function(&d->program)) {
+			d->handler = d->program.sa_sigaction;
+			ours = wrapped(&d->program);
+			set(sig, &ours, NULL);
+		} else if (d->program.sa_handler == SIG_DFL) {
+			ks_catch_default(sig);
+		}
+	}
+	started = true;
+}
+
+void ks_signals_release(void)
+{
+	for (int sig = 1; started && sig < KS_SIGNALS; sig++) {
+		struct sigaction now;
+
+		if (set(sig, NULL, &now) == 0 && is_ours(&now))
+			set(sig, &ks_dispositions[sig].program, NULL);
+	}
+	if (ks_mine())
+		started = false;
+}
+
+/* In strict mode a handler may only return, and any other call kills: from here on there is no recorder. */
+static void before_seccomp(unsigned long mode, uintptr_t caller)
+{
+	KS_EMIT(seccomp_on, .mode = mode, .caller = caller);
+	ks_signals_release();
+	if (mode == 1)
+		ks.on = ks.chosen = false;
+}
+
+KS_EXPORT int prctl(int option, ...)
+{
+	unsigned long a[4];
+	va_list ap;
+
+	va_start(ap, option);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(ap, unsigned long);
+	va_end(ap);
+	if (option == PR_SET_SECCOMP && started && ks_mine()) {
+		bool on = ks.on, chosen = ks.chosen;
+		int error = errno, rc;
+
+		before_seccomp(a[0], KS_CALLER());
+		errno = error;
+		rc = REAL(prctl)(option, a[0], a[1], a[2], a[3]);
+		if (rc != 0) {
+			error = errno;
+			ks.on = on;
+			ks.chosen = chosen;
+			ks_signals_start();
+			errno = error;
+		}
+		return rc;
+	}
+	return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
+}

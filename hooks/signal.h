@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between signal.c (what the program set), deliver.c (what happens when a signal comes), thread.c
+ * (alternate stacks) and kill.c.
+ */
+#ifndef KS_HOOKS_SIGNAL_H
+#define KS_HOOKS_SIGNAL_H
+
+#include "hooks/hooks.h"
+
+#define KS_SIGNALS 65
+
+typedef void (*ks_handler)(int, siginfo_t *, void *);
+
+/* One for each signal, since ks_signals_start. What the kernel has where it has a function of
+ * ours; where it has anything else, the kernel's own answer is the truth and this is not looked at. */
+struct ks_disposition {
+	struct sigaction program;	/* what the program set, as a query would tell it */
+	ks_handler handler;		/* the last function of the program; stays when it sets SIG_DFL, for a delivery on its way */
+};
+
+#pragma GCC visibility push(hidden)
+extern struct ks_disposition ks_dispositions[KS_SIGNALS];
+
+void ks_on_signal(int signal, siginfo_t *info, void *context);	/* for handlers of the program */
+void ks_on_default(int signal, siginfo_t *info, void *context);	/* where it has the default, and that is to die */
+void ks_signal_was_reset(int signal);	/* SA_RESETHAND has taken effect */
+void ks_catch_default(int signal);	/* set SIG_DFL, recorded where that kills */
+
+bool ks_own_altstack(stack_t *stack);	/* ours of the calling thread; false: it has none */
+bool ks_in_handler(void);		/* a handler of the program is on the stack of the calling thread */
+bool ks_fault_handler_runs(void);	/* and it handles a fault of the CPU */
+#pragma GCC visibility pop
+
+/* Faults of the CPU: delivered to the thread that made them, at the instruction. */
+static inline bool ks_is_fault(int signal)
+{
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE ||
+	       signal == SIGTRAP || signal == SIGSYS;
+}
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: an alternate signal stack for each, so that a stack overflow is recorded; their begin
+ * and end; and every number that explains why one could not be made.
+ *
+ * The alternate stack is carved out of the base of the thread's own stack, before its start routine
+ * runs: nothing to map, to free or to leak. Small stacks are left alone, and so is a thread of a
+ * process that is not recorded. What the start routine needs travels in a static table, since
+ * nothing may be allocated; when that is full, the thread starts as without us.
+ *
+ * A thread that ends by pthread_exit or is cancelled comes by over_with; its alternate stack is
+ * taken back there, before destructors run on the memory.
+ */
+#include <alloca.h>
+#include <dirent.h>
+#include <sys/prctl.h>
+
+#include "hooks/signal.h"
+#include "shim/safe.h"
+
+#define ALT_SIZE	(64u << 10)
+#define ALT_FROM	(512u << 10)	/* stacks smaller than this are left alone */
+#define STARTS		512
+
+struct start {
+	uint32_t owner;			/* generation + 1 of the process that uses it, 0: free */
+	uint32_t creator;		/* tid */
+	void *(*routine)(void *);
+	void *argument;
+	size_t stack_size, guard_size;	/* as the attributes say; stack_size 0: not known */
+};
+
+static struct start starts[STARTS];
+static char main_stack[ALT_SIZE] __attribute__((aligned(64)));
+KS_TLS stack_t own;			/* ss_size 0: none */
+
+bool ks_own_altstack(stack_t *stack)
+{
+	*stack = own;
+	return own.ss_size != 0;
+}
+
+static void use_altstack(void *at, size_t size)
+{
+	stack_t now;
+
+	if (REAL(sigaltstack)(NULL, &now) != 0 || !(now.ss_flags & SS_DISABLE))
+		return;
+	now = (stack_t){ .ss_sp = at, .ss_size = size };
+	if (REAL(sigaltstack)(&now, NULL) == 0)
+		own = now;
+}
+
+void ks_main_altstack(void)
+{
+	struct ks_thread *t = ks_thread_counters();
+
+	use_altstack(main_stack, sizeof(main_stack));
+	if (t) {
+		t->alt_low = (uintptr_t)own.ss_sp;
+		t->alt_size = own.ss_size;
+	}
+}
+
+/* --- the begin and the end of a thread --- */
+
+static struct start *claim(void)
+{
+	static unsigned next;
+	const uint32_t me = ks.generation + 1;
+
+	for (int i = 0; i < 64; i++) {
+		struct start *s = &starts[__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) % STARTS];
+		uint32_t owner = __atomic_load_n(&s->owner, __ATOMIC_RELAXED);
+
+		/* One that a parent of this process had claimed when it forked is free here. */
+		if (owner != me && __atomic_compare_exchange_n(&s->owner, &owner, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return s;
+	}
+	return NULL;
+}
+
+/* Name of the calling thread, as it is now: called when it ends. */
+static void keep_name(struct ks_thread *t)
+{
+	ks_sys(SYS_prctl, PR_GET_NAME, t->name);
+}
+
+static void over_with(void *routine)
+{
+	stack_t now, none = { .ss_flags = SS_DISABLE };
+	int error = errno;
+
+	if (own.ss_size && REAL(sigaltstack)(NULL, &now) == 0 && now.ss_sp == own.ss_sp)
+		REAL(sigaltstack)(&none, NULL);
+	own = (stack_t){ 0 };
+	if (ks.on) {
+		KS_EMIT(thread_end, .routine = (uintptr_t)routine);
+		if (ks_self.thread && ks_self.generation == ks.generation)
+			keep_name(ks_self.thread);
+		ks_thread_ended();
+	}
+	errno = error;
+}
+
+/* The bounds are an estimate (glibc may hand out a larger stack that it had kept); the mappings
+ * that a crash records are exact. */
+static void note_begin(const struct start *s, uintptr_t high)
+{
+	struct ks_thread *t = ks_thread_counters();
+
+	if (t) {
+		t->stack_high = high;
+		t->stack_low = s->stack_size && s->stack_size < high ? high - s->stack_size : 0;
+		t->guard_size = s->guard_size;
+		t->alt_low = (uintptr_t)own.ss_sp;
+		t->alt_size = own.ss_size;
+		t->routine = (uintptr_t)s->routine;
+	}
+	KS_EMIT(thread_start, .routine = (uintptr_t)s->routine, .creator = s->creator, .stack_size = s->stack_size);
+}
+
+static void *begin(void *argument)
+{
+	struct start s = *(struct start *)argument;
+	void *result;
+
+	__atomic_store_n(&((struct start *)argument)->owner, 0, __ATOMIC_RELEASE);
+	pthread_cleanup_push(over_with, s.routine);
+	if (s.stack_size >= ALT_FROM)
+		use_altstack(alloca(ALT_SIZE), ALT_SIZE);
+	if (ks.on)
+		note_begin(&s, ((uintptr_t)__builtin_frame_address(0) | 4095) + 1);
+	result = s.routine(s.argument);
+	pthread_cleanup_pop(1);
+	return result;
+}
+
+static void read_attributes(struct start *s, const pthread_attr_t *attr)
+{
+	static size_t default_stack, default_guard;
+
+	s->stack_size = s->guard_size = 0;
+	if (attr) {
+		pthread_attr_getstacksize(attr, &s->stack_size);
+		pthread_attr_getguardsize(attr, &s->guard_size);
+		return;
+	}
+	if (!default_stack) {
+		pthread_attr_t usual;
+
+		if (pthread_getattr_default_np(&usual) == 0) {
+			pthread_attr_getguardsize(&usual, &default_guard);
+			pthread_attr_getstacksize(&usual, &default_stack);
+			pthread_attr_destroy(&usual);
+		}
+	}
+	s->stack_size = default_stack;
+	s->guard_size = default_guard;
+}
+
+/* --- failures --- */
+
+struct entry {				/* struct linux_dirent64, getdents64(2) */
+	uint64_t inode, offset;
+	uint16_t size;
+	uint8_t type;
+	char name[];
+};
+
+/* Tasks of this user: what RLIMIT_NPROC counts, as far as we see it. A directory /proc/PID/task
+ * has two links and one for each task. */
+static uint64_t count_tasks(void)
+{
+	char buf[4096], path[64], *end = path + sizeof(path);
+	const uid_t uid = (uid_t)ks_sys(SYS_getuid);
+	uint64_t tasks = 0;
+	struct stat st;
+	long got;
+	int fd = ks_sys_open("/proc", O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return UINT64_MAX;
+	while ((got = ks_sys(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
+		for (long at = 0; at < got; at += ((const struct entry *)(buf + at))->size) {
+			const char *name = ((const struct entry *)(buf + at))->name;
+
+			if (name[0] < '0' || name[0] > '9')
+				continue;
+			ks_put(ks_put(ks_put(path, end, "/proc/"), end, name), end, "/task");
+			if (ks_sys_stat(path, &st, 0) == 0 && st.st_uid == uid && st.st_nlink > 2)
+				tasks += st.st_nlink - 2;
+		}
+	}
+	ks_sys_close(fd);
+	return tasks;
+}
+
+static void note_failure(int rc, const struct start *s, uintptr_t caller)
+{
+	static unsigned failures;
+	struct ks_memory m;
+
+	if (__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED) >= 32 || !ks_mine())
+		return;
+	ks_memory_now(&m);
+	KS_EMIT(thread_failed, .error = rc, .routine = (uintptr_t)s->routine, .caller = caller, .threads = m.threads,
+		.stack_size = s->stack_size, .pids_current = m.pids_current, .pids_max = m.pids_max,
+		.nproc_limit = m.nproc_limit, .vsize = m.vsize, .as_limit = m.as_limit,
+		.user_threads = rc == EAGAIN && failures <= 4 ? count_tasks() : UINT64_MAX, .stack = ks_callers());
+}
+
+/* --- the hook --- */
+
+KS_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*routine)(void *), void *argument)
+{
+	struct start *s = ks.on ? claim() : NULL, copy;
+	int rc, error = errno;
+
+	if (!s)
+		return REAL(pthread_create)(thread, attr, routine, argument);
+	s->creator = ks_tid();
+	s->routine = routine;
+	s->argument = argument;
+	read_attributes(s, attr);
+	copy = *s;
+	errno = error;
+	rc = REAL(pthread_create)(thread, attr, begin, s);
+	if (rc != 0) {
+		__atomic_store_n(&s->owner, 0, __ATOMIC_RELEASE);
+		error = errno;
+		note_failure(rc, &copy, KS_CALLER());
+		errno = error;
+	}
+	return rc;
+}
