@@ -66,8 +66,10 @@ void ks_python_load(void);		/* python.c: the same from the hook of dlopen, where
 void ks_python_ended(void);		/* python.c: the interpreter has dropped its hooks */
 void ks_python_start(void);		/* python.c: find the interpreter's symbols (constructor, or a libpython that came) */
 bool ks_is_python(void);		/* python.c: this process runs an interpreter */
-void ks_loads_settle(uintptr_t sp);	/* load.c: which pending loads of this thread have returned; fetch their texts. Dl calls! */
-void ks_load_last_words(void);		/* load.c: an end is near (abort, exit): fetch the pending text of dlerror */
+void ks_loads_start(void);		/* load.c: constructor, before the first ks_modules_sync */
+void ks_loads_settle(uintptr_t sp);	/* load.c: which loads of this thread have returned? sp: KS_SP() of shim/arch.h. No dl calls; not in handlers */
+uint32_t ks_load_now(uintptr_t sp);	/* load.c: id of the load in progress on this thread's stack at sp, 0: none. Handler-safe */
+void ks_load_last_words(void);		/* load.c: an end is near (abort, exit): note the pending text of dlerror, as it is */
 void ks_heap_settle(void);		/* heap_slow.c: the caller's counters into the trace (a thread ends, a crash) */
 void ks_heap_doubt(void);		/* heap.c: small requests may fail from now on (a limit was set, a mapping failed) */
 void ks_end_process(int kind, int code, uintptr_t caller);	/* end.c: keep or remove the trace, mark its end */

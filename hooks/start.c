@@ -64,6 +64,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	}
 	if (ks.on) {
 		ks_begin();
+		ks_loads_start();
 		ks_modules_sync(0);
 		ks_python_start();
 		ks_main_altstack();

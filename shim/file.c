@@ -480,8 +480,7 @@ bool ks_wake(void)
 		}
 		ks_begin();
 		ks_output_woken();
-		if (!ks.crashing)
-			ks_modules_sync(0);
+		ks_modules_sync(0);	/* takes over the parent's table; also in a handler */
 	} else {
 		ks.chosen = false;	/* no room for a trace: leave it at that */
 	}

@@ -196,7 +196,10 @@ unsigned ks_regions(void);
 
 /* --- other parts of shim/ that hooks use --- */
 
-void ks_modules_sync(uint32_t load);	/* modules.c: note what came and went; load: id that brought them. Not in handlers */
+/* modules.c: note what came and went; load: id that brought them. Returns how many came. Not in handlers. */
+unsigned ks_modules_sync(uint32_t load);
+/* If set: called for each module that came, after the walk; path is the loader's, absolute. */
+extern void (*ks_module_came)(const struct ks_module *m, const char *path);
 void ks_checkpoint(enum ks_checkpoint_reason reason);	/* checkpoint.c: memory, cgroup, counters. Opens files; handler-safe */
 void ks_output(const char *bytes, size_t size);		/* output.c: into the ring of fd 2's tail */
 void ks_output_woken(void);				/* output.c: what a forked child wrote before its trace began */

@@ -45,6 +45,18 @@
 		"	.size " #name ", . - " #name "\n"                                          \
 		"	.popsection\n")
 
+static inline uintptr_t ks_thread_pointer(void)
+{
+	uintptr_t tp;
+
+	__asm__("mrs %0, tpidr_el0" : "=r"(tp));
+	return tp;
+}
+
+/* Bytes below a caller's stack pointer in which a call's return address lies while it lasts:
+ * the callee stores it at the bottom of its own frame. */
+#define KS_RETURN_SLOTS 256
+
 static inline uintptr_t ks_uc_pc(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.pc;

@@ -52,6 +52,17 @@
 		"	.size " #name ", . - " #name "\n"                                          \
 		"	.popsection\n")
 
+static inline uintptr_t ks_thread_pointer(void)
+{
+	uintptr_t tp;
+
+	__asm__("movq %%fs:0, %0" : "=r"(tp));	/* the ABI's TCB begins with its own address */
+	return tp;
+}
+
+/* Bytes below a caller's stack pointer in which a call's return address lies while it lasts. */
+#define KS_RETURN_SLOTS 8
+
 static inline uintptr_t ks_uc_pc(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dlopen, dlmopen, dlsym, dlclose, dlerror: which loads are in progress on which thread, what
+ * they brought, why they failed.
+ *
+ * The first three find their caller by the return address (RUNPATH, $ORIGIN, RTLD_NEXT), so they
+ * are stubs that jump to the real ones; how a load ended is learnt afterwards. A load has returned
+ * when a later event of its thread has a stack pointer at or above its own, or when its return
+ * address has gone from the stack. Its outcome is the text that dlerror hands out or would hand
+ * out (load_text.c), and the modules that came. Every dl call of a thread frees that text, so it is
+ * looked at before the next one, and no hook makes a dl call of its own. (Where load_text.c
+ * cannot read it, the real dlerror is asked right before a dl call that would free the text
+ * anyway, or before the end; then the text is kept and handed out, once, if the program asks.)
+ *
+ * A load that is repeated, as polling programs do, is recorded the first eight times and then at
+ * powers of two. A vfork child, or a child of a fork that we did not see, records nothing.
+ */
+#include "hooks/load.h"
+
+#include <string.h>
+
+#include "shim/arch.h"
+#include "shim/library.h"
+#include "shim/safe.h"
+
+#define DEEPEST	8		/* nested loads of one thread that are followed */
+
+struct load {
+	uint32_t id;		/* of a silent one: the load around it */
+	uint32_t modules;	/* how many it has brought so far */
+	bool silent;		/* not recorded: repeated too often */
+	bool refused;		/* its file was reported already */
+	ks_str path;
+	uintptr_t caller, sp;
+};
+
+enum last { NOTHING, SYMBOL, LOAD };
+
+KS_TLS struct {
+	unsigned depth;
+	enum last last;		/* the latest dl call whose text has not been seen */
+	bool busy;
+	struct load stack[DEEPEST];
+	uintptr_t handle, caller;	/* of the latest dlsym */
+	char *kept;		/* text that we had to fetch, to be handed out */
+	void *answer;		/* of a dlsym that was made for the caller */
+} self;
+
+static uint32_t last_id;
+static bool python_came;
+
+/* cuda_route.c; the recorder works without it. */
+extern void *ks_cuda_symbol(void *handle, const char *name, uintptr_t caller) __attribute__((weak, visibility("hidden")));
+extern void ks_cuda_link(const struct ks_module *module) __attribute__((weak, visibility("hidden")));
+
+static void came(const struct ks_module *m, const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	if (name && strncmp(name, "/libpython", 10) == 0)
+		python_came = true;
+	if (ks_cuda_link)
+		ks_cuda_link(m);
+}
+
+void ks_loads_start(void)
+{
+	ks_load_text_start();
+	ks_module_came = came;
+}
+
+/* --- repetition --- */
+
+/* Should this one go unrecorded? Counts by hash; two texts with the same place share it in turn. */
+static bool repeated(const char *text)
+{
+	static struct { uint32_t hash, n; } counts[1024];
+	uint32_t h = 2166136261u, n;
+
+	for (; text && *text; text++)
+		h = (h ^ (uint8_t)*text) * 16777619u;
+	if (counts[h & 1023].hash != h) {
+		counts[h & 1023].hash = h;
+		counts[h & 1023].n = 0;
+	}
+	n = ++counts[h & 1023].n;
+	return n > 8 && (n & (n - 1));
+}
+
+/* --- what is wrong with a file --- */
+
+static void look(struct load *l, const char *path, ks_str text)
+{
+	struct ks_library file;
+
+	if (l->refused || !ks_library_look(path, &file))
+		return;
+	l->refused = true;
+	KS_EMIT(load_refused, .id = l->id, .path = text, .size = file.size, .need_size = file.need_size,
+		.mount_flags = file.mount_flags, .fs_magic = file.fs_magic, .mode = file.mode, .head = file.head,
+		.error = file.error, .exec_stack = file.exec_stack);
+}
+
+/* "FILE: what" names the file that was refused: the library itself or one that it needs. */
+static void look_at_named(struct load *l, const char *error)
+{
+	char path[1024];
+	const char *end = strstr(error, ": ");
+	size_t n = end ? (size_t)(end - error) : 0;
+
+	if (error[0] != '/' || !n || n >= sizeof(path))
+		return;
+	memcpy(path, error, n);
+	path[n] = '\0';
+	look(l, path, ks_text_n(path, n));
+}
+
+/* --- the end of loads --- */
+
+static bool has_returned(const struct load *l, uintptr_t sp)
+{
+	uintptr_t slots[KS_RETURN_SLOTS / sizeof(uintptr_t)];
+	size_t n;
+
+	if (sp >= l->sp)
+		return true;
+	n = ks_read_memory(l->sp - sizeof(slots), slots, sizeof(slots)) / sizeof(*slots);
+	for (size_t i = 0; i < n; i++)
+		if (slots[i] == l->caller)
+			return false;
+	return true;
+}
+
+static void finish(struct load *l, const char *error, bool certain)
+{
+	uint64_t ok = error ? 0 : certain || l->modules ? 1 : 2;
+
+	if (l->silent)
+		return;
+	KS_EMIT(load_end, .id = l->id, .ok = ok, .error = ks_text(error), .modules = l->modules, .returned = ks_clock());
+	if (error)
+		look_at_named(l, error);
+}
+
+/* Ends the loads that have returned by now. error: the text that is pending (or was just handed
+ * out), which proves that the latest call has returned; certain: without one it succeeded. */
+static void settle(uintptr_t sp, const char *error, bool certain)
+{
+	while (self.depth) {
+		struct load l = self.stack[self.depth - 1];
+		bool failed = error && self.last == LOAD;
+
+		if (!failed && !has_returned(&l, sp))
+			break;
+		self.depth--;
+		l.modules += ks_modules_sync(l.silent ? 0 : l.id);
+		ks_self.load = self.depth ? self.stack[self.depth - 1].id : 0;
+		/* A load around another one was past everything that can fail. */
+		finish(&l, failed ? error : NULL, certain || self.last != LOAD);
+		self.last = NOTHING;
+	}
+}
+
+static void symbol_missing(const char *error)
+{
+	static const char words[] = "undefined symbol: ";
+	const char *name = strstr(error, words), *end;
+
+	self.last = NOTHING;
+	if (!name || repeated(error))
+		return;
+	name += sizeof(words) - 1;
+	end = strstr(name, ", version ");
+	KS_EMIT(symbol_missing, .name = ks_text_n(name, end ? (size_t)(end - name) : strlen(name)),
+		.handle = self.handle, .caller = self.caller, .error = ks_text(error));
+}
+
+/* The text of the latest dl call has been seen, NULL: it has none. */
+static void ended(const char *error, uintptr_t sp)
+{
+	if (error && self.last == SYMBOL && (!self.depth || strstr(error, "undefined symbol: "))) {
+		symbol_missing(error);
+		return;
+	}
+	if (error && self.last == SYMBOL)	/* the loader itself looked something up, for the heap */
+		self.last = LOAD;
+	settle(sp, error, true);
+}
+
+/* A dl call is about to be made, which frees the text. */
+static void before_call(uintptr_t sp)
+{
+	char text[1024];
+	int error = errno;
+
+	if (self.busy)
+		return;
+	self.busy = true;
+	if (ks_load_text_known) {
+		size_t n = self.last == LOAD ? ks_load_text(text, sizeof(text), false) : 0;
+
+		settle(sp, n ? text : NULL, true);
+	} else {
+		settle(sp, self.last == LOAD ? real.dlerror() : NULL, self.last == LOAD);
+	}
+	self.kept = NULL;
+	self.busy = false;
+	errno = error;
+}
+
+void ks_loads_settle(uintptr_t sp)
+{
+	if (KS_LIKELY(!self.depth) || !ks.on || !ks_load_text_known || ks.crashing || !ks_mine())
+		return;
+	before_call(sp);
+}
+
+void ks_load_last_words(void)
+{
+	char text[1024] = "";
+	int error = errno;
+
+	if (!ks.on || ks.crashing || self.busy || self.last == NOTHING || !ks_mine())
+		return;
+	self.busy = true;
+	if (ks_load_text_known)
+		ks_load_text(text, sizeof(text), true);
+	else
+		ks_put(text, text + sizeof(text), (self.kept = real.dlerror()) ? self.kept : "");
+	ended(text[0] ? text : NULL, KS_SP());
+	self.busy = false;
+	errno = error;
+}
+
+uint32_t ks_load_now(uintptr_t sp)
+{
+	for (unsigned i = self.depth; i-- > 0;)
+		if (!has_returned(&self.stack[i], sp))
+			return self.stack[i].id;
+	return 0;
+}
+
+/* --- dlopen, dlmopen --- */
+
+static void begin(const char *path, int flags, int64_t space, uintptr_t caller, uintptr_t sp)
+{
+	struct load *l, *outer;
+
+	if (!(ks.on ? ks_mine() : ks.chosen && ks_wake()))
+		return;
+	before_call(sp);
+	outer = self.depth ? &self.stack[self.depth - 1] : NULL;
+	if (outer)
+		outer->modules += ks_modules_sync(outer->silent ? 0 : outer->id);
+	if (python_came) {
+		python_came = false;
+		ks_python_start();
+	}
+	ks_python_try();
+	self.last = LOAD;
+	if (self.depth == DEEPEST) {
+		self.last = NOTHING;
+		return;
+	}
+	l = &self.stack[self.depth];
+	*l = (struct load){ .id = outer ? outer->id : 0, .silent = repeated(path), .caller = caller, .sp = sp };
+	if (!l->silent) {
+		l->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+		l->path = ks_text(path);
+		KS_EMIT(load_begin, .id = l->id, .path = l->path, .flags = (unsigned)flags, .caller = caller,
+			.outer = outer ? outer->id : 0, .space = space);
+		if (path && strchr(path, '/') && !(flags & RTLD_NOLOAD) && ks_library_cut_off(path))
+			look(l, path, l->path);
+	}
+	ks_self.load = l->id;
+	self.depth++;
+}
+
+KS_TAIL_JUMP(dlopen);
+void *ks_before_dlopen(uintptr_t path, uintptr_t flags, uintptr_t c, uintptr_t d, uintptr_t caller, uintptr_t sp)
+{
+	void *(*jump)(const char *, int) = REAL(dlopen);
+
+	(void)c;
+	(void)d;
+	begin((const char *)path, (int)flags, 0, caller, sp);
+	return (void *)jump;
+}
+
+KS_TAIL_JUMP(dlmopen);
+void *ks_before_dlmopen(uintptr_t space, uintptr_t path, uintptr_t flags, uintptr_t d, uintptr_t caller, uintptr_t sp)
+{
+	void *(*jump)(Lmid_t, const char *, int) = REAL(dlmopen);
+
+	(void)d;
+	begin((const char *)path, (int)flags, (int64_t)space, caller, sp);
+	return (void *)jump;
+}
+
+/* --- dlsym --- */
+
+static void *answer(void *handle, const char *name)
+{
+	(void)handle;
+	(void)name;
+	return self.answer;
+}
+
+KS_TAIL_JUMP(dlsym);
+void *ks_before_dlsym(uintptr_t handle, uintptr_t name, uintptr_t c, uintptr_t d, uintptr_t caller, uintptr_t sp)
+{
+	const char *s = (const char *)name;
+	void *(*jump)(void *, const char *) = REAL(dlsym);
+
+	(void)c;
+	(void)d;
+	if (!ks.on)
+		return (void *)jump;
+	if (KS_UNLIKELY(self.depth) &&
+	    (sp >= self.stack[self.depth - 1].sp || (self.last == LOAD && ks_load_text_maybe())) && ks_mine())
+		before_call(sp);
+	self.kept = NULL;
+	self.last = SYMBOL;
+	self.handle = handle;
+	self.caller = caller;
+	if (KS_UNLIKELY(s && s[0] == 'c' && s[1] == 'u') && ks_cuda_symbol && (void *)handle != RTLD_DEFAULT &&
+	    (void *)handle != RTLD_NEXT) {
+		self.answer = ks_cuda_symbol((void *)handle, s, caller);
+		return (void *)answer;
+	}
+	return (void *)jump;
+}
+
+/* --- dlerror, dlclose --- */
+
+static void asked(const char *text, uintptr_t sp)
+{
+	int error = errno;
+
+	if (self.busy || !ks_mine())
+		return;
+	self.busy = true;
+	ended(text, sp);
+	if (text)
+		self.last = NOTHING;
+	self.busy = false;
+	errno = error;
+}
+
+KS_EXPORT char *dlerror(void)
+{
+	char *text = self.kept, plain[1024];
+	bool failed = false;
+
+	if (KS_UNLIKELY(text)) {
+		self.kept = NULL;
+		return text;
+	}
+	if (ks.on && self.last != NOTHING && ks_load_text_maybe())
+		failed = ks_load_text(plain, sizeof(plain), false);
+	text = REAL(dlerror)();
+	if (ks.on && (text || self.depth))
+		asked(text && failed ? plain : text, KS_SP());
+	return text;
+}
+
+KS_EXPORT int dlclose(void *handle)
+{
+	bool record = ks.on && ks_mine();
+	int result;
+
+	self.kept = NULL;
+	if (record && self.depth)
+		before_call(KS_SP());
+	result = REAL(dlclose)(handle);
+	if (record) {
+		self.last = NOTHING;
+		KS_EMIT(unload, .handle = (uintptr_t)handle, .result = result, .caller = KS_CALLER());
+	}
+	return result;
+}

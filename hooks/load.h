@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between load.c (which loads are in progress, how they ended) and load_text.c (the text of
+ * dlerror that the program has not asked for yet).
+ */
+#ifndef KS_LOAD_H
+#define KS_LOAD_H
+
+#include "hooks/hooks.h"
+
+#pragma GCC visibility push(hidden)
+
+/* Constructor: may the pending text be read where glibc keeps it? Makes dl calls. */
+void ks_load_text_start(void);
+/* It can be read without side effects, so that "no text" is an answer too. */
+extern bool ks_load_text_known;
+/* Cheap: false means that no text is pending; true that ks_load_text is worth a try. */
+bool ks_load_text_maybe(void);
+/* Copies the text of this thread's latest dl call, in the C locale's words, asked for or not; its
+ * size, 0: it has not failed, or it is not known. No side effects. With probe: async-signal-safe,
+ * and survives a corrupt heap. */
+size_t ks_load_text(char *to, size_t size, bool probe);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* See library.h. */
+#include "shim/library.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#include "shim/safe.h"
+
+#if defined(__x86_64__)
+#define MACHINE EM_X86_64
+#else
+#define MACHINE EM_AARCH64
+#endif
+
+/* The first KiB nearly always has all program headers behind the ELF header. */
+static void read_headers(int fd, struct ks_library *l)
+{
+	union {
+		ElfW(Ehdr) elf;
+		char bytes[1024];
+	} head;
+	ElfW(Phdr) far[32];
+	const char *table = head.bytes;
+	long n = ks_sys_pread(fd, head.bytes, sizeof(head), 0);
+	uint64_t at = 0, have = n > 0 ? (uint64_t)n : 0;
+	bool stack = false;
+
+	if (have >= sizeof(l->head))
+		memcpy(&l->head, head.bytes, sizeof(l->head));
+	if (have < sizeof(head.elf) || memcmp(head.elf.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    head.elf.e_ident[EI_CLASS] != ELFCLASS64 || head.elf.e_machine != MACHINE ||
+	    head.elf.e_phentsize != sizeof(*far))
+		return;
+	at = head.elf.e_phoff;
+	if (at > have || at + (uint64_t)head.elf.e_phnum * sizeof(*far) > have) {
+		n = ks_sys_pread(fd, far, sizeof(far), at);
+		have = n > 0 ? (uint64_t)n : 0;
+		table = (const char *)far;
+		at = 0;
+	}
+	for (unsigned i = 0; i < head.elf.e_phnum && at + sizeof(*far) <= have; i++, at += sizeof(*far)) {
+		ElfW(Phdr) p;
+
+		memcpy(&p, table + at, sizeof(p));
+		if (p.p_type == PT_LOAD && p.p_offset + p.p_filesz > l->need_size)
+			l->need_size = p.p_offset + p.p_filesz;
+		if (p.p_type == PT_GNU_STACK) {
+			stack = true;
+			l->exec_stack = (p.p_flags & PF_X) != 0;
+		}
+	}
+	if (!stack)	/* glibc assumes the worst then: elf/dl-load.c, DEFAULT_STACK_PERMS */
+		l->exec_stack = true;
+}
+
+bool ks_library_look(const char *path, struct ks_library *l)
+{
+	struct stat st;
+	struct statfs fs;
+	int fd;
+
+	*l = (struct ks_library){ 0 };
+	l->error = ks_sys_stat(path, &st, 0);
+	if (l->error < 0)
+		return l->error != -ENOENT && l->error != -ENOTDIR;
+	l->mode = st.st_mode;
+	l->size = (uint64_t)st.st_size;
+	if (!S_ISREG(st.st_mode))
+		return true;
+	fd = ks_sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0) {
+		l->error = fd;
+		return true;
+	}
+	if (ks_sys_fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		l->size = (uint64_t)st.st_size;
+		read_headers(fd, l);
+	}
+	if (ks_sys(SYS_fstatfs, fd, &fs) == 0) {
+		l->mount_flags = (uint64_t)fs.f_flags;
+		l->fs_magic = (uint64_t)fs.f_type & 0xffffffffu;
+	}
+	ks_sys_close(fd);
+	return true;
+}
+
+bool ks_library_cut_off(const char *path)
+{
+	struct ks_library l = { 0 };
+	struct stat st;
+	int fd = ks_sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+	if (fd < 0)
+		return false;
+	if (ks_sys_fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		l.size = (uint64_t)st.st_size;
+		read_headers(fd, &l);
+	}
+	ks_sys_close(fd);
+	return l.need_size > l.size;
+}
