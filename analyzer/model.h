@@ -177,6 +177,7 @@ struct model {
 
 	struct ending ending;
 	struct crash crash;
+	const struct ks_gpu *gpu;	/* totals of the GPU, NULL: none kept */
 	const char *stderr_tail;	/* "" : nothing kept */
 	size_t stderr_size;
 	void *private;			/* model.c's own */

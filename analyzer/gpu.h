@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a model says about the GPU: which driver, which devices, what failed first, and the memory
+ * over time. Found on demand from the model's events and the totals that the recorder keeps.
+ */
+#ifndef GPU_H
+#define GPU_H
+
+#include "analyzer/events.h"
+#include "analyzer/model.h"
+#include "analyzer/text.h"
+
+struct gpu {
+	bool used;			/* the process called the driver */
+	const struct event *driver;	/* cuda_driver: which library, NULL */
+	const struct event *init;	/* the last cuda_init, NULL */
+	const struct event *first;	/* the first failure that is not benign, NULL */
+	const struct event *refused;	/* the last cuda_alloc_failed, NULL */
+	const struct event *entered;	/* cuda_enter of the thread that died, without its return, NULL */
+	int version;			/* cuDriverGetVersion, 0: not known */
+	const char *library;		/* path of libcuda, NULL */
+	uint64_t live, peak;		/* bytes of device memory of this process */
+	uint64_t total, first_free;	/* of cuMemGetInfo, UNKNOWN */
+};
+
+struct gpu gpu_look(const struct model *m, uint32_t tid);
+
+/* CUDA_ERROR_OUT_OF_MEMORY, and in plain words; "error N" and "" for unknown codes. */
+const char *cuda_error_name(int code);
+const char *cuda_error_meaning(int code);
+bool cuda_error_sticky(int code);
+/* "12.8" of 12080. */
+const char *cuda_version_text(struct arena *a, int version);
+/* The driver that ships with a CUDA version, and the oldest that runs its major; NULL: not in the table. */
+const char *cuda_driver_of(int version);
+const char *cuda_minimum_driver(int version);
+/* Version of the newest CUDA runtime that is loaded (from its file name: libcudart.so.12.8.90…), 0 unknown. */
+int cuda_runtime_version(const struct model *m, const struct module **which);
+
+/* A chart of device memory over time for the report, width columns; false: nothing to draw. */
+bool gpu_chart(const struct model *m, struct text *t, unsigned width);
+/* The story in a few lines: driver, devices, memory, the first failure. Appends nothing where no GPU was used. */
+void gpu_tell(const struct model *m, struct text *t, unsigned width);
+
+#endif
