@@ -256,7 +256,7 @@ static void begin(const char *path, int flags, int64_t space, uintptr_t caller, 
 		python_came = false;
 		ks_python_start();
 	}
-	ks_python_try();
+	ks_python_load();
 	self.last = LOAD;
 	if (self.depth == DEEPEST) {
 		self.last = NOTHING;

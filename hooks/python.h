@@ -26,7 +26,8 @@ typedef int (*ks_py_hook)(const char *event, uintptr_t args, void *data);
 	PY_API(uintptr_t, sys_object, "PySys_GetObject", (const char *))	/* borrowed */	   \
 	PY_API(uintptr_t, error, "PyErr_Occurred", (void))			/* borrowed */	   \
 	PY_API(void, clear, "PyErr_Clear", (void))						   \
-	PY_API(int, is_subtype, "PyType_IsSubtype", (uintptr_t, uintptr_t))
+	PY_API(int, is_subtype, "PyType_IsSubtype", (uintptr_t, uintptr_t))	   \
+	PY_API(int, line, "PyCode_Addr2Line", (uintptr_t, int))
 
 struct ks_py_api {
 #define PY_API(result, name, symbol, parameters) result (*name) parameters;

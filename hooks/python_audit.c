@@ -12,6 +12,7 @@
 #include "shim/safe.h"
 
 #define MOST_TEXT	4096
+#define MOST_PATHS	64	/* of sys.path; then only powers of two are written */
 
 /* Item i of the event's arguments, a tuple; 0: there is none. Borrowed. */
 static uintptr_t argument(uintptr_t args, size_t i)
@@ -60,7 +61,7 @@ void ks_py_ready(void)
 static void note_path(uintptr_t list)
 {
 	static uintptr_t last_list;
-	static size_t last_length;
+	static size_t last_length, written;
 	const struct ks_py_layout *at = &ks_python.at;
 	char joined[MOST_TEXT];
 	size_t n = 0, length;
@@ -73,6 +74,8 @@ static void note_path(uintptr_t list)
 		return;
 	last_list = list;
 	last_length = length;
+	if (++written > MOST_PATHS && (written & (written - 1)))
+		return;
 	items = ks_py_word(list, at->list_items);
 	for (size_t i = 0; i < length && n + 2 < sizeof(joined); i++) {
 		struct ks_py_text text;

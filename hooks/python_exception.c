@@ -68,25 +68,34 @@ static bool is_frozen(uintptr_t code)
 	       strncmp((const char *)file.data, "<frozen ", 8) == 0;
 }
 
+/* The line of an entry of a traceback, which a newer CPython reckons only when it is asked for; 0: unknown. */
+static uint64_t line_of(uintptr_t entry, uintptr_t code)
+{
+	int32_t line, last;
+
+	memcpy(&line, (const char *)entry + ks_python.at.tb_line, sizeof(line));
+	memcpy(&last, (const char *)entry + ks_python.at.tb_last, sizeof(last));
+	if (line <= 0 && ks_py_api.line)
+		line = ks_py_api.line(code, last);
+	return line > 0 ? (uint64_t)line : 0;
+}
+
 /* The innermost entry of the traceback that is not the import machinery's own; its code object. */
 static uintptr_t raised_in(uintptr_t value, uint64_t *line)
 {
 	const struct ks_py_layout *at = &ks_python.at;
-	uintptr_t entry = ks_py_word(value, at->exc_traceback), found = 0;
+	uintptr_t entry = ks_py_word(value, at->exc_traceback), found = 0, in = 0;
 
-	*line = 0;
 	for (unsigned i = 0; entry && i < MOST_TRACEBACK; i++) {
 		uintptr_t code = code_of(entry);
 
 		if (code && !is_frozen(code)) {
-			int32_t number;
-
-			memcpy(&number, (const char *)entry + at->tb_line, sizeof(number));
 			found = code;
-			*line = number > 0 ? (uint64_t)number : 0;	/* -1: not reckoned yet */
+			in = entry;
 		}
 		entry = ks_py_word(entry, at->tb_next);
 	}
+	*line = found ? line_of(in, found) : 0;
 	return found;
 }
 

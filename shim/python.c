@@ -61,7 +61,7 @@ static void shift_rest(struct ks_py_layout *at)
 	const uint16_t more = (uint16_t)(at->object_type - 8);
 	uint16_t *rest[] = {
 		&at->exc_args, &at->exc_traceback, &at->exc_context, &at->exc_cause, &at->exc_suppress, &at->import_name,
-		&at->import_path, &at->os_filename, &at->tb_next, &at->tb_frame, &at->tb_line, &at->object_frame,
+		&at->import_path, &at->os_filename, &at->tb_next, &at->tb_frame, &at->tb_last, &at->tb_line, &at->object_frame,
 		&at->text_compact, &at->text_any,
 	};
 

@@ -168,6 +168,7 @@ int main(void)
 	print("os_filename", offsetof(PyOSErrorObject, filename), NONE);
 	print("tb_next", offsetof(PyTracebackObject, tb_next), NONE);
 	print("tb_frame", offsetof(PyTracebackObject, tb_frame), NONE);
+	print("tb_last", offsetof(PyTracebackObject, tb_lasti), NONE);
 	print("tb_line", offsetof(PyTracebackObject, tb_lineno), NONE);
 	print("object_frame", OBJECT_FRAME, NONE);
 	return 0;
