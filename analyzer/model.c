@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Builds the model of a trace and answers the questions about its events.
+ *
+ * Order matters: modules before frames, frames before symbols, the ending last. Frames are made
+ * with their module alone and symbolised together (symbols.c), since a pass over the symbols of
+ * a large library costs the same for one address and for a hundred.
+ */
+#include "analyzer/model_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/decode.h"
+#include "analyzer/names.h"
+
+/* --- texts --- */
+
+static size_t spread(uint64_t v)
+{
+	v *= 0x9e3779b97f4a7c15u;	/* 2^64 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4 */
+	return (size_t)(v >> 20);
+}
+
+static void texts_grow(struct private *p)
+{
+	struct cached_text *old = p->texts;
+	size_t room = p->text_room;
+
+	p->text_room = room ? room * 2 : 1024;
+	p->texts = xalloc(p->text_room, sizeof(*p->texts));
+	for (size_t i = 0; i < room; i++) {
+		size_t at = spread(old[i].reference) & (p->text_room - 1);
+
+		if (!old[i].reference)
+			continue;
+		while (p->texts[at].reference)
+			at = (at + 1) & (p->text_room - 1);
+		p->texts[at] = old[i];
+	}
+	free(old);
+}
+
+const char *model_text(struct model *m, uint64_t reference)
+{
+	struct private *p = m->private;
+	const char *data;
+	size_t size, at;
+
+	if (!reference)
+		return NULL;
+	if (p->ntexts * 2 >= p->text_room)
+		texts_grow(p);
+	for (at = spread(reference) & (p->text_room - 1); p->texts[at].reference; at = (at + 1) & (p->text_room - 1))
+		if (p->texts[at].reference == reference)
+			return p->texts[at].text;
+	data = trace_string(p->trace, reference, KS_STRING_TEXT, &size);
+	p->texts[at].reference = reference;
+	p->texts[at].text = data ? arena_clean(&p->arena, data, size) : NULL;
+	p->ntexts++;
+	return p->texts[at].text;
+}
+
+/* --- frames --- */
+
+static size_t frame_place(const struct private *p, uint64_t pc, const struct module *module, bool return_address)
+{
+	size_t at = spread(pc) & (p->frame_room - 1);
+
+	for (; p->frames[at]; at = (at + 1) & (p->frame_room - 1)) {
+		const struct made_frame *f = p->frames[at];
+
+		if (f->frame.pc == pc && f->module == module && f->return_address == return_address)
+			break;
+	}
+	return at;
+}
+
+static void frames_grow(struct private *p)
+{
+	struct made_frame **old = p->frames;
+	size_t room = p->frame_room;
+
+	p->frame_room = room ? room * 2 : 1024;
+	p->frames = xalloc(p->frame_room, sizeof(*p->frames));
+	for (size_t i = 0; i < room; i++)
+		if (old[i])
+			p->frames[frame_place(p, old[i]->frame.pc, old[i]->module, old[i]->return_address)] = old[i];
+	free(old);
+}
+
+struct made_frame *frame_at(const struct model *m, uint64_t pc, bool return_address, int64_t time)
+{
+	struct private *p = m->private;
+	const struct module *module = module_at_time(m, return_address && pc ? pc - 1 : pc, time);
+	struct made_frame *f;
+	size_t at;
+
+	if (p->nframes * 2 >= p->frame_room)
+		frames_grow(p);
+	at = frame_place(p, pc, module, return_address);
+	if (p->frames[at])
+		return p->frames[at];
+	f = arena_alloc(&p->arena, sizeof(*f));
+	f->frame.pc = pc;
+	f->frame.module = f->module = module;
+	f->frame.offset = module ? pc - module->base : 0;
+	f->frame.ours = module && module->flags & KS_MODULE_SELF;
+	f->return_address = return_address;
+	p->frames[at] = f;
+	p->nframes++;
+	return f;
+}
+
+void model_symbolise(struct model *m)
+{
+	struct private *p = m->private;
+	struct wanted *wanted = xalloc(p->nframes, sizeof(*wanted));
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->frame_room; i++) {
+		struct made_frame *f = p->frames[i];
+
+		if (!f || !f->needed || f->asked || !f->module)
+			continue;
+		f->asked = true;
+		wanted[n++] = (struct wanted){ &f->frame, f->return_address };
+	}
+	names_frames(p->names, wanted, n);
+	free(wanted);
+}
+
+const struct frame *model_frame(const struct model *m, uint64_t address, bool return_address)
+{
+	struct private *p = m->private;
+	struct made_frame *f = frame_at(m, address, return_address, INT64_MAX);
+
+	if (!f->asked && f->module)
+		names_frames(p->names, &(struct wanted){ &f->frame, return_address }, 1);
+	f->asked = true;
+	return &f->frame;
+}
+
+const struct stack *model_stack(struct model *m, const uint64_t *pcs, size_t n, int64_t time, bool needed)
+{
+	struct private *p = m->private;
+	struct stack *s = arena_alloc(&p->arena, sizeof(*s));
+
+	s->frames = arena_alloc(&p->arena, n * sizeof(*s->frames));
+	for (size_t i = 0; i < n; i++) {
+		struct made_frame *f = pcs[i] ? frame_at(m, pcs[i], true, time) : NULL;
+
+		if (!f || f->frame.ours)
+			continue;
+		f->needed |= needed;
+		s->frames[s->n++] = f->frame;
+	}
+	return s;
+}
+
+/* Copies what is known by now of each frame into a stack that was made from them. */
+static void stack_refresh(struct model *m, const struct stack *stack, int64_t time)
+{
+	for (size_t i = 0; stack && i < stack->n; i++)
+		stack->frames[i] = frame_at(m, stack->frames[i].pc, true, time)->frame;
+}
+
+/* --- events --- */
+
+static void event_stack(struct model *m, struct event *e, uint64_t reference, bool needed)
+{
+	struct private *p = m->private;
+	uint64_t pcs[128];
+	size_t size;
+	const char *data = trace_string(p->trace, reference, KS_STRING_STACK, &size);
+
+	if (!data || e->stack)
+		return;
+	size = size / 8 < 128 ? size / 8 : 128;
+	memcpy(pcs, data, size * 8);
+	e->stack = model_stack(m, pcs, size, e->time, needed);
+}
+
+static void event_decode(struct model *m, struct event *e, const struct slot *s)
+{
+	struct private *p = m->private;
+	const struct record_info *info = event_info(s->event);
+
+	e->time = trace_time(p->trace, s->time);
+	e->number = s->event;
+	e->tid = s->tid;
+	e->load = s->load;
+	e->nfields = s->nfields;
+	e->record = s->offset;
+	memcpy(e->field, s->field, sizeof(e->field));
+	for (unsigned i = 0; info && i < s->nfields && i < info->nfields; i++) {
+		const struct field_info *f = &info->field[i];
+
+		if (f->type == FIELD_STR)
+			e->str[i] = model_text(m, s->field[i]);
+		else if (f->type == FIELD_STK)
+			event_stack(m, e, s->field[i], strcmp(info->lane, "RING") != 0);
+		else if (f->type == FIELD_TIME && s->field[i])
+			e->field[i] = (uint64_t)(strcmp(f->name, "duration") ? trace_time(p->trace, s->field[i]) :
+							 trace_span(p->trace, (int64_t)s->field[i]));
+	}
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct slot *x = a, *y = b;
+
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static void build_events(struct model *m)
+{
+	struct private *p = m->private;
+	struct trace *t = p->trace;
+	size_t count[KS_EVENT_MAX + 1] = { 0 };
+
+	if (t->nslots)
+		qsort(t->slots, t->nslots, sizeof(*t->slots), by_time);
+	m->events = xalloc(t->nslots, sizeof(*m->events));
+	m->nevents = t->nslots;
+	for (size_t i = 0; i < t->nslots; i++) {
+		event_decode(m, &m->events[i], &t->slots[i]);
+		if (m->events[i].number <= KS_EVENT_MAX)
+			count[m->events[i].number]++;
+	}
+	for (unsigned k = 0; k <= KS_EVENT_MAX; k++)
+		p->of[k].event = count[k] ? arena_alloc(&p->arena, count[k] * sizeof(struct event *)) : NULL;
+	for (size_t i = 0; i < m->nevents; i++) {
+		struct events_of *of = m->events[i].number <= KS_EVENT_MAX ? &p->of[m->events[i].number] : NULL;
+
+		if (of)
+			of->event[of->n++] = &m->events[i];
+	}
+}
+
+/* How many events of this list come before e (which need not be in it). */
+static size_t position(const struct events_of *of, const struct event *e)
+{
+	size_t low = 0, high = of->n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (of->event[mid] < e)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+const struct event *model_last(const struct model *m, uint32_t number, uint32_t tid, const struct event *before)
+{
+	const struct events_of *of = number <= KS_EVENT_MAX ? &private_of(m)->of[number] : NULL;
+
+	for (size_t i = !of ? 0 : before ? position(of, before) : of->n; i-- > 0;)
+		if (!tid || of->event[i]->tid == tid)
+			return of->event[i];
+	return NULL;
+}
+
+const struct event *model_next(const struct model *m, uint32_t number, uint32_t tid, const struct event *after)
+{
+	const struct events_of *of = number <= KS_EVENT_MAX ? &private_of(m)->of[number] : NULL;
+
+	for (size_t i = of && after ? position(of, after + 1) : 0; of && i < of->n; i++)
+		if (!tid || of->event[i]->tid == tid)
+			return of->event[i];
+	return NULL;
+}
+
+/* --- facts --- */
+
+const char *model_env(const struct model *m, const char *name)
+{
+	for (const struct event *e = NULL; (e = model_next(m, KS_env, 0, e));) {
+		const char *n = FIELD_TEXT(e, env, name), *value = FIELD_TEXT(e, env, value);
+
+		if (n && strcmp(n, name) == 0)
+			return value ? value : "";
+	}
+	return NULL;
+}
+
+const char *model_info(const struct model *m, const char *key)
+{
+	for (const struct event *e = NULL; (e = model_last(m, KS_info, 0, e));) {
+		const char *k = FIELD_TEXT(e, info, key);
+
+		if (k && strcmp(k, key) == 0)
+			return FIELD_TEXT(e, info, value);
+	}
+	return NULL;
+}
+
+uint64_t model_limit(const struct model *m, int resource)
+{
+	uint64_t value = UNKNOWN;
+
+	for (const struct event *e = NULL; (e = model_next(m, KS_limit, 0, e));)
+		if (FIELD(e, limit, resource) == (uint64_t)resource)
+			value = FIELD(e, limit, soft);
+	for (const struct event *e = NULL; (e = model_next(m, KS_limit_set, 0, e));)
+		if (FIELD(e, limit_set, resource) == (uint64_t)resource && !FIELD(e, limit_set, result))
+			value = FIELD(e, limit_set, soft);
+	return value;
+}
+
+static void build_facts(struct model *m)
+{
+	struct private *p = m->private;
+	const struct event *kernel = model_last(m, KS_kernel, 0, NULL), *cell = model_last(m, KS_py_cell, 0, NULL);
+
+	m->file = p->trace->path;
+	m->header = &p->trace->header;
+	m->arch = m->header->arch;
+	m->started = (int64_t)m->header->start_realtime;
+	m->pid = m->header->pid;
+	m->ppid = m->header->ppid;
+	m->parent_pid = m->header->parent_pid;
+	if (kernel) {
+		m->is_kernel = true;
+		m->connection_file = FIELD_TEXT(kernel, kernel, connection);
+		m->notebook = FIELD_TEXT(kernel, kernel, notebook);
+	}
+	if (cell) {
+		m->cell = FIELD(cell, py_cell, count);
+		m->cell_file = FIELD_TEXT(cell, py_cell, file);
+		m->cell_text = FIELD_TEXT(cell, py_cell, text);
+	}
+	m->ndamage = p->trace->ndamage;
+	m->damage = arena_alloc(&p->arena, m->ndamage * sizeof(*m->damage));
+	for (size_t i = 0; i < m->ndamage; i++)
+		m->damage[i] = (struct damage){ p->trace->damage[i].text, p->trace->damage[i].offset };
+}
+
+struct model *model_build(struct trace *trace)
+{
+	struct model *m = xalloc(1, sizeof(*m));
+	struct private *p = xalloc(1, sizeof(*p));
+
+	m->private = p;
+	p->trace = trace;
+	build_modules(m);
+	p->names = names_new(&p->arena, trace->header.arch);
+	build_events(m);
+	build_facts(m);
+	build_checkpoints(m);
+	build_witnesses(m);
+	build_output(m);
+	build_threads(m);
+	build_loads(m);
+	build_maps(m);
+	build_crash(m);
+	build_native_stack(m);
+	model_symbolise(m);
+	for (size_t i = 0; i < m->nevents; i++)
+		stack_refresh(m, m->events[i].stack, m->events[i].time);
+	for (size_t i = 0; i < m->nloads; i++)
+		m->loads[i].caller = frame_at(m, m->loads[i].caller.pc, true, m->loads[i].begin)->frame;
+	for (size_t i = 0; i < m->nthreads; i++)
+		m->threads[i].routine = frame_at(m, m->threads[i].routine.pc, false, m->threads[i].start)->frame;
+	build_ending(m);
+	return m;
+}
+
+void model_free(struct model *m)
+{
+	struct private *p = m ? m->private : NULL;
+
+	if (!m)
+		return;
+	names_free(p->names);
+	free(p->frames);
+	free(p->texts);
+	free(m->events);
+	free(m->modules);
+	free(m->loads);
+	free(m->threads);
+	free(m->checkpoints);
+	free(m->maps);
+	free(m->witnesses);
+	arena_free(&p->arena);
+	free(p);
+	free(m);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Is the process of a trace alive? By its pid, its start since boot, and the boot. */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include <stdbool.h>
+#include "shim/format.h"
+
+bool process_alive(const struct ks_header *h);
+
+#endif

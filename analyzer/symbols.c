@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libdwfl, offline: modules are reported from their files, the thread's registers and memory come
+ * from the trace. Only modules that an address on the stack points into are opened. See symbols.h.
+ *
+ * libdwfl follows CFI, and where there is none (code made at run time) the chain of frame
+ * pointers (elfutils, backends/x86_64_unwind.c, aarch64_unwind.c).
+ */
+#include "analyzer/symbols.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analyzer/names.h"
+
+#define MOST_FRAMES	256
+#define WITH_LINES	64		/* frames whose source is looked for */
+#define MOST_INLINED	16		/* at one address */
+#define MILLISECONDS	2000		/* that the child may take */
+#define MOST_MEMORY	(1u << 30)
+
+/* What the child says of one frame; the two texts follow. */
+struct found {
+	uint64_t pc;
+	int32_t line;
+	uint16_t file_size, name_size;
+	uint8_t inlined, exact;		/* exact: pc is no return address */
+	uint8_t last;			/* no frame: the walk is over; line 1: it came to the thread's begin */
+	uint8_t pad;
+};
+
+struct job {
+	const struct unwind *u;
+	Dwfl *dwfl;
+	int to;
+	unsigned n;
+	uint64_t pc[MOST_FRAMES];
+	bool exact[MOST_FRAMES];
+	uint64_t start_pc, start_sp;	/* behind a call that led nowhere */
+};
+
+/* --- memory and registers for libdwfl --- */
+
+static bool read_word(const struct unwind *u, uint64_t address, uint64_t *word)
+{
+	for (size_t i = 0; i < u->nmemory; i++) {
+		const struct memory *b = &u->memory[i];
+
+		if (address >= b->address && address - b->address < b->size && b->size - (address - b->address) >= sizeof(*word)) {
+			memcpy(word, b->bytes + (address - b->address), sizeof(*word));
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool dwfl_memory_read(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *result, void *arg)
+{
+	uint64_t word;
+
+	(void)dwfl;
+	if (!read_word(((struct job *)arg)->u, address, &word))
+		return false;
+	*result = word;
+	return true;
+}
+
+static pid_t dwfl_next_thread(Dwfl *dwfl, void *arg, void **thread_arg)
+{
+	struct job *job = arg;
+
+	(void)dwfl;
+	if (*thread_arg)
+		return 0;
+	*thread_arg = job;
+	return (pid_t)(job->u->tid ? job->u->tid : 1);
+}
+
+static bool dwfl_registers(Dwfl_Thread *thread, void *arg)
+{
+	struct job *job = arg;
+	const struct unwind *u = job->u;
+	Dwarf_Word regs[32] = { 0 };
+	unsigned n = u->nregs >= 32 ? 32 : u->nregs >= 16 ? 16 : 0, sp = n == 32 ? 31 : 7;
+
+	if (!n)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		regs[i] = u->regs[i];
+	regs[sp] = job->start_sp;
+	dwfl_thread_state_register_pc(thread, job->start_pc);
+	return dwfl_thread_state_registers(thread, 0, n, regs);
+}
+
+static const Dwfl_Thread_Callbacks thread_callbacks = {
+	.next_thread = dwfl_next_thread,
+	.memory_read = dwfl_memory_read,
+	.set_initial_registers = dwfl_registers,
+};
+
+/* --- modules --- */
+
+static int no_elf(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base, char **file, Elf **elf)
+{
+	(void)mod, (void)data, (void)name, (void)base, (void)file, (void)elf;
+	return -1;
+}
+
+/* Only where distributions' debug packages put it; never a server (debuginfod). */
+static int find_debug(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base, const char *file, const char *link,
+		      GElf_Word crc, char **found)
+{
+	const unsigned char *id;
+	GElf_Addr address;
+	struct text path = { 0 };
+	int n = dwfl_module_build_id(mod, &id, &address), fd;
+
+	(void)data, (void)name, (void)base, (void)file, (void)link, (void)crc;
+	if (n < 3)
+		return -1;
+	text_printf(&path, "/usr/lib/debug/.build-id/%02x/", id[0]);
+	for (int i = 1; i < n; i++)
+		text_printf(&path, "%02x", id[i]);
+	text_add(&path, ".debug");
+	fd = open(text_get(&path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		text_free(&path);
+	else
+		*found = path.s;
+	return fd;
+}
+
+static const Dwfl_Callbacks callbacks = {
+	.find_elf = no_elf,
+	.find_debuginfo = find_debug,
+	.section_address = dwfl_offline_section_address,
+};
+
+struct reported {
+	const struct module *module[512];
+	size_t n;
+};
+
+static void want_module(const struct model *m, struct reported *r, uint64_t address)
+{
+	const struct module *mod = model_module_at(m, address);
+
+	if (!mod || !mod->file_there || r->n == 512)
+		return;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->module[i] == mod)
+			return;
+	if (names_file_same(private_of(m)->names, mod))
+		r->module[r->n++] = mod;
+}
+
+static void want_modules(const struct model *m, const struct unwind *u, struct reported *r)
+{
+	want_module(m, r, u->pc);
+	for (size_t i = 0; i < u->nmemory; i++) {
+		uint64_t page = 0, word;
+
+		for (uint64_t at = 0; at + 8 <= u->memory[i].size; at += 8) {
+			memcpy(&word, u->memory[i].bytes + at, 8);
+			if (word >> 12 == page || word < 4096)
+				continue;
+			page = word >> 12;
+			want_module(m, r, word);
+		}
+	}
+	for (unsigned i = 0; i < u->nregs; i++)
+		want_module(m, r, u->regs[i]);
+}
+
+static bool report_modules(Dwfl *dwfl, const struct reported *r)
+{
+	dwfl_report_begin(dwfl);
+	for (size_t i = 0; i < r->n; i++) {
+		const struct module *mod = r->module[i];
+		int fd = open(mod->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+		if (fd >= 0 && !dwfl_report_elf(dwfl, mod->name, mod->path, fd, mod->base, true))
+			close(fd);
+	}
+	return dwfl_report_end(dwfl, NULL, NULL) == 0;
+}
+
+/* --- the walk, in the child --- */
+
+static bool send_all(int fd, const void *data, size_t size)
+{
+	const char *p = data;
+
+	while (size) {
+		ssize_t n = write(fd, p, size);
+
+		if (n <= 0)
+			return false;
+		p += n;
+		size -= (size_t)n;
+	}
+	return true;
+}
+
+static void send_frame(struct job *job, uint64_t pc, bool exact, bool inlined, const char *name, const char *file, int line)
+{
+	struct found f = { .pc = pc, .line = line, .inlined = inlined, .exact = exact };
+
+	f.name_size = name ? (uint16_t)strnlen(name, 2048) : 0;
+	f.file_size = file ? (uint16_t)strnlen(file, 2048) : 0;
+	if (!send_all(job->to, &f, sizeof(f)) || !send_all(job->to, file ? file : "", f.file_size) ||
+	    !send_all(job->to, name ? name : "", f.name_size))
+		_exit(1);
+}
+
+static const char *die_name(Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attr));
+
+	return name ? name : dwarf_diename(die);
+}
+
+/* File and line of the call that an inlined function stands for. */
+static int call_site(Dwarf_Die *cu, Dwarf_Die *die, const char **file)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Files *files;
+	Dwarf_Word number = 0, line = 0;
+	size_t n;
+
+	*file = NULL;
+	if (dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attr), &number) == 0 && dwarf_getsrcfiles(cu, &files, &n) == 0 &&
+	    number < n)
+		*file = dwarf_filesrc(files, number, NULL, NULL);
+	dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attr), &line);
+	return (int)line;
+}
+
+/* One frame and the functions inlined at its address, innermost first. */
+static void send_with_lines(struct job *job, uint64_t pc, bool exact)
+{
+	uint64_t at = exact ? pc : pc - 1;
+	Dwfl_Module *mod = dwfl_addrmodule(job->dwfl, at);
+	Dwfl_Line *source = mod ? dwfl_module_getsrc(mod, at) : NULL;
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *cu = source ? dwfl_module_addrdie(mod, at, &bias) : NULL, *scopes = NULL;
+	const char *file = NULL;
+	int line = 0, n, inlined = 0;
+
+	if (source)
+		file = dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL);
+	n = cu ? dwarf_getscopes(cu, at - bias, &scopes) : 0;
+	for (int i = 0; i < n && inlined < MOST_INLINED; i++) {
+		if (dwarf_tag(&scopes[i]) == DW_TAG_subprogram)
+			break;
+		if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine)
+			continue;
+		send_frame(job, pc, exact, true, die_name(&scopes[i]), file, line);
+		line = call_site(cu, &scopes[i], &file);
+		inlined++;
+	}
+	free(scopes);
+	send_frame(job, pc, exact, false, NULL, file, line);
+}
+
+static int frame_seen(Dwfl_Frame *state, void *arg)
+{
+	struct job *job = arg;
+	Dwarf_Addr pc;
+	bool activation;
+
+	if (!dwfl_frame_pc(state, &pc, &activation) || !pc || job->n == MOST_FRAMES)
+		return DWARF_CB_ABORT;
+	job->pc[job->n] = pc;
+	job->exact[job->n++] = activation;
+	return DWARF_CB_OK;
+}
+
+/*
+ * A call through a null or wild pointer leaves no function at pc: the caller is known all the
+ * same, by the return address on top of the stack (x86_64) or in the link register.
+ */
+static void find_start(const struct model *m, struct job *job)
+{
+	const struct unwind *u = job->u;
+	uint64_t back = 0;
+
+	job->start_pc = u->pc;
+	job->start_sp = u->sp;
+	if (model_module_at(m, u->pc))
+		return;
+	if (u->nregs >= 32)
+		back = u->regs[30];
+	else if (!read_word(u, u->sp, &back))
+		return;
+	if (!model_module_at(m, back))
+		return;
+	job->pc[job->n] = u->pc;
+	job->exact[job->n++] = true;
+	job->start_pc = back;
+	if (u->nregs < 32)
+		job->start_sp += 8;
+}
+
+static void walk(const struct model *m, struct job *job, const struct reported *r)
+{
+	struct found end = { .last = 1 };
+	int rc = -1;
+
+	find_start(m, job);
+	job->dwfl = dwfl_begin(&callbacks);
+	if (job->dwfl && report_modules(job->dwfl, r) && dwfl_attach_state(job->dwfl, NULL, 1, &thread_callbacks, job))
+		rc = dwfl_getthread_frames(job->dwfl, (pid_t)(job->u->tid ? job->u->tid : 1), frame_seen, job);
+	end.line = rc == 0;
+	if (job->n == (unsigned)(job->start_pc != job->u->pc)) {
+		job->pc[job->n] = job->start_pc;
+		job->exact[job->n++] = job->start_pc == job->u->pc;
+	}
+	for (unsigned i = 0; i < job->n; i++) {
+		/* The frame behind a call that led nowhere begins with a return address, whatever libdwfl thinks. */
+		if (i == 1 && job->start_pc != job->u->pc)
+			job->exact[i] = false;
+		if (i < WITH_LINES)
+			send_with_lines(job, job->pc[i], job->exact[i]);
+		else
+			send_frame(job, job->pc[i], job->exact[i], false, NULL, NULL, 0);
+	}
+	send_all(job->to, &end, sizeof(end));
+}
+
+static void child(const struct model *m, const struct unwind *u, const struct reported *r, int to)
+{
+	static struct job job;
+	const struct rlimit none = { 0, 0 };
+#if !defined(__SANITIZE_ADDRESS__)	/* its shadow alone needs more */
+	const struct rlimit memory = { MOST_MEMORY, MOST_MEMORY };
+#endif
+
+	setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__)
+	setrlimit(RLIMIT_DATA, &memory);
+#endif
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	alarm(MILLISECONDS / 1000 + 1);
+	job.u = u;
+	job.to = to;
+	walk(m, &job, r);
+	_exit(0);
+}
+
+/* --- the parent --- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void receive(int from, struct text *all)
+{
+	int64_t deadline = now_ms() + MILLISECONDS;
+	char piece[65536];
+
+	while (all->n < (4u << 20)) {
+		struct pollfd p = { .fd = from, .events = POLLIN };
+		int64_t left = deadline - now_ms();
+		ssize_t n;
+
+		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
+			return;
+		n = read(from, piece, sizeof(piece));
+		if (n <= 0)
+			return;
+		text_add_n(all, piece, (size_t)n);
+	}
+}
+
+static struct made_frame *add_frame(struct model *m, struct frame *to, const struct found *f, const char *file, const char *name)
+{
+	struct private *p = m->private;
+	struct made_frame *made = frame_at(m, f->pc, !f->exact, INT64_MAX);
+
+	made->needed = true;
+	*to = made->frame;
+	to->inlined = f->inlined;
+	if (f->inlined)
+		to->offset = 0;
+	to->line = f->line > 0 ? f->line : 0;
+	if (f->file_size)
+		to->file = arena_clean(&p->arena, file, f->file_size);
+	if (f->name_size) {
+		to->raw = arena_clean(&p->arena, name, f->name_size);
+		to->symbol = names_demangle(p->names, to->raw, false);
+	}
+	return made;
+}
+
+/* All names at once; an inlined function has brought its own. */
+static void name_frames(struct model *m, struct stack *s, struct made_frame *const *made)
+{
+	model_symbolise(m);
+	for (size_t i = 0; i < s->n; i++) {
+		struct frame *f = &s->frames[i];
+
+		if (f->raw)
+			continue;
+		f->raw = made[i]->frame.raw;
+		f->symbol = made[i]->frame.symbol;
+		f->offset = made[i]->frame.offset;
+	}
+}
+
+static const struct stack *take_frames(struct model *m, const struct text *all)
+{
+	struct private *p = m->private;
+	struct stack *s = arena_alloc(&p->arena, sizeof(*s));
+	const size_t most = MOST_FRAMES + WITH_LINES * MOST_INLINED;
+	struct made_frame **made = arena_alloc(&p->arena, most * sizeof(*made));
+	size_t at = 0;
+
+	s->frames = arena_alloc(&p->arena, most * sizeof(*s->frames));
+	s->cut = true;
+	while (all->n - at >= sizeof(struct found) && s->n < most) {
+		struct found f;
+
+		memcpy(&f, all->s + at, sizeof(f));
+		at += sizeof(f);
+		if (f.last) {
+			s->cut = !f.line;
+			break;
+		}
+		if ((size_t)f.file_size + f.name_size > all->n - at)
+			break;
+		made[s->n] = add_frame(m, &s->frames[s->n], &f, all->s + at, all->s + at + f.file_size);
+		s->n++;
+		at += (size_t)f.file_size + f.name_size;
+	}
+	name_frames(m, s, made);
+	return s->n ? s : NULL;
+}
+
+const struct stack *symbols_unwind(struct model *m, const struct unwind *u)
+{
+	struct reported r = { .n = 0 };
+	struct text all = { 0 };
+	const struct stack *s;
+	int fd[2];
+	pid_t pid;
+
+	want_modules(m, u, &r);
+	if (pipe(fd) < 0)
+		return NULL;
+	pid = fork();
+	if (pid == 0) {
+		close(fd[0]);
+		child(m, u, &r, fd[1]);
+	}
+	close(fd[1]);
+	if (pid > 0) {
+		receive(fd[0], &all);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	close(fd[0]);
+	s = take_frames(m, &all);
+	text_free(&all);
+	return s;
+}
