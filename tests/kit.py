@@ -133,7 +133,7 @@ class Builder:
             else [self.cross + ("g++" if plus else "gcc")]
         if not shutil.which(compiler[0]):
             raise Skip(f"no {compiler[0]}")
-        words = [w.replace("$O", self.out) for w in shlex.split(flags.replace("$ORIGIN", "\\$ORIGIN"))]
+        words = [re.sub(r"\$O\b", lambda m: self.out, w) for w in shlex.split(flags.replace("$ORIGIN", "\\$ORIGIN"))]
         command = compiler + ["-D_GNU_SOURCE", "-g", "-O1", "-o", target + ".new", source] + (["-std=gnu11"] if not plus else []) + words
         text = json.dumps(command)
         if os.path.exists(target) and os.path.getmtime(target) > newest and os.path.exists(stamp) and open(stamp).read() == text:
@@ -269,3 +269,25 @@ def arguments(parser):
     if not os.path.exists(given.lib):
         sys.exit(f"{given.lib} is not there: build it first")
     return given
+
+
+# --- virtual environments ---
+
+def venv(root, name, requirements, python=None):
+    """A virtual environment under root, made once for these requirements; its prefix. Skip where it cannot be had."""
+    prefix, stamp = os.path.join(root, name), os.path.join(root, name, ".done")
+    wanted = "\n".join(requirements)
+    if os.path.exists(stamp) and open(stamp).read() == wanted and os.access(os.path.join(prefix, "bin", "python"), os.X_OK):
+        return prefix
+    shutil.rmtree(prefix, ignore_errors=True)
+    os.makedirs(root, exist_ok=True)
+    print(f"# virtual environment {name}: {' '.join(requirements)}", flush=True)
+    for command in ([python or "python3", "-m", "venv", prefix],
+                    [os.path.join(prefix, "bin", "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", *requirements]):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              universal_newlines=True, timeout=900)
+        if done.returncode:
+            raise Skip(f"no virtual environment {name}: {done.stdout.strip().splitlines()[-1:] or done.returncode}")
+    with open(stamp, "w") as f:
+        f.write(wanted)
+    return prefix
