@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+"""
+Real servers, kernels and clients under the recorder, from within an environment that has them (run-jupyter makes it):
+    sessions.py --lib FILE --analyze FILE GROUP [NAME...]
+GROUP: notebook7, notebook6. Each test is a function; what a user would see is compared with what kshim-analyze says.
+"""
+import argparse
+import asyncio
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "..", "scripts")]
+import kit  # noqa: E402
+from jupyter_session import Broken, Server  # noqa: E402
+from kit import Failed, Skip  # noqa: E402
+
+# Dies of a read at address 8 in libc's memmove or in ctypes: no fault of ours.
+DEADLY = "def inner():\n    import ctypes\n    return ctypes.string_at(8)\ninner()"
+args = None
+
+
+def expect(condition, why):
+    if not condition:
+        raise Failed(why)
+
+
+class Place:
+    """A folder of one test: its server's, its traces'."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="kshim-jup-")
+        self.traces = os.path.join(self.folder, "traces")
+
+    def preload(self, **more):
+        return dict(LD_PRELOAD=args.lib, KSHIM_DIR=self.traces, **more)
+
+    def files(self):
+        return sorted(glob.glob(os.path.join(self.traces, "*.trace")))
+
+    def report(self, *what):
+        done = kit.run([args.analyze, "--json", *(what or [self.traces])], kit.clean_environment(), 60)
+        try:
+            return json.loads(done.output)
+        except ValueError:
+            raise Failed(f"kshim-analyze: status {done.status}: {done.output.strip()[-200:]}")
+
+    def none_died(self):
+        """A folder of traces in which nothing died holds none of a kernel; what is there still runs or says none."""
+        for f in self.files():
+            r = self.report(f)
+            expect(r["verdict"]["cause"] == "none", f"{os.path.basename(f)} ({' '.join(r['process'].get('argv') or [])[-80:]}): {r['ending']['kind']}, {r['verdict']['cause']}")
+
+
+def in_a_place(function):
+    """Runs an async test with a folder that goes away."""
+    def test():
+        place = Place()
+        try:
+            asyncio.run(asyncio.wait_for(function(place), 180))
+        except Broken as e:
+            raise Failed(str(e))
+        except asyncio.TimeoutError:
+            raise Failed("did not end within three minutes")
+        finally:
+            shutil.rmtree(place.folder, ignore_errors=True)
+    test.__name__ = function.__name__
+    return test
+
+
+def about_the_kernel(r, cell=None, notebook=None):
+    kernel = r["process"].get("kernel") or {}
+    expect(r["ending"]["kind"] == "signal" and r["ending"].get("signal") in ("SIGSEGV", 11), f"ending {r['ending']}")
+    expect(r["verdict"]["cause"].startswith("crash."), f"cause {r['verdict']['cause']}")
+    expect("ipykernel" in json.dumps(r["process"].get("argv")), f"the report is not about a kernel: {r['process'].get('argv')}")
+    expect(kernel.get("connection_file"), f"no connection file: {kernel}")
+    if cell:
+        expect(kernel.get("cell") == cell, f"cell {kernel.get('cell')}, not {cell}")
+    if notebook:
+        expect(notebook in str(kernel.get("notebook")), f"notebook {kernel.get('notebook')}, not {notebook}")
+    names = [f.get("function") for f in r["python_stack"]]
+    expect("inner" in names, f"Python frames {names}")
+    expect(len(r["native_stack"]) >= 3, f"native frames {r['native_stack']}")
+
+
+async def a_kernel_dies(place, app, **more):
+    """Of a recorded server, in cell 2; then the restarted one lives, and nothing is said about it or the server."""
+    async with Server(place.folder, app, place.preload()) as server:
+        kernel = await server.open_notebook("work.ipynb")
+        reply = await kernel.run("print(6 * 7)")
+        expect(reply.stdout == "42\n", f"cell 1: {reply.status} {reply.stdout!r} {reply.error}")
+        reply = await kernel.run(DEADLY)
+        expect(reply.died, f"cell 2: {reply.status} {reply.error}")
+        await kernel.alive_again()
+        expect((await kernel.run("print(6 * 7)")).stdout == "42\n", "the restarted kernel does not answer")
+        about_the_kernel(place.report(), 2, more.get("notebook"))
+        expect(len(place.files()) >= 3, f"the server, the dead and the new kernel have a trace each: {place.files()}")
+        await kernel.close()
+    about_the_kernel(place.report(), 2)
+    others = [f for f in place.files() if place.report(f)["verdict"]["cause"] != "none"]
+    expect(len(others) == 1, f"bad ends: {others}")
+
+
+@in_a_place
+async def a_kernel_of_jupyter_notebook_dies(place):
+    await a_kernel_dies(place, "notebook", notebook="work.ipynb")
+
+
+@in_a_place
+async def a_kernel_of_jupyterlab_dies(place):
+    await a_kernel_dies(place, "lab")
+
+
+@in_a_place
+async def a_kernel_of_the_classic_notebook_dies(place):
+    await a_kernel_dies(place, "notebook6")
+
+
+@in_a_place
+async def a_kernel_switched_on_in_kernel_json_dies(place):
+    """kshim-kernelspec add; the server itself is not recorded."""
+    home = os.path.join(place.folder, "data")
+    spec = os.path.join(home, "kernels", "mine")
+    os.makedirs(spec)
+    with open(os.path.join(spec, "kernel.json"), "w") as f:
+        json.dump({"argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "Mine",
+                   "language": "python", "env": {"KSHIM_DIR": place.traces}}, f)
+    done = subprocess.run([sys.executable, os.path.join(HERE, "..", "..", "scripts", "kshim-kernelspec"), "add", "--lib", args.lib, "mine"],
+                          env=dict(os.environ, JUPYTER_DATA_DIR=home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    expect(done.returncode == 0, done.stdout)
+    async with Server(place.folder, "server") as server:
+        kernel = await server.open_notebook("work.ipynb", "mine")
+        expect(len(place.files()) == 1, f"one trace, the kernel's: {place.files()}")
+        expect((await kernel.run(DEADLY)).died, "the kernel lives")
+        await kernel.alive_again()
+        about_the_kernel(place.report(), 1)
+        await kernel.close()
+
+
+@in_a_place
+async def healthy_kernels_leave_nothing(place):
+    """Cells, output, an exception, an interrupt, a restart, a subprocess, a shutdown: as without it, and no death is told."""
+    async with Server(place.folder, "server", place.preload()) as server:
+        kernel = await server.open_notebook("work.ipynb")
+        expect((await kernel.run("import sys; print('out'); print('err', file=sys.stderr)")).stderr == "err\n", "stderr of a cell")
+        expect((await kernel.run("1 / 0")).error.startswith("ZeroDivisionError"), "an exception in a cell")
+        done = await kernel.run("import subprocess; print(subprocess.run(['sh', '-c', 'echo child; exit 3'], capture_output=True, text=True))")
+        expect("returncode=3, stdout='child\\n'" in done.stdout, f"a subprocess: {done.stdout!r} {done.error}")
+        task = asyncio.ensure_future(kernel.run("import time\nfor i in range(600): time.sleep(0.1)"))
+        await asyncio.sleep(1)
+        await server.rest("POST", f"/api/kernels/{kernel.id}/interrupt", {})
+        expect((await task).error.startswith("KeyboardInterrupt"), "an interrupt")
+        await kernel.restart()
+        await kernel.alive_again()
+        expect((await kernel.run("print(2)")).stdout == "2\n", "after a restart")
+        expect(kernel.deaths == 0, f"statuses {kernel.statuses}")
+        await kernel.close()
+    place.none_died()
+
+
+@in_a_place
+async def two_kernels_one_dies(place):
+    """The report is about the one that died; the other one's trace says that it runs."""
+    async with Server(place.folder, "server", place.preload()) as server:
+        one, two = await server.open_notebook("one.ipynb"), await server.open_notebook("two.ipynb")
+        expect((await two.run("x = 5; print(x)")).stdout == "5\n", "the second kernel")
+        expect((await one.run(DEADLY)).died, "the first kernel lives")
+        about_the_kernel(place.report(), 1, "one.ipynb")
+        expect((await two.run("print(x)")).stdout == "5\n", "the second kernel after the first one's death")
+        await one.alive_again()
+
+
+def notebook_file(place, *cells):
+    import nbformat
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    book = nbformat.v4.new_notebook(metadata={"kernelspec": spec}, cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    path = os.path.join(place.folder, "book.ipynb")
+    nbformat.write(book, path)
+    return path
+
+
+@in_a_place
+async def nbclient_reports_a_dead_kernel_and_kshim_why(place):
+    path = notebook_file(place, "a = 1", DEADLY)
+    code = ("import nbformat, nbclient, sys\nb = nbformat.read(sys.argv[1], 4)\n"
+            "try:\n    nbclient.NotebookClient(b, kernel_name='python3', timeout=60).execute()\n"
+            "except nbclient.exceptions.DeadKernelError as e:\n    print('dead:', e)")
+    run = kit.run([sys.executable, "-c", code, path], kit.clean_environment(**place.preload()), 120, place.folder)
+    expect("dead:" in run.output and run.status == 0, f"status {run.status}: {run.output[-200:]}")
+    about_the_kernel(place.report(), 2)
+
+
+@in_a_place
+async def papermill_runs_as_without_it_and_reports_a_death(place):
+    good, out = notebook_file(place, "print(6 * 7)"), os.path.join(place.folder, "out.ipynb")
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", good, out]
+    run = kit.run(command, kit.clean_environment(**place.preload()), 120, place.folder)
+    expect(run.status == 0 and "42" in open(out).read(), f"papermill: status {run.status}: {run.output[-200:]}")
+    place.none_died()
+    notebook_file(place, DEADLY)
+    run = kit.run(command, kit.clean_environment(**place.preload()), 120, place.folder)
+    expect(run.status != 0 and "DeadKernelError" in run.output, f"papermill: status {run.status}: {run.output[-200:]}")
+    about_the_kernel(place.report())
+
+
+@in_a_place
+async def a_kernel_of_jupyter_console_dies(place):
+    import pexpect
+    env = kit.clean_environment(**place.preload(TERM="dumb", IPYTHONDIR=os.path.join(place.folder, "ipython")))
+    child = pexpect.spawn(sys.executable, ["-m", "jupyter_console", "--simple-prompt"], env=env, cwd=place.folder, timeout=60, encoding="utf-8")
+    try:
+        child.expect(r"In \[1\]:")
+        child.sendline("print(6 * 7)")
+        child.expect("42")
+        child.expect(r"In \[2\]:")
+        child.sendline(r'exec("import ctypes\ndef inner(): return ctypes.string_at(8)\ninner()")')
+        child.expect([r"In \[2\]:", "died", "dead", pexpect.EOF], timeout=60)     # it asks for cell 2 again
+    except pexpect.ExceptionPexpect as e:
+        raise Failed(f"jupyter console: {str(e).splitlines()[0]}: {str(child.before)[-200:]}")
+    finally:
+        child.close(force=True)
+    about_the_kernel(place.report(), 2)
+
+
+GROUPS = {
+    "notebook7": [a_kernel_of_jupyter_notebook_dies, a_kernel_of_jupyterlab_dies, a_kernel_switched_on_in_kernel_json_dies,
+                  healthy_kernels_leave_nothing, two_kernels_one_dies, nbclient_reports_a_dead_kernel_and_kshim_why,
+                  papermill_runs_as_without_it_and_reports_a_death, a_kernel_of_jupyter_console_dies],
+    "notebook6": [a_kernel_of_the_classic_notebook_dies],
+}
+
+
+def main():
+    global args
+    parser = argparse.ArgumentParser()
+    parser.add_argument("group", choices=GROUPS)
+    args = kit.arguments(parser)
+    report = kit.Report(args.only)
+    report.all([(t.__name__, t) for t in GROUPS[args.group]], args.jobs)
+    return report.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

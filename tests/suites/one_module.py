@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""
+Runs one module of CPython's own tests in this interpreter (3.6 and later) and writes what became of each test:
+    one_module.py MODULE RESULT
+RESULT: {"recorded": whether a trace is mapped here, "tests": {id: ok|skip|fail|error|expected|unexpected}}. It is written
+after every test, so that a module that ends the interpreter leaves what came before.
+"""
+import importlib
+import json
+import sys
+import unittest
+
+try:
+    from test import support
+except ImportError:
+    sys.exit(77)
+
+module, path = sys.argv[1:3]
+support.use_resources = []      # as regrtest without -u: nothing that needs a network, a display or much of the disk
+
+
+def recorded():
+    with open("/proc/self/maps") as f:
+        return any("/kshim-" in line and ".trace" in line for line in f)
+
+
+class Result(unittest.TestResult):
+    def __init__(self):
+        super().__init__()
+        self.found, self.file = {}, open(path, "w")
+
+    def put(self, test, word):
+        self.found.setdefault(str(test), word)
+        self.file.seek(0)
+        self.file.truncate()
+        json.dump({"recorded": recorded(), "tests": self.found}, self.file)
+        self.file.flush()
+
+    def addSuccess(self, test):
+        self.put(test, "ok")
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.put(test, "error")
+        sys.stderr.write("ERROR %s\n%s\n" % (test, self.errors[-1][1][-1500:]))
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.put(test, "fail")
+        sys.stderr.write("FAIL %s\n%s\n" % (test, self.failures[-1][1][-1500:]))
+
+    def addSkip(self, test, reason):
+        self.put(test, "skip")
+
+    def addExpectedFailure(self, test, err):
+        self.put(test, "expected")
+
+    def addUnexpectedSuccess(self, test):
+        self.put(test, "unexpected")
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.put(test, "subtest")
+            sys.stderr.write("SUBTEST %s\n%s\n" % (subtest, self._exc_info_to_string(err, test)[-1500:]))
+
+
+result = Result()
+try:
+    importlib.import_module("test." + module)
+    suite = unittest.defaultTestLoader.loadTestsFromName("test." + module)
+except (unittest.SkipTest, ImportError) as e:
+    sys.stderr.write("not here: %s\n" % e)
+    sys.exit(77)
+suite.run(result)
+result.put("the module", "ran to its end")
