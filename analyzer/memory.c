@@ -57,6 +57,24 @@ void build_witnesses(struct model *m)
 	}
 }
 
+/* Totals of the GPU: the region that hooks/cuda_state.c keeps. */
+void build_gpu(struct model *m)
+{
+	struct private *p = m->private;
+	const struct trace *t = p->trace;
+
+	for (unsigned i = 0; i < t->nregions; i++) {
+		const struct ks_region *r = &t->regions[i];
+		struct ks_gpu *gpu;
+
+		if (r->kind != KS_REGION_STATE || r->aux[0] != KS_STATE_GPU || r->size < sizeof(*gpu))
+			continue;
+		gpu = arena_alloc(&p->arena, sizeof(*gpu));
+		memcpy(gpu, t->bytes + r->offset, sizeof(*gpu));
+		m->gpu = gpu;
+	}
+}
+
 void build_output(struct model *m)
 {
 	struct private *p = m->private;

@@ -354,6 +354,7 @@ struct model *model_build(struct trace *trace)
 	build_facts(m);
 	build_checkpoints(m);
 	build_witnesses(m);
+	build_gpu(m);
 	build_output(m);
 	build_threads(m);
 	build_loads(m);

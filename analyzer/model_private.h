@@ -57,6 +57,7 @@ void build_threads(struct model *m);		/* threads.c */
 void build_loads(struct model *m);		/* loads.c */
 void build_checkpoints(struct model *m);	/* memory.c */
 void build_witnesses(struct model *m);
+void build_gpu(struct model *m);
 void build_output(struct model *m);		/* output.c */
 void build_crash(struct model *m);		/* crash.c; after modules, threads */
 void build_maps(struct model *m);		/* maps.c */
