@@ -374,6 +374,23 @@ void *ks_grow(enum ks_region_kind kind, uint32_t stride, uint32_t count, uint64_
 
 /* --- blocks --- */
 
+/*
+ * A block of memory ends earlier where its next page cannot be read (glibc 2.42 and later make guard
+ * pages inside a mapping): its head must say so, or all that follows in the file is lost.
+ */
+static void shorten(int fd, uint64_t written, struct ks_block *b)
+{
+	struct stat st;
+	int again = ks_sys_open(ks.path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+
+	ks_sys(SYS_write, fd, zeros, -written & 7);
+	b->size = written - sizeof(*b);
+	if (again >= 0 && ks_sys_fstat(again, &st) == 0)
+		ks_sys(SYS_pwrite64, again, b, sizeof(*b), (uint64_t)st.st_size - ((written + 7) & ~7ul));
+	if (again >= 0)
+		ks_sys_close(again);
+}
+
 static int append(struct ks_block *b, const void *data)
 {
 	struct iovec iov[3] = {
@@ -388,6 +405,8 @@ static int append(struct ks_block *b, const void *data)
 	if (ks_sys_fstat(fd, &st) == 0 && st.st_dev == ks.dev && st.st_ino == ks.inode &&
 	    (uint64_t)st.st_size + b->size + sizeof(*b) + 8 <= ks_limit(RLIMIT_FSIZE))
 		n = ks_sys(SYS_writev, fd, iov, 3);
+	if (n >= (long)sizeof(*b) && n < (long)(sizeof(*b) + b->size))
+		shorten(fd, (uint64_t)n, b);
 	ks_sys_close(fd);
 	return n < 0 ? (int)n : 0;
 }
