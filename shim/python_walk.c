@@ -15,8 +15,8 @@
 #define MOST_THREADS		128
 #define MOST_LINKS		4096	/* frames of one thread that are followed at all */
 #define INNER			64	/* frames kept from the innermost on */
-#define OUTER			8	/* and from the outermost */
-#define MOST_TABLE		16384	/* bytes of one line table */
+#define OUTER			16	/* and links from the outermost, where more are than fit */
+#define MOST_TABLE		65536	/* bytes of one line table */
 #define MOST_FILE		1024
 #define MOST_NAME		512
 #define VIEW			256
@@ -33,7 +33,7 @@ struct thread {
 };
 
 static struct thread threads[MOST_THREADS];
-static char room[128 << 10] __attribute__((aligned(8)));
+static char room[256 << 10] __attribute__((aligned(8)));
 
 static bool look(struct view *v, uintptr_t at)
 {
