@@ -148,9 +148,34 @@ __attribute__((noinline)) static ks_handler prepare(int sig, siginfo_t *info, uc
 	return handler;
 }
 
+/*
+ * The handler asked for an alternate stack, its thread has none of its own, and the kernel has
+ * taken ours: go back to the stack on which it would have run without us. Ours is disarmed while it
+ * runs (SS_AUTODISARM). Where that stack has no room left, the kernel would have killed.
+ */
+__attribute__((noinline)) static void call_below(ks_handler handler, int sig, siginfo_t *info, ucontext_t *uc)
+{
+	volatile uintptr_t frame = (uintptr_t)__builtin_frame_address(0);	/* have a frame pointer */
+	const uintptr_t sp = ks_uc_sp(uc);
+
+	(void)frame;
+	if (sig == SIGSEGV && info->si_code > 0 && !ks_stack_has_room(sp)) {
+		ks_on_default(sig, info, uc);
+		return;
+	}
+	ks_altstack_in_use(true);
+	ks_handler_on_stack(handler, sig, info, uc, sp);
+	ks_altstack_in_use(false);
+}
+
 void ks_on_signal(int sig, siginfo_t *info, void *context)
 {
-	prepare(sig, info, context)(sig, info, context);
+	ks_handler handler = prepare(sig, info, context);
+
+	if (KS_UNLIKELY(ks_on_own_altstack((uintptr_t)info)))
+		call_below(handler, sig, info, context);
+	else
+		handler(sig, info, context);
 }
 
 /* --- a signal that kills --- */

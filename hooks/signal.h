@@ -27,7 +27,10 @@ void ks_on_default(int signal, siginfo_t *info, void *context);	/* where it has 
 void ks_signal_was_reset(int signal);	/* SA_RESETHAND has taken effect */
 void ks_catch_default(int signal);	/* set SIG_DFL, recorded where that kills */
 
-bool ks_own_altstack(stack_t *stack);	/* ours of the calling thread; false: it has none */
+bool ks_own_altstack(stack_t *stack);	/* ours of the calling thread; false: it has none, or a handler sits on it */
+bool ks_on_own_altstack(uintptr_t address);
+bool ks_stack_has_room(uintptr_t sp);	/* for a signal frame below sp, where nothing has overflowed */
+void ks_altstack_in_use(bool yes);	/* a handler of the program has its signal frame there */
 bool ks_in_handler(void);		/* a handler of the program is on the stack of the calling thread */
 bool ks_fault_handler_runs(void);	/* and it handles a fault of the CPU */
 #pragma GCC visibility pop

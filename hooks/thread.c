@@ -32,12 +32,38 @@ struct start {
 
 static struct start starts[STARTS];
 static char main_stack[ALT_SIZE] __attribute__((aligned(64)));
+static uintptr_t main_high;		/* just below the arguments of the main thread */
 KS_TLS stack_t own;			/* ss_size 0: none */
+KS_TLS bool in_use;			/* stays set when the handler jumps out: then ours is not armed again */
 
 bool ks_own_altstack(stack_t *stack)
 {
 	*stack = own;
-	return own.ss_size != 0;
+	return own.ss_size != 0 && !in_use;
+}
+
+bool ks_on_own_altstack(uintptr_t address)
+{
+	return address - (uintptr_t)own.ss_sp < own.ss_size;
+}
+
+void ks_altstack_in_use(bool yes)
+{
+	in_use = yes;
+}
+
+/* The main thread's stack grows when it is touched, up to its limit (arguments count, too). */
+bool ks_stack_has_room(uintptr_t sp)
+{
+	char byte;
+	uint64_t limit;
+
+	if (ks_read_memory(sp - 128, &byte, 1) == 1)
+		return true;
+	if (ks_tid() != (uint32_t)ks.pid)
+		return false;
+	limit = ks_limit(RLIMIT_STACK);
+	return sp < main_high && main_high - sp + (256u << 10) < limit;
 }
 
 static void use_altstack(void *at, size_t size)
@@ -46,7 +72,8 @@ static void use_altstack(void *at, size_t size)
 
 	if (REAL(sigaltstack)(NULL, &now) != 0 || !(now.ss_flags & SS_DISABLE))
 		return;
-	now = (stack_t){ .ss_sp = at, .ss_size = size };
+	/* Disarmed while a handler runs on it: then the thread has none, as without us. Linux 4.7. */
+	now = (stack_t){ .ss_sp = at, .ss_size = size, .ss_flags = (int)(1u << 31) /* SS_AUTODISARM */ };
 	if (REAL(sigaltstack)(&now, NULL) == 0)
 		own = now;
 }
@@ -55,6 +82,7 @@ void ks_main_altstack(void)
 {
 	struct ks_thread *t = ks_thread_counters();
 
+	main_high = (uintptr_t)environ;
 	use_altstack(main_stack, sizeof(main_stack));
 	if (t) {
 		t->alt_low = (uintptr_t)own.ss_sp;

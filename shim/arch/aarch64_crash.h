@@ -13,6 +13,8 @@
 #ifndef KS_ARCH_CRASH_H
 #define KS_ARCH_CRASH_H
 
+#include <signal.h>
+
 #include "shim/safe.h"
 
 static inline void ks_on_stack(void (*function)(void *), void *argument, char *top)
@@ -30,6 +32,27 @@ static inline void ks_on_stack(void (*function)(void *), void *argument, char *t
 			   "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
 			   "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27",
 			   "v28", "v29", "v30", "v31");
+}
+
+/* The same for a signal handler, below the stack that it interrupted. The caller must have a frame
+ * pointer, from which unwinders go on. */
+static inline void ks_handler_on_stack(void (*handler)(int, siginfo_t *, void *), int sig, siginfo_t *info,
+				       void *context, uintptr_t sp)
+{
+	register long x0 __asm__("x0") = sig;
+	register void *x1 __asm__("x1") = info;
+	register void *x2 __asm__("x2") = context;
+
+	__asm__ volatile("mov x19, sp\n\t"
+			 "mov sp, %4\n\t"
+			 "blr %3\n\t"
+			 "mov sp, x19"
+			 : "+r"(x0), "+r"(x1), "+r"(x2)
+			 : "r"(handler), "r"((sp - 128) & ~63ul)
+			 : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
+			   "x16", "x17", "x18", "x19", "x30", "memory", "cc", "v0", "v1", "v2", "v3", "v4", "v5",
+			   "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
+			   "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
 }
 
 static inline uint64_t ks_word_at(uintptr_t address)

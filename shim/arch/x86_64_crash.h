@@ -12,6 +12,8 @@
 #ifndef KS_ARCH_CRASH_H
 #define KS_ARCH_CRASH_H
 
+#include <signal.h>
+
 #include "shim/safe.h"
 
 static inline void ks_on_stack(void (*function)(void *), void *argument, char *top)
@@ -23,6 +25,22 @@ static inline void ks_on_stack(void (*function)(void *), void *argument, char *t
 			 : "+D"(argument)
 			 : "r"(function), "r"(((uintptr_t)top & ~63ul))
 			 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc",
+			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
+			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
+/* The same for a signal handler, below the stack that it interrupted (and its red zone). The caller
+ * must have a frame pointer, from which unwinders go on. */
+static inline void ks_handler_on_stack(void (*handler)(int, siginfo_t *, void *), int sig, siginfo_t *info,
+				       void *context, uintptr_t sp)
+{
+	__asm__ volatile("movq %%rsp, %%rbx\n\t"
+			 "movq %4, %%rsp\n\t"
+			 "callq *%3\n\t"
+			 "movq %%rbx, %%rsp"
+			 : "+D"(sig), "+S"(info), "+d"(context)
+			 : "r"(handler), "r"((sp - 128) & ~63ul)
+			 : "rax", "rbx", "rcx", "r8", "r9", "r10", "r11", "memory", "cc",
 			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
 			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
