@@ -38,11 +38,6 @@ ana_obj := $(ana_src:%.c=$(O)/ana/%.o)
 unit_src := $(wildcard tests/test_*.c)
 unit_bin := $(unit_src:tests/%.c=$(O)/tests/%)
 
-UNWIND := $(O)/deps/libunwind.a
-ifneq ($(wildcard $(UNWIND)),)
-LIB_CFLAGS += -DKS_HAVE_LIBUNWIND -isystem $(O)/deps/include
-endif
-
 ana_pkgs := libdw libelf libcjson
 ana_libs = $(shell pkg-config --libs $(ana_pkgs)) -lstdc++ $(ZYDIS)
 HASH := \#
@@ -51,7 +46,7 @@ ZYDIS := -lZydis
 ANA_DEFS := -DHAVE_ZYDIS
 endif
 
-.PHONY: all lib analyze check unit bench demo install uninstall clean help fuzz deps
+.PHONY: all lib analyze check unit bench demo install uninstall clean help fuzz
 all: lib analyze
 lib: $(O)/libkshim.so
 analyze: $(O)/kshim-analyze
@@ -59,21 +54,10 @@ analyze: $(O)/kshim-analyze
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
-# The static, hidden libunwind; the build goes on without it (scripts/build-libunwind says so).
-deps: $(O)/deps/.done
-$(O)/deps/.done:
-	$(Q)mkdir -p $(O)/deps
-	$(Q)if [ -x scripts/build-libunwind ] && [ -z "$(CROSS)" ]; then CC="$(CC)" scripts/build-libunwind $(O)/deps; fi; touch $@
-
-# Objects are built once it is known whether libunwind is there: a second make sees the archive.
-$(O)/libkshim.so: $(O)/deps/.done FORCE
-	$(Q)$(MAKE) --no-print-directory O=$(O) $(O)/.lib
-FORCE:
-
-$(O)/.lib: $(lib_obj) $(O)/gen/exports.map
-	$(call say,LINK,$(O)/libkshim.so)$(CC) -shared -o $(O)/libkshim.so.new $(lib_obj) $(wildcard $(UNWIND)) \
+$(O)/libkshim.so: $(lib_obj) $(O)/gen/exports.map
+	$(call say,LINK,$@)$(CC) -shared -o $@.new $(lib_obj) \
 		-Wl,-soname,libkshim.so -Wl,--version-script=$(O)/gen/exports.map -Wl,--exclude-libs,ALL \
-		-Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--build-id=sha1 -Wl,--as-needed $(LDFLAGS) $(LIB_LDLIBS) && mv $(O)/libkshim.so.new $(O)/libkshim.so && touch $@
+		-Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--build-id=sha1 -Wl,--as-needed $(LDFLAGS) $(LIB_LDLIBS) && mv $@.new $@
 
 $(O)/gen/exports.map: hooks/hooks.def Makefile
 	@mkdir -p $(@D)

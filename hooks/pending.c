@@ -13,4 +13,3 @@ W void ks_exit_watch(void) { }
 W void ks_checkpoint(enum ks_checkpoint_reason reason) { (void)reason; }
 W void ks_memory_now(struct ks_memory *m) { *m = (struct ks_memory){ -1, -1, -1, -1, -1, -1, -1, -1 }; }
 W void ks_end_process(int kind, int code, uintptr_t caller) { (void)kind; (void)code; (void)caller; }
-W ks_str ks_callers(void) { return 0; }

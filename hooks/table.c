@@ -9,6 +9,8 @@
  */
 #include "hooks/hooks.h"
 
+#include "shim/cfi.h"
+
 struct ks_real real;
 
 static void *(*find_dlsym(void))(void *, const char *)
@@ -39,6 +41,8 @@ void ks_resolve(void)
 #include "hooks/hooks.def"
 #undef HOOK
 	}
+	if (real.dlsym)
+		ks_find_object = (int (*)(void *, void *))real.dlsym(RTLD_NEXT, "_dl_find_object");
 	if (real.dlerror)
 		real.dlerror();		/* an optional one that is missing leaves no text behind */
 	done = true;

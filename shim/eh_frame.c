@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the unwind information of an address stands, and how it is written: the sorted table of
+ * .eh_frame_hdr, then a description (FDE) and what it shares with others (CIE). Linux Standard Base
+ * Core 5.0, chapters 10.5 to 10.6.
+ *
+ * Objects are found by _dl_find_object, which neither locks nor fails in the middle of a dlopen; with
+ * an older glibc by dl_iterate_phdr (its lock is recursive, and held for moments only). What is
+ * read here are sections of loaded objects: trusted as the code next to them is. Any thread, any time.
+ */
+#include "shim/eh_frame.h"
+
+
+#include <link.h>
+#include <string.h>
+
+#include "shim/arch_unwind.h"
+#include "shim/cfi.h"
+
+int (*ks_find_object)(void *address, void *result);
+
+/* --- the object --- */
+
+struct found_object {			/* struct dl_find_object, glibc dlfcn/dlfcn.h */
+	unsigned long long flags;
+	void *map_start, *map_end;
+	struct link_map *link_map;
+	void *eh_frame;
+	void *more[16];
+};
+
+struct search {
+	uintptr_t pc;
+	const uint8_t *header;
+	bool seen;
+};
+
+static int look_at(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct search *s = data;
+	const uint8_t *header = NULL;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type == PT_LOAD && s->pc - start < p->p_memsz)
+			s->seen = true;
+		else if (p->p_type == PT_GNU_EH_FRAME)
+			header = (const uint8_t *)start;
+	}
+	if (s->seen)
+		s->header = header;
+	return s->seen;
+}
+
+/* The .eh_frame_hdr of the object at pc; *seen: there is an object. */
+const uint8_t *ks_eh_header(uintptr_t pc, bool *seen)
+{
+	struct found_object o;
+	struct search s = { .pc = pc };
+
+	if (ks_find_object) {
+		*seen = ks_find_object((void *)pc, &o) == 0;
+		return *seen ? o.eh_frame : NULL;
+	}
+	dl_iterate_phdr(look_at, &s);
+	*seen = s.seen;
+	return s.header;
+}
+
+bool ks_is_code(uintptr_t pc)
+{
+	bool seen;
+
+	ks_eh_header(pc, &seen);
+	return seen;
+}
+
+/* --- numbers --- */
+
+uint64_t ks_eh_get(struct ks_eh_reader *r, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	if ((size_t)(r->end - r->p) < bytes) {
+		r->bad = true;
+		r->p = r->end;
+		return 0;
+	}
+	memcpy(&v, r->p, bytes);	/* little-endian */
+	r->p += bytes;
+	return v;
+}
+
+uint64_t ks_eh_uleb(struct ks_eh_reader *r)
+{
+	uint64_t v = 0, byte;
+	unsigned shift = 0;
+
+	do {
+		byte = ks_eh_get(r, 1);
+		if (shift < 64)
+			v |= (byte & 0x7f) << shift;
+		shift += 7;
+	} while (byte & 0x80 && !r->bad);
+	return v;
+}
+
+int64_t ks_eh_sleb(struct ks_eh_reader *r)
+{
+	uint64_t v = 0, byte;
+	unsigned shift = 0;
+
+	do {
+		byte = ks_eh_get(r, 1);
+		if (shift < 64)
+			v |= (byte & 0x7f) << shift;
+		shift += 7;
+	} while (byte & 0x80 && !r->bad);
+	if (byte & 0x40 && shift < 64)
+		v |= ~0ull << shift;
+	return (int64_t)v;
+}
+
+/* A pointer in one of the encodings DW_EH_PE_*; indirect and data-relative ones are not used here. */
+uint64_t ks_eh_encoded(struct ks_eh_reader *r, uint8_t encoding)
+{
+	uintptr_t here = (uintptr_t)r->p;
+	uint64_t v;
+
+	switch (encoding & 0x0f) {
+	case 0x00: case 0x04: case 0x0c: v = ks_eh_get(r, 8); break;
+	case 0x01: v = ks_eh_uleb(r); break;
+	case 0x02: v = ks_eh_get(r, 2); break;
+	case 0x03: v = ks_eh_get(r, 4); break;
+	case 0x09: v = (uint64_t)ks_eh_sleb(r); break;
+	case 0x0a: v = (uint64_t)(int16_t)ks_eh_get(r, 2); break;
+	case 0x0b: v = (uint64_t)(int32_t)ks_eh_get(r, 4); break;
+	default: r->bad = true; return 0;
+	}
+	if ((encoding & 0x70) == 0x10)
+		v += here;		/* pcrel */
+	else if ((encoding & 0x70) != 0)
+		r->bad = true;
+	return v;
+}
+
+/* --- the table and the entry --- */
+
+/* Address of the description (FDE) that may cover pc, by the sorted table of .eh_frame_hdr; NULL. */
+const uint8_t *ks_eh_find(const uint8_t *header, uintptr_t pc)
+{
+	const struct { int32_t start, entry; } *table = (const void *)(header + 12);
+	int64_t at = (int64_t)(pc - (uintptr_t)header);
+	uint32_t low = 0, high;
+
+	/* What all linkers write: pcrel sdata4, udata4, datarel sdata4. */
+	if (header[0] != 1 || header[1] != 0x1b || header[2] != 0x03 || header[3] != 0x3b)
+		return NULL;
+	memcpy(&high, header + 8, sizeof(high));
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (table[middle].start <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? header + table[low - 1].entry : NULL;
+}
+
+static struct ks_eh_reader record_at(const uint8_t *p)
+{
+	uint32_t length;
+
+	memcpy(&length, p, sizeof(length));
+	if (length == 0xffffffff)	/* the 64-bit form: not used in .eh_frame */
+		return (struct ks_eh_reader){ p, p, true };
+	return (struct ks_eh_reader){ p + 4, p + 4 + length, length < 4 };
+}
+
+static bool read_common(const uint8_t *p, struct ks_eh_entry *e)
+{
+	struct ks_eh_reader r = record_at(p);
+	const char *augmentation;
+	uint64_t version, ra;
+	size_t n;
+
+	if (r.bad || ks_eh_get(&r, 4) != 0)
+		return false;
+	version = ks_eh_get(&r, 1);
+	augmentation = (const char *)r.p;
+	n = strnlen(augmentation, (size_t)(r.end - r.p));
+	r.p += n + (n < (size_t)(r.end - r.p));
+	e->code_align = ks_eh_uleb(&r);
+	e->data_align = ks_eh_sleb(&r);
+	ra = version == 1 ? ks_eh_get(&r, 1) : ks_eh_uleb(&r);
+	if ((version != 1 && version != 3) || ra != KS_DWARF_RA || r.bad)
+		return false;
+	e->encoding = 0;
+	e->is_augmented = augmentation[0] == 'z';
+	if (!e->is_augmented && n)
+		return false;
+	if (e->is_augmented) {
+		uint64_t size = ks_eh_uleb(&r);
+		struct ks_eh_reader a = { r.p, r.p + size, size > (size_t)(r.end - r.p) };
+
+		r.p = a.end;
+		for (const char *c = augmentation + 1; *c && !a.bad; c++) {
+			if (*c == 'R')
+				e->encoding = (uint8_t)ks_eh_get(&a, 1);
+			else if (*c == 'L')
+				ks_eh_get(&a, 1);
+			else if (*c == 'P')
+				ks_eh_encoded(&a, (uint8_t)ks_eh_get(&a, 1) & 0x0f);
+			else if (*c == 'S')
+				e->is_signal = true;
+			else if (*c != 'B' && *c != 'G')	/* aarch64: a key, tagged frames */
+				return false;
+		}
+		if (a.bad)
+			return false;
+	}
+	e->common = r;
+	return !r.bad && r.p <= r.end;
+}
+
+bool ks_eh_read(const uint8_t *p, uintptr_t pc, struct ks_eh_entry *e)
+{
+	struct ks_eh_reader r = record_at(p);
+	const uint8_t *here = r.p;
+	uint64_t back = ks_eh_get(&r, 4), range;
+
+	if (r.bad || !back || !read_common(here - back, e))
+		return false;
+	e->start = ks_eh_encoded(&r, e->encoding);
+	range = ks_eh_encoded(&r, e->encoding & 0x0f);
+	if (e->is_augmented) {
+		uint64_t size = ks_eh_uleb(&r);
+
+		if (size > (size_t)(r.end - r.p))
+			return false;
+		r.p += size;
+	}
+	e->own = r;
+	return !r.bad && pc - e->start < range;
+}
