@@ -414,6 +414,8 @@ static void before_seccomp(unsigned long mode, uintptr_t caller)
 
 KS_EXPORT int prctl(int option, ...)
 {
+	const bool on = ks.on, chosen = ks.chosen;
+	int error = errno, rc;
 	unsigned long a[4];
 	va_list ap;
 
@@ -421,21 +423,21 @@ KS_EXPORT int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
-	if (option == PR_SET_SECCOMP && started && ks_mine()) {
-		bool on = ks.on, chosen = ks.chosen;
-		int error = errno, rc;
-
-		before_seccomp(a[0], KS_CALLER());
-		errno = error;
-		rc = REAL(prctl)(option, a[0], a[1], a[2], a[3]);
-		if (rc != 0) {
-			error = errno;
-			ks.on = on;
-			ks.chosen = chosen;
-			ks_signals_start();
-			errno = error;
-		}
-		return rc;
+	if (option != PR_SET_SECCOMP || !started)
+		return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
+	if (!ks_mine()) {		/* a vfork child: its own dispositions, our table untouched */
+		ks_signals_release();
+		return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
 	}
-	return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
+	before_seccomp(a[0], KS_CALLER());
+	errno = error;
+	rc = REAL(prctl)(option, a[0], a[1], a[2], a[3]);
+	if (rc != 0) {
+		error = errno;
+		ks.on = on;
+		ks.chosen = chosen;
+		ks_signals_start();
+		errno = error;
+	}
+	return rc;
 }
