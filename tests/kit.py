@@ -264,7 +264,7 @@ def arguments(parser):
     parser.add_argument("--out", default=os.path.join(TOP, os.environ.get("O", "build"), "tests"), help="where the programs are built")
     parser.add_argument("-j", "--jobs", type=int, default=JOBS)
     parser.add_argument("only", nargs="*", help="names (globs)")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     given.lib, given.analyze, given.out = (os.path.abspath(p) for p in (given.lib, given.analyze, given.out))
     if not os.path.exists(given.lib):
         sys.exit(f"{given.lib} is not there: build it first")
