@@ -123,6 +123,7 @@ static void over_with(void *routine)
 		REAL(sigaltstack)(&none, NULL);
 	own = (stack_t){ 0 };
 	if (ks.on) {
+		ks_heap_settle();
 		KS_EMIT(thread_end, .routine = (uintptr_t)routine);
 		if (ks_self.thread && ks_self.generation == ks.generation)
 			keep_name(ks_self.thread);

@@ -185,6 +185,6 @@ void ks_thread_ended(void)
 		if (self->ring && self->ring != shared_ring)
 			__atomic_store_n(&self->ring->tid, 0, __ATOMIC_RELEASE);
 	}
-	self->ring = NULL;
-	self->thread = NULL;
+	self->ring = shared_ring;	/* for what its destructors do: they take no new ones */
+	self->slots = 2048;
 }

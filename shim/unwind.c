@@ -19,11 +19,15 @@
 
 #define PLACES		8192		/* of the table; 64 KiB of bss, touched as needed */
 #define PLACE_BITS	13
+#define TAG_BITS	34
+#define EPOCH_BITS	10
+#define EPOCHS		(1u << EPOCH_BITS)
 #define LONGEST_FRAME	(16 << 20)
 
 /* --- rules in a word: 34 bits of the address, 3 of its kind, 13 of offset, 7 and 7 of places --- */
 
 static uint64_t known[PLACES];
+static uint64_t epoch;		/* mixed into the tags: what was known before it grew is known no more */
 
 static uint64_t pack(const struct ks_rule *r)
 {
@@ -48,6 +52,8 @@ static void find_rule(uintptr_t pc, struct ks_rule *rule)
 	uint64_t key = pc >> KS_CODE_SHIFT, tag = key >> PLACE_BITS, word;
 	uint64_t *place = &known[(key ^ tag ^ tag >> 11) & (PLACES - 1)];
 
+	tag ^= __atomic_load_n(&epoch, __ATOMIC_RELAXED) % EPOCHS << (TAG_BITS - EPOCH_BITS);
+
 	word = __atomic_load_n(place, __ATOMIC_RELAXED);
 	if (KS_LIKELY(word && word >> 30 == tag)) {
 		unpack(word, rule);
@@ -55,16 +61,16 @@ static void find_rule(uintptr_t pc, struct ks_rule *rule)
 	}
 	ks_cfi_find(pc, rule);
 	word = pack(rule);
-	if (word && !(tag >> 34))
+	if (word && !(tag >> TAG_BITS))
 		__atomic_store_n(place, word | tag << 30, __ATOMIC_RELAXED);
 }
 
 void ks_unwind_forget(void)
 {
-	for (unsigned i = 0; i < PLACES; i++) {
-		if (__atomic_load_n(&known[i], __ATOMIC_RELAXED))
-			__atomic_store_n(&known[i], 0, __ATOMIC_RELAXED);
-	}
+	if (__atomic_add_fetch(&epoch, 1, __ATOMIC_RELAXED) % EPOCHS)
+		return;
+	for (unsigned i = 0; i < PLACES; i++)
+		__atomic_store_n(&known[i], 0, __ATOMIC_RELAXED);
 }
 
 /* --- the stack --- */
