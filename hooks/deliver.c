@@ -130,13 +130,15 @@ __attribute__((noinline)) static ks_handler prepare(int sig, siginfo_t *info, uc
 
 	if (d->program.sa_flags & (int)SA_RESETHAND)
 		ks_signal_was_reset(sig);
-	if (!ks.on)
+	if (!ks.chosen)
 		return handler;
 	if (ks_is_fault(sig) && info->si_code > 0 && !still_runs(&first_mark, ks_uc_sp(uc))) {
 		ks_fault_read(&first, info, uc, (uintptr_t)handler);
 		set_mark(&first_mark, info, uc);
 	}
 	set_mark(&last_mark, info, uc);
+	if (!ks.on)			/* a forked child without a trace, so far */
+		return handler;
 	/* A thread without a ring gets none here: the stack may be small. */
 	if (ks_self.ring && ks_self.generation == ks.generation)
 		KS_EMIT(signal_seen, .signal = sig, .code = info->si_code,

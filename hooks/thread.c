@@ -243,7 +243,7 @@ static void note_failure(int rc, const struct start *s, uintptr_t caller)
 
 KS_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*routine)(void *), void *argument)
 {
-	struct start *s = ks.on ? claim() : NULL, copy;
+	struct start *s = ks.chosen ? claim() : NULL, copy;
 	int rc, error = errno;
 
 	if (!s)

@@ -45,7 +45,7 @@ static void own_fault(int sig)
 static void null(void) { *(volatile int *)16 = 1; }
 static void call_null(void) { ((void (*)(void))0)(); }
 static void trap(void) { __builtin_trap(); }
-static void divide(void) { volatile int zero = 0; zero = 1 / zero; _exit(1); }
+static void divide(void) { volatile int zero = 0, one = 1; zero = one / zero; _exit(1); }
 static void bus(void)
 {
 	FILE *f = tmpfile();

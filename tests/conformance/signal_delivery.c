@@ -109,7 +109,7 @@ static const char *now(int sig)
 
 static void faults(void)
 {
-	volatile int zero = 0;
+	volatile int zero = 0, one = 1;
 
 	for (int i = 0; i < 3; i++) {
 		int sig = sigsetjmp(back, 1);
@@ -121,7 +121,7 @@ static void faults(void)
 #if defined(__x86_64__)
 	use(SIGFPE, jump, 0, 0);
 	if (!sigsetjmp(back, 1))
-		zero = 1 / zero;
+		zero = one / zero;
 	printf("fpe came back\n");
 #endif
 	use(SIGILL, jump, SA_NODEFER, 0);
