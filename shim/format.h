@@ -97,7 +97,10 @@ struct ks_header {
 	uint64_t lost_rings;
 	uint64_t lost_modules;
 	uint64_t threads;		/* alive, as far as pthread_create and their ends were seen */
-	uint64_t spare[15];
+	uint64_t cgroup;		/* string, for witnesses: "2" or "1", directory of the memory cgroup, of the limit; each with \n */
+	uint64_t connection;		/* string: connection file of a Jupyter kernel; 0: it is none */
+	uint64_t kernel_parent;		/* JPY_PARENT_PID of a kernel */
+	uint64_t spare[12];
 };
 
 /* The table of regions stands here in files of version 1; a reader uses region_offset. */
@@ -361,7 +364,7 @@ struct ks_py_frame {			/* 64 bytes */
 struct ks_witness {			/* 128 bytes */
 	uint32_t pid;			/* who saw it */
 	uint32_t kind;			/* 1 the parent's wait, 2 the next kernel, 3 the analyzer */
-	int32_t status;			/* as wait(2) gives it */
+	int32_t status;			/* as wait(2) gives it; -1: not known (kinds 2 and 3) */
 	uint32_t requested;		/* the witness itself had sent a signal before: its number */
 	uint64_t realtime;
 	uint64_t cg_usage, cg_limit, cg_oom_kill, sys_oom_kill, mem_available;

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Children: fork, _Fork, vfork, posix_spawn.
+ *
+ * The child of a fork forgets its parent's trace and gets its own when it has something to say. A
+ * vfork child shares our memory until it execs: it must find nothing to change, so vfork is a
+ * stub that leaves no frame, and every hook asks ks_mine() before it writes. clone, and forks
+ * inside libc (daemon, forkpty), pass us by: the kernel wipes ks.on there.
+ */
+#include "hooks/process.h"
+
+#include "shim/arch.h"
+#include "shim/safe.h"
+#include "shim/surroundings.h"
+
+/* Rare events are kept in one lane; a program that makes children all day must not fill it. */
+bool ks_child_worth_noting(uint32_t *count)
+{
+	uint32_t n = __atomic_add_fetch(count, 1, __ATOMIC_RELAXED);
+
+	return n <= 200 || (n & (n - 1)) == 0 || (n < 20000 && n % 200 == 0);
+}
+
+static void made_child(const char *function, int result, uintptr_t caller, const char *path)
+{
+	static uint32_t children;
+
+	if (ks.on && (result < 0 || ks_child_worth_noting(&children)))
+		KS_EMIT(fork, .function = ks_text(function), .result = result, .caller = caller, .path = ks_text(path),
+			.threads = ks.head->threads);
+}
+
+static pid_t forked(const char *function, pid_t pid, uintptr_t caller)
+{
+	int error = errno;
+
+	if (pid == 0)
+		ks_forked();
+	else
+		made_child(function, pid < 0 ? -error : pid, caller, NULL);
+	errno = error;
+	return pid;
+}
+
+KS_EXPORT pid_t fork(void)
+{
+	return forked("fork", REAL(fork)(), KS_CALLER());
+}
+
+KS_EXPORT pid_t _Fork(void)
+{
+	return forked("_Fork", REAL(_Fork)(), KS_CALLER());
+}
+
+/* What it returns cannot be known here; the child is seen again when it ends. */
+KS_TAIL_JUMP(vfork);
+void *ks_before_vfork(uintptr_t a0, uintptr_t a1, uintptr_t a2, uintptr_t a3, uintptr_t caller, uintptr_t sp)
+{
+	int error = errno;
+
+	(void)a0, (void)a1, (void)a2, (void)a3, (void)sp;
+	if (ks.on && ks_mine())
+		made_child("vfork", 0, caller, NULL);
+	errno = error;
+	return (void *)REAL(vfork);
+}
+
+static void spawned(const char *function, int rc, const pid_t *pid, const char *path, uintptr_t caller)
+{
+	int error = errno;
+	char program[512];
+
+	if (ks.on && ks_mine()) {
+		ks_read_text(path, program, sizeof(program));
+		made_child(function, rc ? -rc : pid ? *pid : 0, caller, program);
+	}
+	errno = error;
+}
+
+KS_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+			  const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	int rc = REAL(posix_spawn)(pid, path, actions, attributes, argv, envp);
+
+	spawned("posix_spawn", rc, pid, path, KS_CALLER());
+	return rc;
+}
+
+KS_EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+			   const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	int rc = REAL(posix_spawnp)(pid, file, actions, attributes, argv, envp);
+
+	spawned("posix_spawnp", rc, pid, file, KS_CALLER());
+	return rc;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Between process.c, exec.c, wait.c and end.c. */
+#ifndef KS_HOOKS_PROCESS_H
+#define KS_HOOKS_PROCESS_H
+
+#include "hooks/hooks.h"
+
+#pragma GCC visibility push(hidden)
+
+/* exec.c: this process, a forked child, tried to become another program and could not. */
+bool ks_exec_has_failed(void);
+
+/* process.c: one more child; false where a program that makes them all day has made enough. */
+bool ks_child_worth_noting(uint32_t *count);
+
+/* witness.c: a child has ended badly: leave a record in its trace, if it has one, and say so. */
+void ks_witness_child(int pid, int status);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A child has ended badly: what its parent can say about it.
+ *
+ * The counters that tell an OOM kill from any other SIGKILL are read at once, before the cgroup is
+ * gone, and go into the child's own trace; ours gets the end and the name of that trace. A
+ * Jupyter server, nbclient or papermill says one line on its stderr when it was a kernel that it had
+ * not asked to stop (KSHIM_SAY). Called by the wait family: any thread, also a SIGCHLD handler.
+ */
+#include "hooks/process.h"
+
+#include "shim/other.h"
+#include "shim/safe.h"
+#include "shim/surroundings.h"
+
+/* --- is this a program that runs kernels for people? --- */
+
+static bool starts(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool imported(const char *module)
+{
+	unsigned n = ks_regions();
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct ks_region *r = ks_region(i);
+
+		if (r->kind != KS_REGION_RING)
+			continue;
+		for (uint64_t at = 0; at + KS_RING_SLOT <= r->size; at += KS_RING_SLOT) {
+			const struct ks_slot *s = (const void *)((const char *)ks_region_at(i) + at);
+
+			if (s->event == KS_py_import && s->seq && s->nfields && strcmp(ks_text_at(s->field[0]), module) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool runs_kernels(void)
+{
+	static const char *const names[] = { "jupyter", "notebook", "jlpm", "nbclient", "nbconvert", "papermill", "voila" };
+	char line[1024];
+	long n = ks_read_file("/proc/self/cmdline", line, sizeof(line));
+	const char *arg = line;
+
+	for (unsigned k = 0; k < 4 && arg < line + n; k++, arg += strlen(arg) + 1) {
+		const char *name = strrchr(arg, '/') ? strrchr(arg, '/') + 1 : arg;
+
+		for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			if (starts(name, names[i]))
+				return true;
+	}
+	return imported("nbclient") || imported("papermill");
+}
+
+/* --- the line --- */
+
+static char *put_signal(char *p, char *end, int signal)
+{
+	static const char *const names[] = {
+		[SIGHUP] = "SIGHUP", [SIGINT] = "SIGINT", [SIGQUIT] = "SIGQUIT", [SIGILL] = "SIGILL", [SIGTRAP] = "SIGTRAP",
+		[SIGABRT] = "SIGABRT", [SIGBUS] = "SIGBUS", [SIGFPE] = "SIGFPE", [SIGKILL] = "SIGKILL", [SIGUSR1] = "SIGUSR1",
+		[SIGSEGV] = "SIGSEGV", [SIGUSR2] = "SIGUSR2", [SIGPIPE] = "SIGPIPE", [SIGALRM] = "SIGALRM", [SIGTERM] = "SIGTERM",
+		[SIGXCPU] = "SIGXCPU", [SIGXFSZ] = "SIGXFSZ", [SIGSYS] = "SIGSYS",
+	};
+
+	if (signal < (int)(sizeof(names) / sizeof(names[0])) && names[signal])
+		return ks_put(p, end, names[signal]);
+	return ks_put_dec(ks_put(p, end, "signal "), end, (uint64_t)signal, 1);
+}
+
+/* What the child itself recorded about a signal: where. */
+static char *put_place(char *p, char *end, const struct ks_other *o, int signal)
+{
+	struct ks_region r;
+	struct ks_crash c;
+	struct ks_slot slot;
+	uint64_t caller = 0;
+	char name[128];
+
+	if (!ks_other_region_of(o, KS_REGION_CRASH, &r) || !ks_other_read(o, r.offset, &c, sizeof(c)) ||
+	    c.state < KS_CRASH_CONTEXT || c.signal != signal)
+		return p;
+	if (signal == SIGABRT)
+		ks_other_event(o, KS_abort_call, &slot, &caller, 1);
+	else if (c.code > 0)	/* by the kernel, for what the thread did there */
+		caller = c.pc;
+	ks_other_module(o, caller, name, sizeof(name));
+	return name[0] ? ks_put(ks_put(p, end, signal == SIGABRT ? " by " : " in "), end, name) : p;
+}
+
+static char *put_exit(char *p, char *end, const struct ks_other *o, int status)
+{
+	uint64_t call[3];	/* function, status, caller */
+	struct ks_slot slot;
+	char function[32] = "exit", name[128] = "";
+
+	if (ks_other_event(o, KS_exit_call, &slot, call, 3)) {
+		ks_other_text(o, call[0], function, sizeof(function));
+		ks_other_module(o, call[2], name, sizeof(name));
+	}
+	p = ks_put(ks_put_dec(ks_put(ks_put(p, end, function), end, "("), end, (uint64_t)status, 1), end, ")");
+	return name[0] ? ks_put(ks_put(p, end, " by "), end, name) : p;
+}
+
+/* The last counters that the dead process saw itself; ~0: none. */
+static uint64_t oom_kills_before(const struct ks_other *o)
+{
+	struct ks_checkpoint c[8];
+	struct ks_region r;
+	uint64_t newest = 0, kills = UINT64_MAX;
+
+	if (!ks_other_region_of(o, KS_REGION_CHECKPOINTS, &r))
+		return kills;
+	for (uint64_t at = sizeof(struct ks_ring_head); at + sizeof(c) <= r.size; at += sizeof(c)) {
+		if (!ks_other_read(o, r.offset + at, c, sizeof(c)))
+			break;
+		for (unsigned k = 0; k < 8; k++) {
+			if (c[k].seq && c[k].time >= newest && c[k].cg_oom_kill != UINT64_MAX) {
+				newest = c[k].time;
+				kills = c[k].cg_oom_kill;
+			}
+		}
+	}
+	return kills;
+}
+
+static char *put_kill(char *p, char *end, const struct ks_other *o, const struct ks_witness *w)
+{
+	uint64_t before = oom_kills_before(o);
+
+	if (before == UINT64_MAX || w->cg_oom_kill == UINT64_MAX || w->cg_oom_kill <= before)
+		return p;
+	p = ks_put(p, end, " by the OOM killer");
+	if (w->cg_limit != UINT64_MAX)
+		p = ks_put(ks_put_dec(ks_put(p, end, " (memory limit "), end, w->cg_limit >> 20, 1), end, " MiB)");
+	return p;
+}
+
+static void say(const struct ks_other *o, const struct ks_witness *w)
+{
+	char line[1024], *end = line + sizeof(line) - 1, *p;
+	struct ks_slot slot;
+	uint64_t cell;
+
+	p = ks_put_dec(ks_put(line, end, "kshim: kernel "), end, o->head.pid, 1);
+	p = ks_put(p, end, " died: ");
+	if (WIFEXITED(w->status)) {
+		p = put_exit(p, end, o, WEXITSTATUS(w->status));
+	} else {
+		p = put_signal(p, end, WTERMSIG(w->status));
+		p = WTERMSIG(w->status) == SIGKILL ? put_kill(p, end, o, w) : put_place(p, end, o, WTERMSIG(w->status));
+	}
+	if (ks_other_event(o, KS_py_cell, &slot, &cell, 1))
+		p = ks_put_dec(ks_put(p, end, ", cell "), end, cell, 1);
+	p = ks_put(ks_put(ks_put(p, end, "; kshim-analyze "), end, ks.config.dir), end, "/");
+	p = ks_put(p, end, o->name);
+	*p++ = '\n';
+	ks_sys_write(2, line, (size_t)(p - line));
+}
+
+/* --- the record --- */
+
+static bool asked_to_stop(const struct ks_witness *w)
+{
+	for (int i = 0; i < 4; i++)
+		if (w->signal_sent[i] == SIGTERM || w->signal_sent[i] == SIGKILL || w->signal_sent[i] == SIGHUP || w->signal_sent[i] == SIGQUIT)
+			return true;
+	return false;
+}
+
+/* An end that its trace tells otherwise was another process's: pids are used again. */
+static bool agrees(const struct ks_header *h, int status)
+{
+	if (h->end_kind == KS_END_EXIT)
+		return WIFEXITED(status) && WEXITSTATUS(status) == h->end_code;
+	if (h->end_kind == KS_END_SIGNAL)
+		return WIFSIGNALED(status);
+	return true;
+}
+
+/* Looking for a trace costs a directory scan: a program whose children exit badly all day does
+ * it for a twentieth of its time at the most. Signals are always looked after. */
+static bool find(struct ks_other *o, int pid, int status)
+{
+	static uint64_t next;
+	uint64_t begin = ks_clock();
+	bool found;
+
+	if (!WIFSIGNALED(status) && begin < next && next - begin < 1ull << 36)
+		return false;
+	found = ks_other_find(o, pid, ks.pid);
+	next = begin + (ks_clock() - begin) * 20;
+	return found;
+}
+
+void ks_witness_child(int pid, int status)
+{
+	static uint32_t children;
+	struct ks_witness w = { .pid = (uint32_t)ks.pid, .kind = 1, .status = status };
+	struct ks_other o = { .fd = -1 };
+	const bool found = find(&o, pid, status) && agrees(&o.head, status);
+
+	if (found) {
+		ks_signals_sent_to(pid, w.signal_sent, &w.signal_time);
+		w.requested = w.signal_sent[0];
+		if (ks_other_witness(&o, &w) && o.head.connection && (int)o.head.kernel_parent == ks.pid &&
+		    ks.config.say && !asked_to_stop(&w) && runs_kernels())
+			say(&o, &w);
+	}
+	if (found || ks_child_worth_noting(&children)) {
+		KS_EMIT(child_end, .pid = pid, .status = status, .trace = found ? ks_text(o.name) : 0);
+		if (WIFSIGNALED(status))
+			ks_checkpoint(KS_CHECK_WITNESS);
+	}
+	if (found && o.head.connection) {
+		char connection[512];
+
+		ks_other_text(&o, o.head.connection, connection, sizeof(connection));
+		KS_EMIT(kernel_end, .pid = pid, .status = status, .connection = ks_text(connection));
+	}
+	ks_other_close(&o);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checkpoints: how much memory this process, its cgroup and the machine use, on the way.
+ *
+ * There is no timer and no thread: events and slow paths of the heap call here. Each checkpoint
+ * measures what it cost and the next one is not taken before a thousand times that (0.1 % of
+ * the time), so it slows down by itself where files are slow. Most are light (our own pages and
+ * the cgroup's); twice a second, and whenever the reason is not growth, all counters are read.
+ * The ends and failures of a process do not wait.
+ *
+ * Context: any thread, signal handlers, the crash path. Who comes while another thread is at work
+ * goes without.
+ */
+#include "shim/surroundings.h"
+
+#include <sys/auxv.h>
+#include <sys/resource.h>
+
+#include "shim/safe.h"
+
+#define SHARE	1000		/* a checkpoint may take one part in so many of the time */
+#define UNKNOWN	UINT64_MAX
+
+static struct {
+	uint32_t busy;			/* generation + 1 of who is at work */
+	uint64_t next, next_full;	/* clock: not before */
+	char text[8192];
+} state;
+
+static uint64_t page_size(void)
+{
+	uint64_t n = getauxval(AT_PAGESZ);
+
+	return n ? n : 4096;
+}
+
+void ks_system_memory(uint64_t *available, uint64_t *swap_free)
+{
+	char text[1536];
+	uint64_t kib;
+
+	*available = *swap_free = UNKNOWN;
+	if (ks_read_file("/proc/meminfo", text, sizeof(text)) <= 0)
+		return;
+	kib = ks_line_number(text, "MemAvailable:");
+	*available = kib == UNKNOWN ? UNKNOWN : kib << 10;
+	kib = ks_line_number(text, "SwapFree:");
+	*swap_free = kib == UNKNOWN ? UNKNOWN : kib << 10;
+}
+
+uint64_t ks_system_oom_kill(char *buffer, size_t size)
+{
+	if (ks_read_file("/proc/vmstat", buffer, size) <= 0)
+		return UNKNOWN;
+	return ks_line_number(buffer, "oom_kill ");
+}
+
+/* Totals over all threads that have counters. */
+static void add_heap(struct ks_checkpoint *c)
+{
+	unsigned n = ks_regions();
+
+	c->heap_alloc = c->heap_free = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct ks_region *r = ks_region(i);
+		const struct ks_thread *t = ks_region_at(i);
+
+		for (uint32_t k = 0; r->kind == KS_REGION_THREADS && k < r->count && t[k].state; k++) {
+			c->heap_alloc += t[k].alloc_bytes;
+			c->heap_free += t[k].free_bytes;
+		}
+	}
+}
+
+static void measure(struct ks_checkpoint *c, bool full)
+{
+	char text[128];
+	const char *p = text;
+
+	c->rss = c->vsize = c->cg_usage = c->cg_oom_kill = UNKNOWN;
+	c->sys_oom_kill = c->mem_available = c->swap_free = c->cg_pids = UNKNOWN;
+	c->cg_limit = ks_cgroup.limit;
+	if (ks_read_file("/proc/self/statm", text, sizeof(text)) > 0) {
+		c->vsize = ks_number(p, &p) * page_size();
+		c->rss = ks_number(p + 1, NULL) * page_size();
+	}
+	if (ks_cgroup.memory[0]) {
+		c->cg_usage = ks_cgroup_usage(&ks_cgroup);
+		c->cg_oom_kill = ks_cgroup_oom_kill(&ks_cgroup);
+	}
+	add_heap(c);
+	if (!full)
+		return;
+	if (ks_cgroup.limited[0])
+		ks_cgroup.limit = c->cg_limit = ks_cgroup_number(ks_cgroup.limited, ks_cgroup.v2 ? "/memory.max" :
+								 "/memory.limit_in_bytes");
+	ks_system_memory(&c->mem_available, &c->swap_free);
+	c->sys_oom_kill = ks_system_oom_kill(state.text, sizeof(state.text));
+	if (ks_cgroup.pids[0])
+		c->cg_pids = ks_cgroup_number(ks_cgroup.pids, "/pids.current");
+}
+
+static void publish(const struct ks_checkpoint *c)
+{
+	uint64_t n, count, keep;
+	struct ks_checkpoint *to;
+	unsigned i = 0;
+
+	while (ks_region(i)->kind != KS_REGION_CHECKPOINTS)
+		i++;		/* every trace has one (shim/file.c) */
+	count = (ks_region(i)->size - sizeof(*ks.checkpoints)) / sizeof(*c);
+	keep = ks_region(i)->aux[0];
+	n = __atomic_fetch_add(&ks.checkpoints->next, 1, __ATOMIC_RELAXED);
+	to = (struct ks_checkpoint *)(ks.checkpoints + 1) + (n < keep ? n : keep + (n - keep) % (count - keep));
+	__atomic_store_n(&to->seq, 0, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	memcpy((char *)to + sizeof(to->seq), (const char *)c + sizeof(c->seq), sizeof(*c) - sizeof(c->seq));
+	__atomic_store_n(&to->seq, (uint32_t)(n + 1), __ATOMIC_RELEASE);
+}
+
+/* May one be taken now, and may it be a full one? The clock of a machine that was moved jumps. */
+static bool due(enum ks_checkpoint_reason reason, uint64_t now, bool *full)
+{
+	const bool patient = reason == KS_CHECK_HEAP || reason == KS_CHECK_EVENT;
+
+	*full = !patient || now >= state.next_full || state.next_full - now > 1ull << 36;
+	return !patient || now >= state.next || state.next - now > 1ull << 36;
+}
+
+void ks_checkpoint(enum ks_checkpoint_reason reason)
+{
+	uint32_t mark = ks.generation + 1, was = __atomic_load_n(&state.busy, __ATOMIC_RELAXED);
+	uint64_t begin = ks_clock(), cost;
+	struct ks_checkpoint c;
+	bool full;
+
+	if (!ks.on || !due(reason, begin, &full) || !ks_mine() || was == mark ||
+	    !__atomic_compare_exchange_n(&state.busy, &was, mark, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return;
+	memset(&c, 0, sizeof(c));
+	c.reason = (uint16_t)reason;
+	c.time = begin;
+	c.tid = ks_tid();
+	c.threads = ks.head->threads > UINT16_MAX ? UINT16_MAX : (uint16_t)ks.head->threads;
+	measure(&c, full);
+	publish(&c);
+	ks_clock_mark();
+	cost = ks_clock() - begin;
+	state.next = begin + cost * SHARE;
+	if (full)
+		state.next_full = begin + cost * SHARE * 8;
+	__atomic_store_n(&state.busy, 0, __ATOMIC_RELEASE);
+}
+
+/* Fields of /proc/self/stat behind the command's closing parenthesis; the first is number 3. */
+static uint64_t stat_field(const char *text, unsigned number)
+{
+	const char *p = strrchr(text, ')');
+
+	for (unsigned i = 2; p && i < number; i++) {
+		p = strchr(p + 1, ' ');
+	}
+	return p ? ks_number(p + 1, NULL) : UNKNOWN;
+}
+
+void ks_memory_now(struct ks_memory *m)
+{
+	char text[768];
+	uint64_t swap;
+
+	m->rss = m->vsize = m->threads = UNKNOWN;
+	if (ks_read_file("/proc/self/stat", text, sizeof(text)) > 0) {
+		m->threads = stat_field(text, 20);
+		m->vsize = stat_field(text, 23);
+		m->rss = stat_field(text, 24);
+		if (m->rss != UNKNOWN)
+			m->rss *= page_size();
+	}
+	ks_system_memory(&m->mem_available, &swap);
+	m->as_limit = ks_limit(RLIMIT_AS);
+	m->nproc_limit = ks_limit(RLIMIT_NPROC);
+	m->pids_current = ks_cgroup_number(ks_cgroup.pids, "/pids.current");
+	m->pids_max = ks_cgroup.pids_max;
+}

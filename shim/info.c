@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every trace begins with: facts about the process and the machine, the environment (as far
+ * as shim/environment.c lists it), limits, and whether this is a Jupyter kernel.
+ *
+ * Keys of info events: exe argv cwd comm uid host machine linux glibc cpu cpu_flags cpuid xcr0
+ * hypervisor emulator nproc page_size memory_total swap_total shm_total shm_free overcommit
+ * max_map_count seccomp no_new_privs oom_score_adj container cgroup cgroup_version cgroup_memory
+ * cgroup_limited cgroup_limit cgroup_pids cgroup_pids_max pid_namespace mnt_namespace env_names.
+ * Numbers are decimal, sizes in bytes; a fact that cannot be had is left out.
+ *
+ * Few files, each read once; no stdio. Called in the constructor and by a forked child that wakes,
+ * which may be in the handler of a fatal signal: then only what is cheap and sure.
+ */
+#include "shim/surroundings.h"
+
+#include <gnu/libc-version.h>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+
+#if defined(__x86_64__)
+#include "shim/arch/x86_64_cpu.h"
+#else
+#include "shim/arch/aarch64_cpu.h"
+#endif
+#include "shim/environment.h"
+#include "shim/other.h"
+
+static char text[8192];		/* one process begins one trace at a time */
+
+static void fact(const char *key, const char *value)
+{
+	if (value[0])
+		KS_EMIT(info, .key = ks_text(key), .value = ks_text(value));
+}
+
+static void fact_number(const char *key, uint64_t value)
+{
+	char digits[24];
+
+	ks_put_dec(digits, digits + sizeof(digits), value, 1);
+	fact(key, digits);
+}
+
+/* The first line of a small file. */
+static bool fact_file(const char *key, const char *path)
+{
+	char value[256];
+
+	if (ks_read_file(path, value, sizeof(value)) <= 0)
+		return false;
+	*strchrnul(value, '\n') = '\0';
+	fact(key, value);
+	return true;
+}
+
+static void fact_link(const char *key, const char *path)
+{
+	long n = ks_sys(SYS_readlinkat, AT_FDCWD, path, text, sizeof(text) - 1);
+
+	if (n > 0) {
+		text[n] = '\0';
+		fact(key, text);
+	}
+}
+
+static uint64_t hash(const char *s)
+{
+	uint64_t h = 14695981039346656037u;	/* FNV-1a */
+
+	while (*s && *s != '\n')
+		h = (h ^ (uint8_t)*s++) * 1099511628211u;
+	return h;
+}
+
+/* --- the machine --- */
+
+static uint8_t hex_digit(char c)
+{
+	return (uint8_t)(c >= 'a' ? c - 'a' + 10 : c - '0');
+}
+
+static void boot_id(void)
+{
+	uint8_t *to = ks.head->boot_id;
+	const char *p = text;
+
+	if (ks_read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 36)
+		return;
+	for (int i = 0; i < 16; i++, p += 2) {
+		if (*p == '-')
+			p++;
+		to[i] = (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
+	}
+}
+
+/* machine-id(5) asks not to give the number itself away: its hash tells machines apart as well. */
+static void machine(void)
+{
+	struct utsname u;
+	char id[64];
+
+	if (ks_sys(SYS_uname, &u) == 0) {
+		fact("linux", u.release);
+		fact("host", u.nodename);
+	}
+	if (ks_read_file("/etc/machine-id", id, sizeof(id)) > 0) {
+		ks_put_hex(text, text + sizeof(text), hash(id));
+		fact("machine", text);
+	}
+	fact("glibc", gnu_get_libc_version());
+	if (ks_read_file("/run/systemd/container", text, 64) > 0) {
+		*strchrnul(text, '\n') = '\0';
+		fact("container", text);
+	} else {
+		struct stat st;
+
+		if (ks_sys_stat("/.dockerenv", &st, 0) == 0)
+			fact("container", "docker");
+		else if (ks_sys_stat("/run/.containerenv", &st, 0) == 0)
+			fact("container", "podman");
+	}
+}
+
+static void processor(void)
+{
+	static struct ks_cpu cpu;
+	const char *model = cpu.model;
+
+	if (!cpu.raw[0])
+		ks_cpu_read(&cpu);
+	while (*model == ' ')
+		model++;
+	fact("cpu", model);
+	fact("cpu_flags", cpu.flags);
+	fact("cpuid", cpu.raw);
+	if (cpu.xcr0) {
+		ks_put_hex(text, text + sizeof(text), cpu.xcr0);
+		fact("xcr0", text);
+	}
+	fact("hypervisor", cpu.hypervisor);
+	/* QEMU without a hypervisor's help (TCG), also qemu-user: target/i386/cpu.c. */
+	if (strncmp(cpu.hypervisor, "TCGTCGTCG", 9) == 0 || strstr(model, "QEMU TCG"))
+		fact("emulator", "qemu");
+}
+
+static void memory(void)
+{
+	static unsigned long cpus[1024 / sizeof(long)];
+	struct sysinfo s;
+	struct statfs fs;
+	long n = ks_sys(SYS_sched_getaffinity, 0, sizeof(cpus), cpus);
+	unsigned nproc = 0;
+
+	for (long i = 0; i < n / (long)sizeof(long); i++)
+		nproc += (unsigned)__builtin_popcountl(cpus[i]);
+	fact_number("nproc", nproc);
+	fact_number("page_size", getauxval(AT_PAGESZ));
+	if (ks_sys(SYS_sysinfo, &s) == 0) {
+		fact_number("memory_total", (uint64_t)s.totalram * s.mem_unit);
+		fact_number("swap_total", (uint64_t)s.totalswap * s.mem_unit);
+	}
+	if (ks_sys(SYS_statfs, "/dev/shm", &fs) == 0) {
+		fact_number("shm_total", (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize);
+		fact_number("shm_free", (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize);
+	}
+	fact_file("overcommit", "/proc/sys/vm/overcommit_memory");
+	fact_file("max_map_count", "/proc/sys/vm/max_map_count");
+}
+
+/* --- the process --- */
+
+/* The command line, NUL by NUL, into text for people; and what it says of a kernel. */
+static void command_line(char *connection, size_t size)
+{
+	static char line[4096];
+	long n = ks_read_file("/proc/self/cmdline", line, sizeof(line));
+	char *p = text, *end = text + 4096;
+	unsigned state = 0;
+	bool next = false, named = false;
+
+	connection[0] = '\0';
+	for (const char *arg = line; arg < line + n; arg += strlen(arg) + 1) {
+		const char *given = ks_connection_file(arg, &next);
+
+		p = ks_put_arg(p, end, arg, &state);
+		named |= strstr(arg, "kernel") != NULL;
+		if (given && !connection[0])
+			ks_put(connection, connection + size, given);
+	}
+	if (!named)
+		connection[0] = '\0';
+	if (n > 0)
+		fact("argv", text);
+}
+
+static void status(void)
+{
+	uint64_t n;
+
+	if (ks_read_file("/proc/self/status", text, sizeof(text)) <= 0)
+		return;
+	n = ks_line_number(text, "Uid:");
+	if (n != UINT64_MAX)
+		fact_number("uid", n);
+	n = ks_line_number(text, "Seccomp:");
+	if (n != UINT64_MAX)
+		fact_number("seccomp", n);
+	n = ks_line_number(text, "NoNewPrivs:");
+	if (n != UINT64_MAX)
+		fact_number("no_new_privs", n);
+	if (strncmp(text, "Name:\t", 6) == 0) {
+		*strchrnul(text, '\n') = '\0';
+		fact("comm", text + 6);
+	}
+}
+
+static void start_ticks(void)
+{
+	const char *p;
+
+	if (ks_read_file("/proc/self/stat", text, sizeof(text)) <= 0)
+		return;
+	p = strrchr(text, ')');
+	for (unsigned i = 2; p && i < 22; i++)
+		p = strchr(p + 1, ' ');
+	if (p)
+		ks.head->start_ticks = ks_number(p + 1, NULL);
+}
+
+static void cgroups(void)
+{
+	ks_cgroup_find();
+	if (ks_read_file("/proc/self/cgroup", text, 4096) > 0)
+		fact("cgroup", text);
+	if (ks_cgroup.memory[0]) {
+		fact("cgroup_version", ks_cgroup.v2 ? "2" : "1");
+		fact("cgroup_memory", ks_cgroup.memory);
+		ks_cgroup_pack(&ks_cgroup, text, sizeof(text));
+		ks.head->cgroup = ks_text(text);
+	}
+	if (ks_cgroup.limited[0]) {
+		fact("cgroup_limited", ks_cgroup.limited);
+		fact_number("cgroup_limit", ks_cgroup.limit);
+	}
+	fact("cgroup_pids", ks_cgroup.pids);
+	if (ks_cgroup.pids_max != UINT64_MAX)
+		fact_number("cgroup_pids_max", ks_cgroup.pids_max);
+	fact_file("oom_score_adj", "/proc/self/oom_score_adj");
+}
+
+static void namespaces(void)
+{
+	struct stat st;
+
+	if (ks_sys_stat("/proc/self/ns/pid", &st, 0) == 0)
+		fact_number("pid_namespace", st.st_ino);
+	if (ks_sys_stat("/proc/self/ns/mnt", &st, 0) == 0)
+		fact_number("mnt_namespace", st.st_ino);
+}
+
+static void limits(void)
+{
+	for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
+		uint64_t l[2];		/* as the kernel has struct rlimit64 */
+
+		if (ks_sys(SYS_prlimit64, 0, i, NULL, l) == 0)
+			KS_EMIT(limit, .resource = i, .soft = l[0], .hard = l[1]);
+	}
+}
+
+/* A fork of a kernel has its command line, but is none. */
+static void jupyter(const char *connection)
+{
+	const char *parent = ks_environment_value("JPY_PARENT_PID");
+
+	if (!connection[0] || ks.generation)
+		return;
+	ks.head->connection = ks_text(connection);
+	ks.head->kernel_parent = parent ? ks_number(parent, NULL) : 0;
+	KS_EMIT(kernel, .connection = ks.head->connection, .notebook = ks_text(ks_environment_value("JPY_SESSION_NAME")),
+		.parent = ks.head->kernel_parent);
+	ks_other_predecessor(connection);
+}
+
+void ks_begin(void)
+{
+	char connection[512];
+
+	if (!ks.head)
+		return;
+	boot_id();
+	start_ticks();
+	fact_link("exe", "/proc/self/exe");
+	command_line(connection, sizeof(connection));
+	if (ks_sys(SYS_getcwd, text, sizeof(text)) > 1)
+		fact("cwd", text);
+	status();
+	cgroups();
+	limits();
+	if (ks.crashing)
+		return;
+	jupyter(connection);
+	machine();
+	processor();
+	memory();
+	namespaces();
+	ks_environment_record();
+}
