@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+extern const char *strerrordesc_np(int) __attribute__((weak));	/* glibc 2.32 */
+
 #define TEXT_SIZE	2048
 #define FILE_BACKED	0x2000	/* _IO_IS_FILEBUF, glibc libio/libio.h: _fileno means something */
 
@@ -245,7 +247,7 @@ KS_EXPORT void perror(const char *prefix)
 	REAL(perror)(prefix);
 	if (!ks.chosen)
 		return;
-	meaning = strerrordesc_np(error);
+	meaning = strerrordesc_np ? strerrordesc_np(error) : NULL;
 	if (prefix && *prefix) {
 		keep(prefix, strlen(prefix));
 		keep(": ", 2);

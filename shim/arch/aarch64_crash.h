@@ -15,6 +15,7 @@
 
 #include <signal.h>
 
+#include "shim/arch.h"
 #include "shim/safe.h"
 
 static inline void ks_on_stack(void (*function)(void *), void *argument, char *top)
@@ -60,14 +61,6 @@ static inline uint64_t ks_word_at(uintptr_t address)
 	uint64_t word = 0;
 
 	return ks_read_memory(address, &word, sizeof(word)) == sizeof(word) ? word : 0;
-}
-
-static inline uintptr_t ks_thread_pointer(void)
-{
-	uintptr_t tp;
-
-	__asm__("mrs %0, tpidr_el0" : "=r"(tp));
-	return tp;
 }
 
 /* Block of a module in the calling thread; 0: it has none yet. */
