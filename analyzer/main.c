@@ -1,41 +1,309 @@
 /* SPDX-License-Identifier: MIT */
-/* Options, the order of things, exit status. */
+/*
+ * kshim-analyze: options, which trace is meant, the order of things, exit status.
+ * 0 a report was printed, 2 wrong usage, 3 no such trace or not readable as one.
+ */
+#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "analyzer/decode.h"
 #include "analyzer/dump.h"
 #include "analyzer/error.h"
-#include "analyzer/trace.h"
+#include "analyzer/events.h"
+#include "analyzer/folder.h"
+#include "analyzer/list.h"
+#include "analyzer/report.h"
 #include "shim/release.h"
+
+static const char help[] =
+	"usage: kshim-analyze [OPTION]... [FILE | DIR | PID]\n"
+	"       kshim-analyze --list [DIR]\n"
+	"\n"
+	"Says why a recorded process died: a trace file, the newest death in a directory\n"
+	"(default: KSHIM_DIR, else ~/.local/state/kshim), or what a live process does now.\n"
+	"\n"
+	"      --list            one line for each recording, the newest first\n"
+	"      --json            the report for programs\n"
+	"      --html            the report as one self-contained page\n"
+	"      --dump            every record of the trace as text\n"
+	"      --list-events     the events that a trace may hold\n"
+	"      --color=WHEN      auto (the default), always or never\n"
+	"      --help, --version\n"
+	"\n"
+	"Exit status: 0 a report was printed, 2 wrong usage, 3 no such trace.\n";
+
+enum form { FORM_TEXT, FORM_JSON, FORM_HTML, FORM_DUMP, FORM_LIST };
+
+struct request {
+	enum form form;
+	struct look look;
+	const char *what;		/* the argument; NULL: none */
+};
+
+static struct look choose_look(const char *when)
+{
+	struct winsize w;
+	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool terminal = isatty(STDOUT_FILENO);
+	struct look look = { .width = 80 };
+
+	if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40)
+		look.width = w.ws_col > 110 ? 110 : w.ws_col;
+	if (strcmp(when, "always") == 0)
+		look.colour = true;
+	else if (strcmp(when, "auto") == 0)
+		look.colour = terminal && !(none && *none) && !(term && strcmp(term, "dumb") == 0);
+	else if (strcmp(when, "never") != 0)
+		die(EXIT_USAGE, "--color is auto, always or never, not '%s'", when);
+	return look;
+}
+
+static struct request parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "list", no_argument, NULL, FORM_LIST }, { "json", no_argument, NULL, FORM_JSON },
+		{ "html", no_argument, NULL, FORM_HTML }, { "dump", no_argument, NULL, FORM_DUMP },
+		{ "list-events", no_argument, NULL, 'e' }, { "color", required_argument, NULL, 'c' },
+		{ "colour", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 },
+	};
+	struct request r = { .form = FORM_TEXT };
+	const char *when = "auto";
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'h' || c == 'v' || c == 'e') {
+			if (c == 'h')
+				fputs(help, stdout);
+			else if (c == 'v')
+				printf("kshim-analyze %s\n", KSHIM_RELEASE);
+			else
+				dump_event_table(stdout);
+			exit(EXIT_REPORT);
+		}
+		if (c == '?') {
+			fputs("Try 'kshim-analyze --help'.\n", stderr);
+			exit(EXIT_USAGE);
+		}
+		if (c == 'c')
+			when = optarg;
+		else if (r.form != FORM_TEXT && r.form != (enum form)c)
+			die(EXIT_USAGE, "--list, --json, --html and --dump exclude each other");
+		else
+			r.form = (enum form)c;
+	}
+	if (optind + 1 < argc)
+		die(EXIT_USAGE, "one FILE, DIR or PID at a time");
+	r.what = argv[optind];
+	r.look = choose_look(when);
+	return r;
+}
+
+/* --- one report --- */
+
+struct case_file {			/* a trace with all that was made of it */
+	struct trace *trace;
+	struct model *model;
+	struct verdict verdict;
+};
+
+static bool case_open(struct case_file *c, const char *path, const char **why)
+{
+	c->trace = trace_open(path, why);
+	if (!c->trace)
+		return false;
+	c->model = model_build(c->trace);
+	rules_run(c->model, &c->verdict);
+	return true;
+}
+
+static void case_close(struct case_file *c)
+{
+	verdict_free(&c->verdict);
+	model_free(c->model);
+	trace_close(c->trace);
+}
+
+/* Does what the process said at its end speak of a child that died? */
+static bool speaks_of_a_child(const struct model *m, uint32_t pid)
+{
+	static const char *const words[] = {
+		"terminated abruptly", "TerminatedWorkerError", "exited unexpectedly", "is killed by signal",
+		"died with <Signals", "BrokenProcessPool", "ProcessExitedException", "ProcessRaisedException",
+	};
+	const struct event *e = model_last(m, KS_py_exception, 0, NULL);
+	const char *text = e ? FIELD_TEXT(e, py_exception, text) : NULL, *type = e ? FIELD_TEXT(e, py_exception, type) : NULL;
+	char number[24];
+
+	snprintf(number, sizeof(number), "(%u)", pid);
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if ((text && strstr(text, words[i])) || (type && strstr(type, words[i])) || model_stderr_line(m, words[i], true))
+			return true;
+	return text && strstr(text, number);
+}
+
+/* A process that gave up because a child of it died is explained by the child's death. */
+static bool find_child(const struct folder *f, const struct case_file *parent, struct case_file *child)
+{
+	const struct model *m = parent->model;
+	const char *why;
+
+	if (!f || m->ending.kind != END_EXIT || (parent->verdict.best.confidence == PROVEN && !parent->verdict.best.rule->general))
+		return false;
+	for (const struct entry *e = NULL; (e = folder_child(f, m->header, e));) {
+		if (e->ended > m->started + m->ending.time + 1000000000 || !speaks_of_a_child(m, e->head.pid))
+			continue;
+		if (case_open(child, e->path, &why))
+			return true;
+	}
+	return false;
+}
+
+static void print(const struct request *r, const struct subject *s)
+{
+	struct report report;
+
+	if (r->form == FORM_JSON) {
+		report_json(s, stdout);
+		return;
+	}
+	report_build(&report, s);
+	if (r->form == FORM_HTML)
+		report_html(&report, stdout);
+	else
+		report_text(&report, r->look, stdout);
+	report_free(&report);
+}
+
+static void report_on(const struct request *r, const struct folder *f, const char *path, const char *note)
+{
+	struct case_file c, child;
+	const char *why;
+	struct subject s;
+	bool has_child;
+
+	if (r->form == FORM_DUMP) {
+		struct trace *t = trace_open(path, &why);
+
+		if (!t)
+			die(EXIT_NO_TRACE, "%s: %s", path, why);
+		dump(t, stdout);
+		trace_close(t);
+		return;
+	}
+	if (!case_open(&c, path, &why))
+		die(EXIT_NO_TRACE, "%s: %s", path, why);
+	has_child = find_child(f, &c, &child);
+	s = (struct subject){ .m = c.model, .where = c.model, .v = &c.verdict, .note = note };
+	if (has_child) {
+		s.where = child.model;
+		s.v = &child.verdict;
+		s.note = "it gave up because a child process of it died; the cause is the child's";
+	}
+	print(r, &s);
+	if (has_child)
+		case_close(&child);
+	case_close(&c);
+}
+
+/* --- which trace --- */
+
+static bool is_number(const char *s)
+{
+	size_t n = strlen(s);
+
+	for (size_t i = 0; i < n; i++)
+		if (!isdigit((unsigned char)s[i]))
+			return false;
+	return n > 0 && n < 10;
+}
+
+static void nothing(const char *path, bool there)
+{
+	if (there)
+		error("no recordings in %s", path);
+	else
+		error("there is no directory %s", path);
+	fputs("Record a process with LD_PRELOAD=/path/to/libkshim.so, or a Jupyter kernel with\n"
+	      "kshim-kernelspec; a trace is kept where the process dies (kshim(7)).\n", stderr);
+	exit(EXIT_NO_TRACE);
+}
+
+static void directory(const struct request *r, const char *path)
+{
+	struct folder f;
+	bool there = folder_read(&f, path);
+	const struct entry *e;
+	const char *note;
+
+	if (!f.n)
+		nothing(path, there);
+	if (r->form == FORM_LIST) {
+		list(&f, r->look, stdout);
+	} else {
+		e = folder_choose(&f, &note);
+		report_on(r, &f, e->path, note);
+	}
+	folder_free(&f);
+}
+
+static void process(const struct request *r, const char *path)
+{
+	struct folder f;
+	const struct entry *e;
+
+	folder_read(&f, path);
+	e = folder_process(&f, (uint32_t)atoi(r->what));
+	if (!e)
+		die(EXIT_NO_TRACE, "%s has no recording of process %s", path, r->what);
+	report_on(r, &f, e->path, e->alive ? "it is running: what it does now" : NULL);
+	folder_free(&f);
+}
+
+static void file(const struct request *r)
+{
+	const char *slash = strrchr(r->what, '/');
+	struct arena a = { 0 };
+	struct folder f;
+
+	/* Its directory, for the traces of its children. */
+	folder_read(&f, slash ? arena_text(&a, r->what, (size_t)(slash - r->what) + (slash == r->what)) : ".");
+	report_on(r, &f, r->what, NULL);
+	folder_free(&f);
+	arena_free(&a);
+}
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "dump", no_argument, NULL, 'd' },
-		{ "list-events", no_argument, NULL, 'e' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c, dumping = 0;
+	struct request r = parse(argc, argv);
+	struct arena a = { 0 };
+	const char *standard = folder_default(&a);
+	struct stat st;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'e') {
-			dump_event_table(stdout);
-			return EXIT_REPORT;
-		}
-		if (c != 'd')
-			return EXIT_USAGE;
-		dumping = 1;
+	if (r.what && stat(r.what, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			directory(&r, r.what);
+		else if (r.form == FORM_LIST)
+			die(EXIT_USAGE, "--list takes a directory");
+		else
+			file(&r);
+	} else if (r.what && !is_number(r.what)) {
+		die(EXIT_NO_TRACE, "%s: no such file, directory or process", r.what);
+	} else if (!standard) {
+		die(EXIT_NO_TRACE, "neither KSHIM_DIR nor HOME is set: name a FILE or a DIR");
+	} else if (r.what) {
+		process(&r, standard);
+	} else {
+		directory(&r, standard);
 	}
-	for (; dumping && optind < argc; optind++) {
-		const char *why;
-		struct trace *t = trace_open(argv[optind], &why);
-
-		if (!t)
-			die(EXIT_NO_TRACE, "%s: %s", argv[optind], why);
-		dump(t, stdout);
-		trace_close(t);
-	}
+	arena_free(&a);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		die(EXIT_NO_TRACE, "cannot write the report");
 	return EXIT_REPORT;
 }

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which trace of a directory is meant (design.md 6): the newest bad end of a main process; a
+ * child's where no main process ended badly; else the newest main process. A main process is a
+ * kernel, or one whose parent is not recorded. Only headers are read here, a few times the whole
+ * trace, since there may be thousands.
+ */
+#include "analyzer/folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analyzer/error.h"
+#include "analyzer/model.h"
+#include "analyzer/process.h"
+#include "analyzer/trace.h"
+
+#define LOOKED_AT	32	/* traces that are opened to find out whether they ended badly */
+
+const char *folder_default(struct arena *a)
+{
+	const char *given = getenv("KSHIM_DIR"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+	if (given && *given)
+		return arena_text(a, given, strlen(given));
+	if (state && *state == '/')
+		return arena_printf(a, "%s/kshim", state);
+	if (home && *home == '/')
+		return arena_printf(a, "%s/.local/state/kshim", home);
+	return NULL;
+}
+
+static void judge(struct entry *e)
+{
+	const struct ks_header *h = &e->head;
+
+	e->kernel = h->connection != 0;
+	e->alive = h->end_kind == KS_END_NONE && process_alive(h);
+	e->bad = h->end_kind == KS_END_SIGNAL || (h->end_kind == KS_END_EXIT && h->end_code) ||
+		 (h->end_kind == KS_END_NONE && !e->alive) || (h->end_kind == KS_END_EXEC && e->kernel);
+	e->ended = (int64_t)(h->last_realtime > h->start_realtime ? h->last_realtime : h->start_realtime);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->ended != y->ended)
+		return x->ended > y->ended ? -1 : 1;
+	return strcmp(x->path, y->path);
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
+
+	return x->head.pid < y->head.pid ? -1 : x->head.pid > y->head.pid;
+}
+
+/* Did this process live when a child of it began? */
+static bool lived_at(const struct entry *e, uint64_t realtime)
+{
+	return e->head.start_realtime <= realtime && (e->alive || e->ended + 2000000000 >= (int64_t)realtime);
+}
+
+/* Marks those whose parent is recorded here too. */
+static void mark_children(struct folder *f)
+{
+	struct entry **sorted = xalloc(f->n, sizeof(*sorted));
+
+	for (size_t i = 0; i < f->n; i++)
+		sorted[i] = &f->entry[i];
+	qsort(sorted, f->n, sizeof(*sorted), by_pid);
+	for (size_t i = 0; i < f->n; i++) {
+		struct entry *e = &f->entry[i];
+		size_t low = 0, high = f->n;
+
+		while (low < high) {
+			size_t mid = (low + high) / 2;
+
+			if (sorted[mid]->head.pid < e->head.ppid)
+				low = mid + 1;
+			else
+				high = mid;
+		}
+		e->child = e->head.parent_pid != 0;
+		for (; low < f->n && sorted[low]->head.pid == e->head.ppid; low++)
+			e->child |= sorted[low] != e && lived_at(sorted[low], e->head.start_realtime);
+		e->child &= !e->kernel;
+	}
+	free(sorted);
+}
+
+static bool is_trace_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 6 && strcmp(name + n - 6, ".trace") == 0;
+}
+
+bool folder_read(struct folder *f, const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *d;
+
+	*f = (struct folder){ .path = NULL };
+	f->path = arena_text(&f->arena, path, strlen(path));
+	if (!dir)
+		return false;
+	while ((d = readdir(dir))) {
+		struct entry *e;
+		const char *why;
+
+		if (!is_trace_name(d->d_name))
+			continue;
+		f->entry = grow(f->entry, f->n, &f->room, sizeof(*f->entry));
+		e = &f->entry[f->n];
+		*e = (struct entry){ .path = arena_printf(&f->arena, "%s/%s", path, d->d_name) };
+		if (!trace_peek(e->path, &e->head, &why))
+			continue;
+		judge(e);
+		f->n++;
+	}
+	closedir(dir);
+	if (f->n)
+		qsort(f->entry, f->n, sizeof(*f->entry), newest_first);
+	mark_children(f);
+	return true;
+}
+
+void folder_free(struct folder *f)
+{
+	free(f->entry);
+	arena_free(&f->arena);
+	*f = (struct folder){ .path = NULL };
+}
+
+/* --- choosing --- */
+
+/* What only the whole trace tells: a status 0 that nobody asked for, a child that its parent ended. */
+static bool ended_badly(const struct entry *e)
+{
+	const char *why;
+	struct trace *t = trace_open(e->path, &why);
+	struct model *m;
+	bool bad;
+
+	if (!t)
+		return false;
+	m = model_build(t);
+	bad = m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING && m->ending.kind != END_EXEC;
+	if (e->child && m->ending.kind == END_SIGNAL && m->ending.sender_pid &&
+	    (m->ending.sender_pid == e->head.ppid || m->ending.sender_pid == e->head.parent_pid))
+		bad = false;
+	model_free(m);
+	trace_close(t);
+	return bad;
+}
+
+/* A server that ends after its kernel died is not what anybody asks about. */
+static const struct entry *kernel_of(const struct folder *f, const struct entry *e)
+{
+	for (size_t i = 0; i < f->n && !e->kernel; i++) {
+		const struct entry *k = &f->entry[i];
+
+		if (k->kernel && k->bad && k->head.ppid == e->head.pid && lived_at(e, k->head.start_realtime))
+			return k;
+	}
+	return e;
+}
+
+static const struct entry *newest_bad(const struct folder *f, bool child)
+{
+	unsigned looked = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct entry *e = &f->entry[i];
+		bool doubtful = e->head.end_kind == KS_END_EXIT && !e->head.end_code;
+
+		if (e->child != child || e->alive || (!e->bad && !doubtful))
+			continue;
+		if (!child && e->bad)
+			return kernel_of(f, e);
+		if (looked++ < LOOKED_AT && ended_badly(e))
+			return kernel_of(f, e);
+	}
+	return NULL;
+}
+
+static const struct entry *newest_main(const struct folder *f)
+{
+	const struct entry *best = NULL;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct entry *e = &f->entry[i];
+
+		if (!e->child && (!best || (e->kernel && !best->kernel)))
+			best = e;
+	}
+	return best ? best : f->n ? &f->entry[0] : NULL;
+}
+
+const struct entry *folder_choose(struct folder *f, const char **note)
+{
+	const struct entry *e = newest_bad(f, false);
+
+	*note = NULL;
+	if (e)
+		return e;
+	e = newest_bad(f, true);
+	if (e) {
+		*note = arena_printf(&f->arena, "a child process died; its parent, process %u, did not",
+				     e->head.parent_pid ? e->head.parent_pid : e->head.ppid);
+		return e;
+	}
+	e = newest_main(f);
+	if (e)
+		*note = "the newest recording; none of them ended badly";
+	return e;
+}
+
+const struct entry *folder_process(const struct folder *f, uint32_t pid)
+{
+	const struct entry *best = NULL;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct entry *e = &f->entry[i];
+
+		if (e->head.pid == pid && (!best || (e->alive && !best->alive)))
+			best = e;
+	}
+	return best;
+}
+
+const struct entry *folder_child(const struct folder *f, const struct ks_header *parent, const struct entry *after)
+{
+	for (size_t i = after ? (size_t)(after - f->entry) + 1 : 0; i < f->n; i++) {
+		const struct entry *e = &f->entry[i];
+		const struct ks_header *h = &e->head;
+		bool forked = h->parent_pid == parent->pid && h->parent_start == parent->start_realtime;
+		bool started = !h->parent_pid && h->ppid == parent->pid && h->start_realtime >= parent->start_realtime;
+
+		if ((forked || started) && e->bad && !e->kernel && h->pid != parent->pid)
+			return e;
+	}
+	return NULL;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Puts a report together, section by section: what happened, why, what to do, the proof, where,
+ * what else was seen, memory. Everything said here comes from the model or from the verdict.
+ */
+#include "analyzer/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/events.h"
+#include "analyzer/words.h"
+
+#define MOST_FRAMES	16	/* of the native stack; the JSON report has all */
+#define MOST_PYTHON	20
+#define LAST_WORDS	12	/* lines of fd 2 */
+
+static struct section *begin(struct report *r, const char *title)
+{
+	struct section *s = &r->section[r->n++];
+
+	*s = (struct section){ .title = title };
+	return s;
+}
+
+static void put(struct section *s, enum item_kind kind, const char *label, const char *text)
+{
+	s->items = grow(s->items, s->n, &s->room, sizeof(*s->items));
+	s->items[s->n++] = (struct item){ kind, label, text };
+}
+
+static void put_lines(struct report *r, struct section *s, enum item_kind kind, const char *lines)
+{
+	while (lines && *lines) {
+		size_t n = strcspn(lines, "\n");
+
+		if (n)
+			put(s, kind, NULL, arena_text(&r->arena, lines, n));
+		lines += n + (lines[n] == '\n');
+	}
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path;
+}
+
+/* --- what died, and of what --- */
+
+/* The command line as one would say it: the program's name alone, then its arguments, cut. */
+static const char *command(struct report *r)
+{
+	const char *const *argv, *line;
+	size_t n = process_argv(r->m, &r->arena, &argv), all;
+	struct text t = { 0 };
+
+	if (!n)
+		return base_name(model_info(r->m, "exe"));
+	text_add(&t, base_name(argv[0]));
+	for (size_t i = 1; i < n; i++)
+		text_printf(&t, " %s", argv[i]);
+	all = strcspn(text_get(&t), "\n");
+	if (all < t.n || all > 60) {
+		all = all > 60 ? 60 : all;
+		while (all && (t.s[all] & 0xc0) == 0x80)
+			all--;
+		t.s[all] = '\0';
+		line = arena_printf(&r->arena, "%s…", t.s);
+	} else {
+		line = arena_text(&r->arena, t.s, t.n);
+	}
+	text_free(&t);
+	return line;
+}
+
+static const char *who(struct report *r)
+{
+	const struct model *m = r->m;
+	const char *line;
+
+	if (m->is_kernel && m->notebook)
+		return arena_printf(&r->arena, "The kernel of %s (pid %u)", base_name(m->notebook), m->pid);
+	if (m->is_kernel)
+		return arena_printf(&r->arena, "The Jupyter kernel with pid %u", m->pid);
+	line = command(r);
+	return line ? arena_printf(&r->arena, "Process %u (%s)", m->pid, line) : arena_printf(&r->arena, "Process %u", m->pid);
+}
+
+/* brief: without what the signal means. */
+static const char *how(struct report *r, bool brief)
+{
+	const struct ending *e = &r->m->ending;
+	const char *name = signal_name(&r->arena, e->signal), *meaning = signal_meaning(e->signal);
+	bool sent = e->code <= 0 && e->sender_pid && e->sender_pid != r->m->pid;
+
+	switch (e->kind) {
+	case END_SIGNAL:
+		if (sent)
+			return arena_printf(&r->arena, "was ended by %s from process %u%s%s%s", name, e->sender_pid,
+					    e->sender ? " (" : "", e->sender ? e->sender : "", e->sender ? ")" : "");
+		return *meaning && !brief ? arena_printf(&r->arena, "died of %s: %s", name, meaning) :
+				  arena_printf(&r->arena, "died of %s", name);
+	case END_ABORT:
+		return brief ? "aborted" : "aborted (SIGABRT): it gave up by itself";
+	case END_EXIT:
+		if (r->m->ending.status == 0)
+			return "exited with status 0, although nobody asked it to";
+		return arena_printf(&r->arena, "exited with status %d", e->status);
+	case END_KILLED:
+		return e->signal ? "was killed from outside (SIGKILL)" :
+				   "vanished without writing its end: it was killed from outside";
+	case END_EXEC:
+		return "was replaced by another program (exec)";
+	case END_CLEAN:
+		return "ended well (status 0)";
+	case END_RUNNING:
+		return "is running";
+	}
+	return "";
+}
+
+static void headline(struct report *r)
+{
+	const struct model *m = r->m;
+	const struct finding *f = &r->v->best;
+	const char *after = duration_words(&r->arena, m->ending.time);
+
+	r->bad = m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING;
+	if (m->ending.kind == END_RUNNING || m->ending.time <= 0)
+		r->headline = arena_printf(&r->arena, "%s %s.", who(r), how(r, false));
+	else if (m->ending.kind == END_KILLED)
+		r->headline = arena_printf(&r->arena, "%s %s; its last sign of life came after %s.", who(r), how(r, false), after);
+	else
+		r->headline = arena_printf(&r->arena, "%s %s, after %s.", who(r), how(r, false), after);
+	r->title = f->title ? f->title : f->rule->title;
+	r->cause = f->rule->id;
+	r->confidence = confidence_word(f);
+}
+
+/* --- sections --- */
+
+static const char *at(struct report *r, int64_t time)
+{
+	return time_words(&r->arena, time);
+}
+
+/* The machinery of imports, which stands between any two modules. */
+static bool import_frame(const struct py_frame *f)
+{
+	return strncmp(f->file, "<frozen importlib", 17) == 0 || strstr(f->file, "/importlib/_bootstrap") != NULL;
+}
+
+/* The last import that began is news only while it goes on. */
+static void last_import(struct report *r, struct section *s)
+{
+	const struct thread *th = report_thread(r->m);
+	const struct event *e = model_last(r->m, KS_py_import, th ? th->tid : 0, NULL);
+	bool importing = r->m->ending.kind == END_KILLED;
+
+	for (size_t i = 0; th && i < th->npython; i++)
+		importing |= import_frame(&th->python[i]);
+	if (importing && e && FIELD_TEXT(e, py_import, name))
+		put(s, ITEM_FACT, at(r, e->time),
+		    arena_printf(&r->arena, "the last import that began: %s", FIELD_TEXT(e, py_import, name)));
+}
+
+static void loads_in_progress(struct report *r, struct section *s)
+{
+	const struct thread *th = report_thread(r->m);
+
+	for (size_t i = 0; th && i < r->m->nloads; i++) {
+		const struct load *l = &r->m->loads[i];
+
+		if (l->outcome == LOAD_RUNNING && l->tid == th->tid && l->path)
+			put(s, ITEM_FACT, at(r, l->begin), arena_printf(&r->arena, "began to load %s, and never got back from it", l->path));
+	}
+}
+
+static void what_happened(struct report *r)
+{
+	const struct model *m = r->m;
+	struct section *s = begin(r, "What happened");
+	const char *version = process_version(m, &r->arena), *argv = model_info(m, "argv");
+	const char *venv = process_venv(m), *conda = process_conda(m);
+	const struct event *cell = model_last(m, KS_py_cell, 0, NULL);
+	struct text t = { 0 };
+
+	text_printf(&t, "began");
+	if (version)
+		text_printf(&t, ", Python %s", version);
+	if (conda || venv)
+		text_printf(&t, " of %s", conda ? conda : venv);
+	if (argv)
+		text_printf(&t, ": %.*s", (int)strcspn(argv, "\n"), argv);
+	put(s, ITEM_FACT, clock_words(&r->arena, m->started), arena_text(&r->arena, text_get(&t), t.n));
+	text_free(&t);
+	if (cell)
+		put(s, ITEM_FACT, at(r, cell->time),
+		    arena_printf(&r->arena, "cell %llu began (%llu lines)", (unsigned long long)FIELD(cell, py_cell, count),
+				 (unsigned long long)FIELD(cell, py_cell, lines)));
+	if (r->bad) {
+		last_import(r, s);
+		loads_in_progress(r, s);
+	}
+	if (m->ending.kind == END_KILLED)
+		put(s, ITEM_FACT, at(r, m->ending.time), "its last sign of life");
+	else if (m->ending.kind != END_RUNNING)
+		put(s, ITEM_FACT, at(r, m->ending.time), arena_printf(&r->arena, "it %s", how(r, true)));
+}
+
+static void why(struct report *r)
+{
+	const struct finding *f = &r->v->best;
+	struct section *s = begin(r, "Why");
+
+	put_lines(r, s, ITEM_TEXT, text_get(f->explanation));
+	if (!s->n)
+		r->n--;
+}
+
+static void what_to_do(struct report *r)
+{
+	const struct finding *f = &r->v->best;
+	struct section *s = begin(r, "What to do");
+
+	put_lines(r, s, ITEM_STEP, text_get(f->fix));
+	if (!s->n && f->rule->advice)
+		put_lines(r, s, ITEM_STEP, f->rule->advice);
+	if (!s->n)
+		r->n--;
+}
+
+static void proof(struct report *r)
+{
+	const struct finding *f = &r->v->best;
+	struct section *s = begin(r, f->confidence == PROVEN ? "The proof" : "What this rests on");
+
+	for (unsigned i = 0; i < f->nevidence; i++)
+		put(s, ITEM_FACT, at(r, f->evidence[i].time), f->evidence[i].text);
+	if (!s->n)
+		r->n--;
+}
+
+static void python_frames(struct report *r, struct section *s, const struct thread *th)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < th->npython && shown < MOST_PYTHON; i++) {
+		const struct py_frame *f = &th->python[i];
+
+		if (i && import_frame(f))
+			continue;
+		shown++;
+		put(s, ITEM_CODE, NULL,
+		    f->line ? arena_printf(&r->arena, "%s:%d, in %s", f->file, f->line, f->function) :
+			      arena_printf(&r->arena, "%s, in %s", f->file, f->function));
+	}
+	if (shown == MOST_PYTHON || th->python_cut)
+		put(s, ITEM_CODE, NULL, "… and more");
+}
+
+static void where_python(struct report *r)
+{
+	const struct thread *th = report_thread(r->where);
+	struct section *s;
+
+	if (!th || !th->npython)
+		return;
+	s = begin(r, "Where, in Python (innermost first)");
+	if (r->where != r->m)
+		put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "In the child process %u:", r->where->pid));
+	if (th->tid != r->where->pid)
+		put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "In thread %u%s%s, not the main one.", th->tid, *th->name ? " " : "", th->name));
+	python_frames(r, s, th);
+}
+
+/* Also what starts every program and thread. */
+static bool interpreter_frame(const struct frame *f)
+{
+	static const char *const starts[] = { "__libc_start", "_start", "start_thread", "clone", "__clone" };
+
+	for (unsigned i = 0; f->symbol && i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (strncmp(f->symbol, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return f->module && (f->module->flags & KS_MODULE_MAIN || strncmp(f->module->name, "libpython", 9) == 0);
+}
+
+static const char *frame_text(struct report *r, const struct frame *f)
+{
+	struct text t = { 0 };
+	const char *text;
+
+	if (f->symbol)
+		text_add(&t, f->symbol);
+	if (!f->symbol && f->module)
+		text_printf(&t, "%s+0x%llx", f->module->name, (unsigned long long)f->offset);
+	if (!f->module)
+		text_printf(&t, f->symbol ? " at 0x%llx" : "0x%llx, where no library is", (unsigned long long)f->pc);
+	if (f->symbol && f->module)
+		text_printf(&t, "  in %s", f->module->name);
+	if (f->file && f->line)
+		text_printf(&t, "  at %s:%d", base_name(f->file), f->line);
+	text = arena_text(&r->arena, text_get(&t), t.n);
+	text_free(&t);
+	return text;
+}
+
+/* The frames of the interpreter say nothing that the Python frames do not say better. */
+static void where_native(struct report *r)
+{
+	const struct stack *stack = report_stack(r->where);
+	struct section *s;
+	size_t shown = 0, skipped = 0;
+
+	if (!stack || !stack->n)
+		return;
+	s = begin(r, "Where, in native code (innermost first)");
+	if (r->where->crash.instruction && stack == r->where->crash.stack && r->where->crash.raw->code > 0)
+		put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "At the instruction: %s", r->where->crash.instruction));
+	for (size_t i = 0; i < stack->n && shown < MOST_FRAMES; i++) {
+		const struct frame *f = &stack->frames[i];
+
+		if (i > 2 && interpreter_frame(f)) {
+			skipped++;
+			continue;
+		}
+		if (skipped)
+			put(s, ITEM_CODE, NULL, arena_printf(&r->arena, "… %zu frames of the Python interpreter", skipped));
+		skipped = 0;
+		shown++;
+		put(s, ITEM_CODE, NULL, frame_text(r, f));
+	}
+	if (skipped)
+		put(s, ITEM_CODE, NULL, arena_printf(&r->arena, "… %zu frames of the Python interpreter", skipped));
+	else if (stack->n > shown || stack->cut)
+		put(s, ITEM_CODE, NULL, stack->cut ? "… the walk ended here" : "… and more");
+}
+
+static void other_threads(struct report *r)
+{
+	const struct thread *own = report_thread(r->where);
+	struct section *s = begin(r, "Other threads in Python code");
+
+	s->aside = true;
+	for (size_t i = 0; i < r->where->nthreads && s->n < 64; i++) {
+		const struct thread *th = &r->where->threads[i];
+
+		if (th == own || !th->npython)
+			continue;
+		put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "Thread %u%s%s%s:", th->tid, *th->name ? " " : "", th->name,
+						     th->tid == r->where->pid ? ", the main one" : ""));
+		python_frames(r, s, th);
+	}
+	if (!s->n)
+		r->n--;
+}
+
+static void last_words(struct report *r)
+{
+	const char *tail = r->m->stderr_tail, *p = tail + strlen(tail);
+	unsigned lines = 0;
+	struct section *s;
+
+	if (!*tail || !r->bad)
+		return;
+	while (p > tail && p[-1] == '\n')
+		p--;
+	for (; p > tail; p--)
+		if (p[-1] == '\n' && ++lines == LAST_WORDS)
+			break;
+	s = begin(r, "Its last words on stderr");
+	put_lines(r, s, ITEM_CODE, p);
+}
+
+static void also_seen(struct report *r)
+{
+	struct section *s = begin(r, "Also seen, but not the cause");
+
+	for (unsigned i = 0; i < r->v->nalso; i++) {
+		const struct finding *f = &r->v->also[i];
+		const char *title = f->title ? f->title : f->rule->title;
+
+		put(s, ITEM_FACT, f->rule->id,
+		    f->why_not ? arena_printf(&r->arena, "%s. Not the cause: %s", title, f->why_not) : title);
+	}
+	if (!s->n)
+		r->n--;
+}
+
+static void memory(struct report *r)
+{
+	struct memory_summary mem = report_memory(r->m);
+	struct text t = { 0 };
+
+	if (mem.rss != UNKNOWN)
+		text_printf(&t, "%s resident", size_words(&r->arena, mem.rss));
+	if (mem.rss_peak != UNKNOWN && mem.rss_peak != mem.rss)
+		text_printf(&t, " (%s at the most)", size_words(&r->arena, mem.rss_peak));
+	if (mem.cgroup_limit != UNKNOWN)
+		text_printf(&t, "%sits container may use %s", t.n ? "; " : "", size_words(&r->arena, mem.cgroup_limit));
+	if (mem.cgroup_limit != UNKNOWN && mem.cgroup_usage != UNKNOWN)
+		text_printf(&t, " and used %s", size_words(&r->arena, mem.cgroup_usage));
+	if (mem.as_limit != UNKNOWN)
+		text_printf(&t, "%saddress space limited to %s, %s used", t.n ? "; " : "", size_words(&r->arena, mem.as_limit),
+			    mem.vsize == UNKNOWN ? "?" : size_words(&r->arena, mem.vsize));
+	if (mem.available != UNKNOWN)
+		text_printf(&t, "%s%s free on the machine", t.n ? "; " : "", size_words(&r->arena, mem.available));
+	if (t.n)
+		put(begin(r, "Memory, when last looked at"), ITEM_TEXT, NULL, arena_printf(&r->arena, "%s.", text_get(&t)));
+	text_free(&t);
+}
+
+static void trace(struct report *r)
+{
+	struct section *s = begin(r, "The recording");
+
+	s->aside = true;
+	put(s, ITEM_FACT, "file", r->m->file);
+	if (r->where != r->m)
+		put(s, ITEM_FACT, "its child's", r->where->file);
+	put(s, ITEM_FACT, "verdict", arena_printf(&r->arena, "%s (%s), fingerprint %s", r->cause, r->confidence, r->v->fingerprint));
+	if (r->note)
+		put(s, ITEM_FACT, "chosen", r->note);
+	for (size_t i = 0; i < r->m->ndamage && i < 5; i++)
+		put(s, ITEM_FACT, "damage", r->m->damage[i].text);
+	for (const struct event *e = NULL; (e = model_next(r->m, KS_note, 0, e)) && s->n < 12;)
+		if (FIELD_TEXT(e, note, text))
+			put(s, ITEM_FACT, "recorder", FIELD_TEXT(e, note, text));
+}
+
+void report_build(struct report *r, const struct subject *s)
+{
+	*r = (struct report){ .m = s->m, .where = s->where, .v = s->v, .note = s->note };
+	headline(r);
+	why(r);
+	what_to_do(r);
+	what_happened(r);
+	proof(r);
+	where_python(r);
+	where_native(r);
+	other_threads(r);
+	last_words(r);
+	also_seen(r);
+	memory(r);
+	trace(r);
+}
+
+void report_free(struct report *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free(r->section[i].items);
+	arena_free(&r->arena);
+}
