@@ -30,7 +30,8 @@
 struct mark {
 	const siginfo_t *at;
 	uintptr_t alt, alt_size;	/* the alternate stack of that time, where it was used */
-	uint64_t head[3];
+	uintptr_t sp;			/* which it interrupted */
+	siginfo_t copy;
 };
 
 KS_TLS struct mark last_mark;		/* the last delivery to a handler of the program */
@@ -47,7 +48,8 @@ static void set_mark(struct mark *m, const siginfo_t *info, const ucontext_t *uc
 	m->at = info;
 	m->alt = used ? alt : 0;
 	m->alt_size = used ? uc->uc_stack.ss_size : 0;
-	memcpy(m->head, info, sizeof(m->head));
+	m->sp = ks_uc_sp(uc);
+	m->copy = *info;
 }
 
 /*
@@ -57,14 +59,14 @@ static void set_mark(struct mark *m, const siginfo_t *info, const ucontext_t *uc
  */
 static bool still_runs(const struct mark *m, uintptr_t sp)
 {
-	uint64_t head[3];
+	siginfo_t now;
 
 	if (!m->at || sp >= (uintptr_t)m->at || (uintptr_t)m->at - sp > 64u << 20)
 		return false;
 	if (m->alt_size && sp - m->alt >= m->alt_size)
 		return false;
-	return ks_read_memory((uintptr_t)m->at, head, sizeof(head)) == sizeof(head) &&
-	       memcmp(head, m->head, sizeof(head)) == 0;
+	return ks_read_memory((uintptr_t)m->at, &now, sizeof(now)) == sizeof(now) &&
+	       memcmp(&now, &m->copy, sizeof(now)) == 0;
 }
 
 bool ks_in_handler(void)
@@ -233,6 +235,8 @@ static struct {
 	siginfo_t copy;			/* for die_here, should info be gone */
 } fatal;
 
+static bool written;			/* the crash area is in use: a handler of a fault has called exit */
+
 /* On our own stack. */
 static void record(void *unused)
 {
@@ -254,8 +258,15 @@ static void record(void *unused)
 		ks_sender_read((uint32_t)fatal.info->si_pid, &sender);
 		emit_sender(fatal.info, &sender, true);
 	}
-	ks_crash_record(f, fatal.sig, still_runs(&last_mark, sp) ? (uintptr_t)(last_mark.at + 1) : 0,
+	ks_crash_record(f, fatal.sig, f == &fresh && still_runs(&last_mark, sp) ? last_mark.sp : 0,
 			outside ? &sender : NULL);
+}
+
+static void record_first(void *unused)
+{
+	(void)unused;
+	ks.crashing = true;
+	ks_crash_record(&first, 0, 0, NULL);
 }
 
 void ks_on_default(int sig, siginfo_t *info, void *context)
@@ -269,6 +280,8 @@ void ks_on_default(int sig, siginfo_t *info, void *context)
 		return;
 	switch (ks_crash_claim()) {
 	case KS_CLAIM_FIRST:
+		if (written)
+			break;
 		fatal.sig = sig;
 		fatal.info = info;
 		fatal.uc = context;
@@ -284,4 +297,17 @@ void ks_on_default(int sig, siginfo_t *info, void *context)
 		break;
 	}
 	die(sig, info, context);
+}
+
+/*
+ * exit was called, and not with 0: by the handler of a fault, like ROOT's and others that print a stack
+ * and exit? Then that fault is what happened. The exit goes on.
+ */
+void ks_signals_last_words(void)
+{
+	if (!ks_fault_handler_runs() || written || ks_crash_claim() != KS_CLAIM_FIRST)
+		return;
+	written = true;
+	ks_on_stack(record_first, NULL, crash_stack + sizeof(crash_stack));
+	ks_crash_give_up();
 }

@@ -58,6 +58,7 @@ void ks_exit_watch(void);		/* end.c: learn of the normal end (on_exit) */
 void ks_signals_start(void);		/* signal.c: our handlers for what is fatal by default */
 void ks_signals_release(void);		/* signal.c: give all dispositions back (seccomp strict, exec) */
 void ks_main_altstack(void);		/* thread.c: for the thread that runs the constructor */
+void ks_signals_last_words(void);	/* deliver.c: exit with a bad status; the handler of a fault may have called it */
 /* kill.c: the last signals that this process sent to pid (or the group that it leads), newest
  * first, 0 none; realtime: when the newest was sent, ns since 1970, 0 never. */
 void ks_signals_sent_to(int pid, uint32_t out[4], uint64_t *realtime);

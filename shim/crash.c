@@ -146,7 +146,8 @@ void ks_crash_record(const struct ks_fault *f, int last_signal, uintptr_t outer,
 	if (sender)
 		fill_sender(c, sender);
 	KS_EMIT(crash, .signal = f->info.si_signo, .code = f->info.si_code, .address = c->address, .pc = f->pc, .sp = f->sp);
-	ks_end(KS_END_SIGNAL, last_signal);
+	if (last_signal)
+		ks_end(KS_END_SIGNAL, last_signal);
 	if (last_signal == SIGABRT) {
 		fill_abort_message(c);
 		ks_exception_read();

@@ -40,7 +40,7 @@ void ks_crash_give_up(void);
 
 /*
  * Writes the crash area, the blocks and the events. f is the first fault; last_signal the signal
- * of which the process dies (a handler may have turned SIGSEGV into SIGABRT); outer a stack
+ * of which the process dies (a handler may have turned SIGSEGV into SIGABRT), 0: it exits; outer a stack
  * pointer that a handler of the program interrupted, 0: none; sender NULL: nobody.
  */
 void ks_crash_record(const struct ks_fault *f, int last_signal, uintptr_t outer, const struct ks_sender *sender);
