@@ -3,8 +3,9 @@
  * The Python frames of every thread, from the handler of a fatal signal. See python.h.
  *
  * Nothing that is read is trusted: the kernel copies it (process_vm_readv), types are compared
- * with the interpreter's own, every chain has an end. One call at a time: the buffers are static,
- * and touched only here.
+ * with the interpreter's own, every chain has an end. Whole pages are copied and kept, for a system
+ * call for each of the small reads would take 20 us a frame. One call at a time: the buffers
+ * are static, and touched only here.
  */
 #include "shim/python.h"
 
@@ -20,6 +21,8 @@
 #define MOST_FILE		1024
 #define MOST_NAME		512
 #define VIEW			256
+#define PAGE			4096ul	/* a part of a page where pages are larger */
+#define PAGES			128	/* kept, a power of two */
 
 /* A copy of the first bytes of a structure; beyond what could be read: zeros. */
 struct view {
@@ -35,6 +38,45 @@ struct thread {
 static struct thread threads[MOST_THREADS];
 static char room[256 << 10] __attribute__((aligned(8)));
 
+static struct {
+	uintptr_t at[PAGES];		/* 0: nothing there */
+	uint8_t bytes[PAGES][PAGE];
+} copies;
+
+/* The copy of a page; NULL: it cannot be read. */
+static const uint8_t *page_at(uintptr_t at)
+{
+	const unsigned i = (unsigned)(at / PAGE) & (PAGES - 1);
+
+	if (copies.at[i] == at)
+		return copies.bytes[i];
+	copies.at[i] = 0;
+	if (!at || ks_read_memory(at, copies.bytes[i], PAGE) != PAGE)
+		return NULL;
+	copies.at[i] = at;
+	return copies.bytes[i];
+}
+
+/* As ks_read_memory. */
+static size_t read_at(uintptr_t address, void *to, size_t size)
+{
+	size_t done = 0;
+
+	if (size > PAGE)
+		return ks_read_memory(address, to, size);
+	while (done < size) {
+		const uintptr_t at = address + done, inside = at & (PAGE - 1);
+		const size_t step = PAGE - inside < size - done ? PAGE - inside : size - done;
+		const uint8_t *page = page_at(at - inside);
+
+		if (!page)
+			break;
+		memcpy((char *)to + done, page + inside, step);
+		done += step;
+	}
+	return done;
+}
+
 static bool look(struct view *v, uintptr_t at)
 {
 	size_t n;
@@ -42,7 +84,7 @@ static bool look(struct view *v, uintptr_t at)
 	v->at = at;
 	if (at < 4096 || at & 3)
 		return false;
-	n = ks_read_memory(at, v->bytes, VIEW);
+	n = read_at(at, v->bytes, VIEW);
 	memset(v->bytes + n, 0, VIEW - n);
 	return n > 0;
 }
@@ -71,7 +113,7 @@ static uintptr_t read_word(uintptr_t address)
 {
 	uintptr_t value = 0;
 
-	if (ks_read_memory(address, &value, sizeof(value)) != sizeof(value))
+	if (read_at(address, &value, sizeof(value)) != sizeof(value))
 		return 0;
 	return value;
 }
@@ -106,7 +148,7 @@ static uint32_t put_text(char *p, const char *end, uintptr_t object, uint32_t mo
 	if (bytes + 8 > (size_t)(end - p))
 		return 0;
 	*kind = state & 7;
-	return (uint32_t)ks_read_memory(data, p, bytes);
+	return (uint32_t)read_at(data, p, bytes);
 }
 
 /* The line table as far as the instruction needs it: 4 bytes for each of code are ample. */
@@ -125,23 +167,23 @@ static uint32_t put_table(char *p, const char *end, uintptr_t object, int32_t in
 		bytes = MOST_TABLE;
 	if (bytes + 8 > (size_t)(end - p))
 		return 0;
-	return (uint32_t)ks_read_memory(object + at->bytes_data, p, bytes);
+	return (uint32_t)read_at(object + at->bytes_data, p, bytes);
 }
 
 /* Where the code's instructions begin that this frame executes (a copy of its own in free-threaded builds). */
 static uintptr_t code_begin(const struct view *frame, uintptr_t code)
 {
 	const struct ks_py_layout *at = &ks_python.at;
-	uintptr_t copies, begin;
+	uintptr_t own, begin;
 	uint32_t index;
 
 	if (at->frame_tlbc == KS_PY_NONE || at->code_tlbc == KS_PY_NONE)
 		return code + at->code_bytes;
 	index = half(frame, at->frame_tlbc);
-	copies = read_word(code + at->code_tlbc);
-	if (!index || !copies || index >= read_word(copies))
+	own = read_word(code + at->code_tlbc);
+	if (!index || !own || index >= read_word(own))
 		return code + at->code_bytes;
-	begin = read_word(copies + 8 + 8ul * index);	/* { Py_ssize_t size; char *entries[]; } */
+	begin = read_word(own + 8 + 8ul * index);	/* { Py_ssize_t size; char *entries[]; } */
 	return begin ? begin : code + at->code_bytes;
 }
 
@@ -290,7 +332,7 @@ static uint32_t tid_of(const struct view *state)
 	uint32_t tid = 0;
 
 	if (self && ks_python.tid_offset)
-		(void)!ks_read_memory(self + ks_python.tid_offset, &tid, sizeof(tid));
+		(void)!read_at(self + ks_python.tid_offset, &tid, sizeof(tid));
 	if (alive(tid))
 		return tid;
 	if (ks_python.at.thread_native == KS_PY_NONE)
@@ -340,6 +382,7 @@ void ks_python_frames(uint32_t fault_tid)
 
 	if (!ks_python.known)
 		return;
+	memset(copies.at, 0, sizeof(copies.at));
 	n = find_threads();
 	for (int turn = 0; turn < 2; turn++) {
 		for (unsigned i = 0; i < n; i++) {
