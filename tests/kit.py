@@ -200,7 +200,7 @@ def meets(needs):
             raise Skip(f"no {word}")
 
 
-def pythons(known=("python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9", "python3.8", "python3.7", "python3.6")):
+def pythons(known=("python3.15", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9", "python3.8", "python3.7", "python3.6")):
     """Interpreters at hand, newest first, the system's among them: {"3.11.2": path}; each version once."""
     found, candidates = {}, ["/usr/bin/python3", sys.executable]
     candidates += [shutil.which(k) or "" for k in known]
