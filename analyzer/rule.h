@@ -43,6 +43,9 @@ struct finding {
 
 	struct text *explanation;	/* filled by explain(): paragraphs */
 	struct text *fix;		/* filled by explain(): one step a line */
+
+	struct arena *arena;		/* of the verdict: for texts that the finding keeps */
+	const struct context *context;	/* analyzer/proof.h: what was found before the rules ran */
 };
 
 struct rule {
@@ -51,16 +54,28 @@ struct rule {
 	const char *advice;		/* a fix when explain() adds none, NULL */
 	enum confidence (*match)(const struct model *m, struct finding *f);
 	void (*explain)(const struct model *m, struct finding *f);
+	bool general;		/* says where it died, not why: only when no cause was found */
+	const char *page;	/* for --explain: what it is, how it is proven, what is mistaken for it */
+	const char *sources;	/* URLs, separated by spaces */
 };
 
 struct verdict {
 	struct finding best;		/* best.rule is never NULL: rule_unknown at worst */
 	struct finding *also; unsigned nalso;
 	char fingerprint[24];
+	struct arena *arena;		/* texts of the findings */
+	struct context *context;
 };
 
 void rules_run(const struct model *m, struct verdict *v);
 void verdict_free(struct verdict *v);
+
+/* The rule of a cause, NULL: there is none. */
+const struct rule *rule_named(const char *id);
+/* Calls each(rule, data) for every rule of the table. */
+void rules_each(void (*each)(const struct rule *rule, void *data), void *data);
+/* What this one rule makes of the model (for --why-not): no match, seen, likely or proven. */
+enum confidence rule_try(const struct model *m, const struct rule *rule, struct verdict *v);
 
 /* For rules: cite a record as proof; say a sentence of the explanation; add a step of the fix. printf-like. */
 void finding_cite(struct finding *f, uint64_t record, int64_t time, const char *format, ...) __attribute__((format(printf, 4, 5)));

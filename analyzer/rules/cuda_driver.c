@@ -127,10 +127,10 @@ static void explain_crash(const struct model *m, struct finding *f)
 	finding_title(f, "The NVIDIA driver crashed inside %s", what);
 	if (f->event)
 		finding_cite(f, f->event->record, f->event->time, "%s was called and never returned", what);
-	finding_cite(f, m->crash.record, m->ending.time, "%s on the same thread, in %s%s%s", signal_name(m->ending.signal),
+	finding_cite(f, m->crash.record, m->ending.time, "%s on the same thread, in %s%s%s", signal_word(m->ending.signal),
 		     module_name(f->frame->module), f->frame->symbol ? ", " : "", f->frame->symbol ? f->frame->symbol : "");
 	finding_say(f, "The program called the GPU driver (%s), and the driver itself ended the process: %s.", what,
-		    m->crash.abort_message ? m->crash.abort_message : signal_name(m->ending.signal));
+		    m->crash.abort_message ? m->crash.abort_message : signal_word(m->ending.signal));
 	finding_say(f, "The innermost code outside the C library is in %s; neither Keras nor TensorFlow, PyTorch or your code was running there.",
 		    f->path ? f->path : module_name(f->frame->module));
 	if (f->text)

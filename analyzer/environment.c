@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which environment made this process, and the command that repairs a package in it: a virtual
+ * environment with pip or uv, conda, the system's own packages, the user's site folder. And
+ * which package a file belongs to: from the RECORD files of its site-packages, or from its path.
+ *
+ * Paths come from the trace: only regular files are opened, and only read (design.md 8).
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyzer/proof.h"
+
+#define MAX_RECORD	(8u << 20)
+#define MAX_DISTS	4000
+
+/* Import names that differ from the package's name on PyPI. */
+static const char *const renamed[][2] = {
+	{ "cv2", "opencv-python" }, { "sklearn", "scikit-learn" }, { "skimage", "scikit-image" }, { "PIL", "pillow" }, { "Pillow", "pillow" },
+	{ "yaml", "PyYAML" }, { "zmq", "pyzmq" }, { "google", "protobuf" }, { "OpenGL", "PyOpenGL" }, { "Crypto", "pycryptodome" },
+	{ "bs4", "beautifulsoup4" }, { "tables", "tables" }, { "umap", "umap-learn" }, { "faiss", "faiss-cpu" }, { "jaxlib", "jaxlib" },
+	{ "mkl", "mkl" }, { "PyQt5", "PyQt5" }, { "lightgbm", "lightgbm" }, { "opencv_python", "opencv-python" },
+	{ "scikit_learn", "scikit-learn" }, { "opencv_python_headless", "opencv-python-headless" }, { "kiwisolver", "kiwisolver" },
+};
+
+/* A regular file, whole, as text; NULL. */
+static char *read_regular(const char *path, size_t most)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	char *text = NULL;
+	ssize_t n;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size <= most) {
+		text = malloc((size_t)st.st_size + 1);
+		n = text ? read(fd, text, (size_t)st.st_size) : -1;
+		if (n < 0) {
+			free(text);
+			text = NULL;
+		} else {
+			text[n] = '\0';
+		}
+	}
+	close(fd);
+	return text;
+}
+
+/* The folder of packages that path lies in, with its slash; the rest of path in *rest. */
+static char *site_of(struct arena *arena, const char *path, const char **rest)
+{
+	static const char *const names[] = { "/site-packages/", "/dist-packages/" };
+	const char *best = NULL;
+
+	for (int i = 0; i < 2; i++) {
+		for (const char *p = path; p && (p = strstr(p, names[i])); p++)
+			best = p + strlen(names[i]);
+	}
+	if (!best)
+		return NULL;
+	*rest = best;
+	return arena_text(arena, path, best - path);
+}
+
+/* A line of RECORD is "path,hash,size"; a path with a comma in it is quoted and not looked for. */
+static bool record_holds(const char *record, const char *rest)
+{
+	size_t n = strlen(rest);
+
+	for (const char *p = record; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+		if (strncmp(p, rest, n) == 0 && p[n] == ',')
+			return true;
+	}
+	return false;
+}
+
+/* The part of the name before the version: "numpy-1.26.4.dist-info". */
+static const char *dist_name(struct arena *arena, const char *entry)
+{
+	char *name = arena_text(arena, entry, strcspn(entry, "-"));
+
+	for (char *p = name; *p; p++) {
+		if (*p == '_')
+			*p = '-';
+	}
+	return name;
+}
+
+static const char *find_dist(struct arena *arena, const char *site, const char *rest)
+{
+	DIR *dir = opendir(site);
+	const char *found = NULL;
+	struct dirent *e;
+	int seen = 0;
+
+	while (dir && !found && seen < MAX_DISTS && (e = readdir(dir))) {
+		const char *end = strstr(e->d_name, ".dist-info");
+		char *record;
+
+		if (!end || end[10])
+			continue;
+		seen++;
+		record = read_regular(arena_printf(arena, "%s%s/RECORD", site, e->d_name), MAX_RECORD);
+		if (record && record_holds(record, rest))
+			found = dist_name(arena, e->d_name);
+		free(record);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static const char *from_top(struct arena *arena, const char *rest)
+{
+	size_t n = strcspn(rest, "/.");
+	char *top = arena_text(arena, rest, n);
+
+	if (!n || strncmp(top, "__", 2) == 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(renamed) / sizeof(renamed[0]); i++) {
+		if (strcmp(renamed[i][0], top) == 0)
+			return renamed[i][1];
+	}
+	if (top[0] == '_' && rest[n] == '.')	/* _cffi_backend.cpython-38….so */
+		return strcmp(top, "_cffi_backend") == 0 ? "cffi" : NULL;
+	for (char *p = top; *p; p++) {
+		if (*p == '_')
+			*p = '-';
+	}
+	return top;
+}
+
+const char *package_of(struct arena *arena, const char *path)
+{
+	const char *rest = NULL, *found;
+	char *site = path ? site_of(arena, path, &rest) : NULL;
+
+	if (!site || !*rest)
+		return NULL;
+	found = find_dist(arena, site, rest);
+	return found ? found : from_top(arena, rest);
+}
+
+const char *package_version(struct arena *arena, const char *path)
+{
+	const char *rest = NULL, *top, *version = NULL;
+	char *site = path ? site_of(arena, path, &rest) : NULL;
+	struct dirent *e;
+	DIR *dir;
+	size_t n;
+
+	if (!site)
+		return NULL;
+	top = arena_text(arena, rest, strcspn(rest, "/."));
+	n = strlen(top);
+	dir = opendir(site);
+	for (int seen = 0; dir && !version && seen < MAX_DISTS && (e = readdir(dir)); seen++) {
+		const char *end = strstr(e->d_name, ".dist-info");
+
+		end = end ? end : strstr(e->d_name, ".egg-info");
+		if (end && strncmp(e->d_name, top, n) == 0 && e->d_name[n] == '-')
+			version = arena_text(arena, e->d_name + n + 1, strcspn(e->d_name + n + 1, "-"));
+		if (version && strstr(version, ".dist"))
+			version = arena_text(arena, version, strstr(version, ".dist") - version);
+		if (version && strstr(version, ".egg"))
+			version = arena_text(arena, version, strstr(version, ".egg") - version);
+	}
+	if (dir)
+		closedir(dir);
+	return version;
+}
+
+/* The interpreter of this process, as one would type it. */
+static const char *interpreter(const struct model *m, struct arena *arena, const char **prefix, const char **base)
+{
+	const struct event *e = python_ready(m);
+	const char *executable = e ? FIELD_TEXT(e, py_ready, executable) : NULL;
+
+	*prefix = e ? FIELD_TEXT(e, py_ready, prefix) : NULL;
+	*base = e ? FIELD_TEXT(e, py_ready, base_prefix) : NULL;
+	if (executable && *executable)
+		return executable;
+	if (*prefix && **prefix)
+		return arena_printf(arena, "%s/bin/python", *prefix);
+	executable = model_env(m, "VIRTUAL_ENV");
+	if (executable && *executable)
+		return arena_printf(arena, "%s/bin/python", executable);
+	executable = model_info(m, "exe");
+	return executable && *executable ? executable : "python3";
+}
+
+static bool made_by_uv(struct arena *arena, const char *prefix)
+{
+	char *text = prefix ? read_regular(arena_printf(arena, "%s/pyvenv.cfg", prefix), 65536) : NULL;
+	bool uv = text && (strncmp(text, "uv = ", 5) == 0 || strstr(text, "\nuv = "));
+
+	free(text);
+	return uv;
+}
+
+static bool is_conda(const struct model *m, struct arena *arena, const char *prefix)
+{
+	const char *active = model_env(m, "CONDA_PREFIX");
+	struct stat st;
+
+	if (!prefix || !*prefix)
+		return false;
+	if (active && *active && strcmp(active, prefix) == 0)
+		return true;
+	return stat(arena_printf(arena, "%s/conda-meta/history", prefix), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* A package that conda itself put there has a file in conda-meta; pip's packages do not. */
+static const char *conda_command(struct arena *arena, const char *prefix, const char *package, bool again)
+{
+	const char *envs = strstr(prefix, "/envs/");
+	const char *where = envs ? arena_printf(arena, "-n %s", envs + 6) : arena_printf(arena, "-p \"%s\"", prefix);
+
+	return arena_printf(arena, "conda install %s%s %s", where, again ? " --force-reinstall" : "", package);
+}
+
+const char *package_command(const struct model *m, struct arena *arena, const char *package, const char *path, bool again)
+{
+	const char *prefix, *base, *python = interpreter(m, arena, &prefix, &base);
+	bool venv = prefix && base && *base && strcmp(prefix, base) != 0;
+	const char *flags = again ? "--force-reinstall --no-cache-dir " : "";
+
+	if (path && path_under(path, "/usr/lib/python3") && strstr(path, "/dist-packages/"))
+		return arena_printf(arena, "sudo apt-get install --reinstall \"$(dpkg -S \"%s\" | cut -d: -f1)\"", path);
+	if (!package || !*package)
+		return NULL;
+	if (is_conda(m, arena, prefix) && strncmp(package, "--upgrade ", 10) != 0)
+		return conda_command(arena, prefix, package, again);
+	if (is_conda(m, arena, prefix))
+		return conda_command(arena, prefix, package + 10, false);
+	if (venv && made_by_uv(arena, prefix))
+		return arena_printf(arena, "uv pip install --python \"%s\" %s%s", python, again ? "--reinstall " : "", package);
+	if (path && strstr(path, "/.local/lib/python"))
+		return arena_printf(arena, "\"%s\" -m pip install --user %s%s", python, flags, package);
+	return arena_printf(arena, "\"%s\" -m pip install %s%s", python, flags, package);
+}
+
+/* Where a variable of a kernel may come from: its kernel.json. */
+void environment_hint(const struct model *m, struct finding *f, const char *name, const char *value)
+{
+	const struct event *record = NULL;
+
+	for (const struct event *e = NULL; (e = model_next(m, KS_env, 0, e));) {
+		const char *known = FIELD_TEXT(e, env, name);
+
+		if (known && strcmp(known, name) == 0)
+			record = e;
+	}
+	if (record)
+		finding_cite(f, record->record, record->time, "%s=%s", name, value);
+	if (m->is_kernel)
+		finding_say(f, "A kernel gets its variables from the server, and from \"env\" in its kernel.json.");
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What many rules ask of a model, found once before they run: which thread ended the process and
+ * with which callers, which Python exception reached the top, which failed load is linked to the
+ * end; and small questions about modules, frames and texts.
+ *
+ * A link is one of: the same thread, the same calling object, or a text that the loader itself made
+ * and the exception repeats. Being earlier is no link (design.md 6).
+ */
+#ifndef PROOF_H
+#define PROOF_H
+
+#include "analyzer/events.h"
+#include "analyzer/rule.h"
+#include "analyzer/text.h"
+
+/* The Python exception that reached the top, from the audit event or from the last traceback. */
+struct py_error {
+	bool uncaught;			/* it ended the program, or a cell's import */
+	const struct event *event;	/* NULL: known from the traceback alone */
+	const char *type, *text;	/* never NULL; "" : none */
+	const char *name, *path;	/* of an ImportError; NULL */
+	const char *chain;		/* the tracebacks as printed, chained ones too; "" */
+	const char *file, *function;	/* innermost Python frame; NULL */
+	int line;
+};
+
+enum loader_fault {			/* what the loader's words mean */
+	LOADER_OTHER, LOADER_MISSING, LOADER_DENIED, LOADER_VERSION, LOADER_SYMBOL, LOADER_SYMBOL_VERSION,
+	LOADER_STATIC_TLS, LOADER_EXEC_STACK, LOADER_MAP, LOADER_NO_MEMORY, LOADER_NOT_ELF, LOADER_SHORT, LOADER_FILES,
+	LOADER_TEXT_RELOCATION,
+};
+
+struct loader_text {			/* parts of a text of dlerror; owned by the arena */
+	enum loader_fault fault;
+	const char *file;		/* the file that the text begins with */
+	const char *symbol, *version;	/* NULL */
+	const char *required_by;	/* the file that asks for it, NULL */
+	const char *provider;		/* the file that ought to have it, NULL */
+	const char *reason;		/* errno's words behind the last colon, "" */
+};
+
+enum link { LINK_NONE, LINK_TIME, LINK_TEXT, LINK_CALLER, LINK_EXCEPTION };
+
+struct bad_load {			/* the failed load that is linked to the end */
+	const struct load *load;	/* NULL: none */
+	enum link link;
+	enum confidence confidence;
+	struct loader_text words;
+};
+
+struct context {
+	struct arena *arena;
+	uint32_t tid;			/* thread that ended the process, 0 unknown */
+	const struct stack *stack;	/* its native callers, NULL */
+	const struct frame *blame;	/* innermost frame outside libc and the C++ runtime, NULL */
+	const struct event *end;	/* the exit_call or abort_call that belongs to the end, NULL */
+	struct py_error error;
+	struct bad_load bad_load;
+};
+
+void context_build(struct context *c, const struct model *m, struct arena *arena);
+
+/* loader.c */
+struct loader_text loader_parse(struct arena *arena, const char *error);
+struct bad_load loader_decisive(const struct model *m, const struct context *c);
+
+/* traceback.c */
+struct py_error traceback_find(const struct model *m, struct arena *arena);
+bool error_says(const struct context *c, const char *words);
+
+/* --- modules and frames; every argument may be NULL --- */
+bool module_like(const struct module *module, const char *prefix);	/* file name or soname begins so */
+bool module_is_libc(const struct module *module);		/* libc, ld.so, libpthread, libm, libdl, vdso */
+bool module_is_runtime(const struct module *module);		/* those, and libstdc++, libgcc_s, libc++ */
+bool module_is_python(const struct module *module);		/* python itself or libpython */
+bool module_is_extension(const char *path);			/* a Python extension module */
+const struct frame *frame_in(const struct stack *stack, const char *prefix);	/* innermost frame in such a module */
+const struct frame *frame_calling(const struct stack *stack, const char *symbol);	/* innermost whose symbol contains this */
+const struct frame *frame_outside(const struct stack *stack);	/* innermost outside the runtimes */
+bool frame_names(const struct frame *frame, const char *symbol);
+const char *frame_text(struct arena *arena, const struct frame *frame);	/* "symbol in file" */
+const char *module_name(const struct module *module);		/* file name; "memory that belongs to no file" */
+
+/* --- the end --- */
+bool end_is_death(const struct model *m);	/* a fatal signal, an abort, SIGKILL */
+bool end_is_signal(const struct model *m, int signal);
+bool end_was_sent(const struct model *m);	/* by another process */
+/*
+ * Whether a failed request (thread, mapping, allocation) led to the end: the same thread, and its
+ * caller is among the callers of the end or sent the signal. caller: return address, for records without a stack.
+ */
+enum confidence failure_link(const struct model *m, const struct context *c, const struct event *e, uint64_t caller);
+const struct module *failure_module(const struct model *m, const struct event *e, uint64_t caller);
+/* The signal that this process sent to itself and died of: the call, NULL. */
+const struct event *own_signal(const struct model *m);
+bool module_on_stack(const struct stack *stack, const struct module *module);
+
+/* --- words --- */
+const char *size_text(struct arena *arena, uint64_t bytes);
+const char *signal_word(int signal);
+const char *base_name(const char *path);
+bool same_directory(const char *a, const char *b);
+bool path_under(const char *path, const char *directory);
+/* The entry of a list "a:b:c" that holds path; NULL: none. */
+const char *path_entry(struct arena *arena, const char *list, const char *path);
+bool has_word(const char *list, const char *word);	/* in a list separated by spaces or commas */
+char *arena_line(struct arena *arena, const char *text);	/* copy up to the end of the line */
+
+/* Python's version as text ("3.8"), NULL. */
+const char *python_version(const struct model *m, struct arena *arena);
+const struct event *python_ready(const struct model *m);
+
+/* environment.c: name of the installed package that a file belongs to, NULL. */
+const char *package_of(struct arena *arena, const char *path);
+/* Its version, from the name of its metadata folder; NULL. */
+const char *package_version(struct arena *arena, const char *path);
+/* The command that installs or repairs packages in the environment of this process. */
+const char *package_command(const struct model *m, struct arena *arena, const char *package, const char *path, bool again);
+void environment_hint(const struct model *m, struct finding *f, const char *name, const char *value);
+
+#define SECONDS(ns)	((double)(ns) / 1e9)
+
+#endif

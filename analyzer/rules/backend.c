@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keras without its backend: TensorFlow, JAX, PyTorch; Theano and CNTK in older versions. Which
+ * one was meant and why (KERAS_BACKEND, keras.json, the default) is told with it. When the
+ * backend's package is there and the loader refused a part of it, the rules about loading come
+ * first: "No module named" often hides the loader's words.
+ */
+#include "analyzer/proof.h"
+
+#include <string.h>
+
+static const struct backend { const char *module, *package, *name; } backends[] = {
+	{ "tensorflow", "tensorflow", "TensorFlow" }, { "jax", "jax", "JAX" }, { "torch", "torch", "PyTorch" },
+	{ "theano", "theano", "Theano" }, { "cntk", "cntk", "CNTK" }, { "openvino", "openvino", "OpenVINO" },
+	{ "mxnet", "mxnet", "MXNet" },
+};
+
+/* "No module named 'tensorflow'" or 'tensorflow.python': the first part. */
+static const struct backend *missing_backend(const struct context *c)
+{
+	const char *at = strstr(c->error.text, "No module named ");
+	const char *name = c->error.name;
+
+	if (at) {
+		at += strlen("No module named ");
+		name = at + (*at == '\'' || *at == '"');
+	}
+	for (size_t i = 0; name && i < sizeof(backends) / sizeof(backends[0]); i++) {
+		size_t n = strlen(backends[i].module);
+
+		if (strncmp(name, backends[i].module, n) == 0 && strchr("'\"\n", name[n]))
+			return &backends[i];
+	}
+	return NULL;
+}
+
+/* Keras is among what was being imported. */
+static bool keras_asked(const struct model *m, const struct context *c)
+{
+	if (strstr(c->error.chain, "/keras/"))
+		return true;
+	for (const struct event *e = NULL; (e = model_last(m, KS_py_import, 0, e));) {
+		const char *name = FIELD_TEXT(e, py_import, name);
+
+		if (name && (strcmp(name, "keras") == 0 || strncmp(name, "keras.", 6) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void tell_choice(const struct model *m, struct finding *f, const char *name)
+{
+	const char *env = model_env(m, "KERAS_BACKEND");
+
+	if (env && *env) {
+		finding_say(f, "KERAS_BACKEND is set to \"%s\" in this process.", env);
+		environment_hint(m, f, "KERAS_BACKEND", env);
+	} else {
+		finding_say(f, "KERAS_BACKEND is not set; %s was chosen by ~/.keras/keras.json, or is the default.", name);
+	}
+}
+
+static void tell_error(const struct model *m, struct finding *f)
+{
+	const struct py_error *e = &f->context->error;
+
+	finding_cite(f, e->event ? e->event->record : 0, e->event ? e->event->time : m->ending.time, "%s: %.200s", e->type,
+		     arena_line(f->arena, e->text));
+	finding_say(f, "The import ended with %s: %.200s", e->type, arena_line(f->arena, e->text));
+	if (e->file)
+		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
+}
+
+/* --- backend.not-installed --- */
+
+static enum confidence match_missing(const struct model *m, struct finding *f)
+{
+	const struct backend *b;
+
+	if (!f->context->error.uncaught || (strcmp(f->context->error.type, "ModuleNotFoundError") != 0 &&
+					    strcmp(f->context->error.type, "ImportError") != 0))
+		return NO_MATCH;
+	b = missing_backend(f->context);
+	if (!b || f->context->bad_load.load || !keras_asked(m, f->context))
+		return NO_MATCH;
+	f->name = b->module;
+	f->text = b->name;
+	f->symbol = b->module;
+	return PROVEN;
+}
+
+static void explain_missing(const struct model *m, struct finding *f)
+{
+	const char *python = model_info(m, "python") ? model_info(m, "python") : NULL;
+
+	(void)python;
+	finding_title(f, "Keras's backend %s is not installed in this environment", f->name);
+	tell_error(m, f);
+	finding_say(f, "Keras itself is there; the package %s, on which it was to compute, is not in any folder of this Python's search path.", f->name);
+	tell_choice(m, f, f->name);
+	finding_fix(f, "Install it: %s", package_command(m, f->arena, f->name, NULL, false));
+	finding_fix(f, "Or choose a backend that is installed: KERAS_BACKEND=… before Keras is imported (os.environ, kernel.json's \"env\", or "
+		    "\"backend\" in ~/.keras/keras.json).");
+}
+
+const struct rule rule_backend_not_installed = {
+	.id = "backend.not-installed",
+	.title = "Keras's backend is not installed",
+	.match = match_missing,
+	.explain = explain_missing,
+	.page = "Keras is imported, and the package of the backend that it was told to use, or that is its default, is not there.\n"
+		"Proof: ModuleNotFoundError for the backend's top-level name, out of Keras's import; no failed load of a part of it.\n"
+		"Mistaken for it: \"No module named cntk._cntk_py\" is a failed load of a package that is there.",
+	.sources = "https://keras.io/getting_started/ https://github.com/microsoft/CNTK/issues/1194",
+};
+
+/* --- backend.misconfigured --- */
+
+static enum confidence match_wrong(const struct model *m, struct finding *f)
+{
+	static const char *const words[] = { "Unable to import backend", "Unknown backend", "Invalid backend", "backend is not supported", NULL };
+
+	if (!f->context->error.uncaught || !keras_asked(m, f->context))
+		return NO_MATCH;
+	for (int i = 0; words[i]; i++) {
+		if (strstr(f->context->error.text, words[i])) {
+			f->text = f->context->error.text;
+			f->name = model_env(m, "KERAS_BACKEND");
+			return PROVEN;
+		}
+	}
+	return NO_MATCH;
+}
+
+static void explain_wrong(const struct model *m, struct finding *f)
+{
+	const char *colon = strchr(f->text, ':');
+	const char *asked = f->name && *f->name ? f->name : colon ? arena_line(f->arena, colon + 1 + (colon[1] == ' ')) : "another one";
+
+	finding_title(f, "Keras was told to use a backend that it does not have: %s", asked);
+	tell_error(m, f);
+	tell_choice(m, f, asked);
+	finding_say(f, "Keras 3 knows tensorflow, jax, torch (and openvino and numpy for inference); theano and cntk ended with Keras 2.3.");
+	finding_fix(f, "Choose one that this Keras has: KERAS_BACKEND=tensorflow (or jax, torch), in the environment, in kernel.json's \"env\", or as "
+		    "\"backend\" in ~/.keras/keras.json.");
+}
+
+const struct rule rule_backend_misconfigured = {
+	.id = "backend.misconfigured",
+	.title = "Keras was told to use a backend that it does not have",
+	.match = match_wrong,
+	.explain = explain_wrong,
+	.page = "KERAS_BACKEND or keras.json names something that this version of Keras does not know.\nProof: Keras's own exception ended the import.",
+	.sources = "https://keras.io/getting_started/",
+};
+
+/* --- backend.import-failed --- */
+
+static enum confidence match_failed(const struct model *m, struct finding *f)
+{
+	const struct py_error *e = &f->context->error;
+
+	if (!e->uncaught || !strstr(e->chain, "/keras/") || end_is_death(m) || !strstr(e->chain, "import "))
+		return NO_MATCH;
+	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+		const char *inside = arena_printf(f->arena, "/site-packages/%s/", backends[i].module);
+		const char *dist = arena_printf(f->arena, "/dist-packages/%s/", backends[i].module);
+
+		/* The error was raised inside the backend's package, below Keras's choice of it. */
+		if (e->file && (strstr(e->file, inside) || strstr(e->file, dist)) && strstr(e->chain, "backend")) {
+			f->name = backends[i].module;
+			f->text = backends[i].name;
+			return strcmp(e->type, "ImportError") == 0 || strcmp(e->type, "ModuleNotFoundError") == 0 ? PROVEN : LIKELY;
+		}
+	}
+	return NO_MATCH;
+}
+
+static void explain_failed(const struct model *m, struct finding *f)
+{
+	finding_title(f, "Keras's backend %s is there, but its import failed", f->name);
+	tell_error(m, f);
+	finding_say(f, "Keras began to import %s; the exception was raised inside it.", f->name);
+	tell_choice(m, f, f->name);
+	finding_fix(f, "Repair it: %s", package_command(m, f->arena, f->name, NULL, true));
+	finding_fix(f, "Or choose another backend: KERAS_BACKEND=…");
+}
+
+const struct rule rule_backend_import_failed = {
+	.id = "backend.import-failed",
+	.title = "The import of Keras's backend failed",
+	.match = match_failed,
+	.explain = explain_failed,
+	.page = "The backend's package is installed, and its import raised an exception for which no deeper cause is proven.\n"
+		"Proof: the traceback leads from Keras into the backend's package.",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/52951",
+};

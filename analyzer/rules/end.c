@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ends that are no death: in order, as it was asked to, by becoming another program; and the
+ * verdict that stands when nothing is known.
+ */
+#include "analyzer/proof.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* --- exit.exec --- */
+
+static enum confidence match_exec(const struct model *m, struct finding *f)
+{
+	if (m->ending.kind != END_EXEC)
+		return NO_MATCH;
+	f->event = m->ending.event ? m->ending.event : model_last(m, KS_exec_call, 0, NULL);
+	return PROVEN;
+}
+
+static void explain_exec(const struct model *m, struct finding *f)
+{
+	const char *path = f->event ? FIELD_TEXT(f->event, exec_call, path) : NULL;
+
+	(void)m;
+	finding_title(f, "The process became another program%s%s", path ? ": " : "", path ? path : "");
+	if (f->event)
+		finding_cite(f, f->event->record, f->event->time, "exec of %s: %s", path ? path : "?",
+			     FIELD_TEXT(f->event, exec_call, argv) ? FIELD_TEXT(f->event, exec_call, argv) : "");
+	finding_say(f, "It called exec: the process goes on with the same pid as another program. It did not die.");
+}
+
+const struct rule rule_exit_exec = {
+	.id = "exit.exec",
+	.title = "The process became another program",
+	.match = match_exec,
+	.explain = explain_exec,
+	.page = "os.exec*, or a wrapper that starts the real program.\nProof: the call of exec, which did not come back.",
+	.sources = "https://man7.org/linux/man-pages/man2/execve.2.html",
+};
+
+/* --- none --- */
+
+static const struct witness *asked(const struct model *m)
+{
+	for (size_t i = m->nwitnesses; i-- > 0;) {
+		if (m->witnesses[i].raw.kind == 1 && m->witnesses[i].raw.requested)
+			return &m->witnesses[i];
+	}
+	return NULL;
+}
+
+static bool from_server(const struct model *m)
+{
+	const struct event *e = model_last(m, KS_signal_from, 0, NULL);
+	const char *argv = e ? FIELD_TEXT(e, signal_from, argv) : NULL;
+
+	return m->is_kernel && m->ending.sender_pid && m->ending.sender_pid == m->ppid && argv &&
+	       (strstr(argv, "jupyter") || strstr(argv, "ipykernel") || strstr(argv, "notebook") || strstr(argv, "nbclient"));
+}
+
+static bool interrupted(const struct model *m, const struct finding *f)
+{
+	return end_is_signal(m, SIGINT) && !end_was_sent(m) &&
+	       (strcmp(f->context->error.type, "KeyboardInterrupt") == 0 || model_stderr_line(m, "KeyboardInterrupt", true));
+}
+
+/* An exit with a status, through Python's own finalisation: sys.exit(4). */
+static bool ordinary(const struct model *m)
+{
+	const struct event *e = model_last(m, KS_exit_call, 0, NULL);
+	const char *function = e ? FIELD_TEXT(e, exit_call, function) : NULL;
+
+	if (m->ending.kind != END_EXIT)
+		return false;
+	return model_last(m, KS_py_finalize, 0, NULL) || (function && strcmp(function, "exit") == 0) || !e;
+}
+
+static enum confidence match_none(const struct model *m, struct finding *f)
+{
+	f->number[0] = m->ending.kind;
+	if (m->ending.kind == END_CLEAN && m->ending.status == 0)
+		return PROVEN;
+	if (m->ending.kind == END_RUNNING)
+		return PROVEN;
+	if (m->is_kernel && (m->ending.kind == END_KILLED || m->ending.kind == END_SIGNAL) && (asked(m) || from_server(m))) {
+		f->text = "asked";
+		return PROVEN;
+	}
+	if (interrupted(m, f)) {
+		f->text = "interrupted";
+		return PROVEN;
+	}
+	if (m->ending.kind == END_CLEAN || ordinary(m))
+		return f->context->error.uncaught ? NO_MATCH : PROVEN;
+	return NO_MATCH;
+}
+
+static void explain_none(const struct model *m, struct finding *f)
+{
+	const struct witness *w = asked(m);
+
+	if (f->text && strcmp(f->text, "asked") == 0) {
+		finding_title(f, "It ended at the request of its server; nothing is wrong");
+		if (w)
+			finding_cite(f, w->record, m->ending.time, "%s (pid %u) asked for it with %s", w->name ? w->name : "the parent", w->raw.pid,
+				     signal_word(w->raw.requested));
+		finding_say(f, "The server that had started this kernel ended it itself: a restart, a shutdown or an idle limit.");
+	} else if (f->text) {
+		finding_title(f, "It was interrupted from the keyboard (KeyboardInterrupt)");
+		finding_say(f, "SIGINT came, Python raised KeyboardInterrupt, and nobody caught it: it ended as it was asked to.");
+	} else if (m->ending.kind == END_RUNNING) {
+		finding_title(f, "It is still running, or nothing says that it ended");
+		finding_say(f, "No end was recorded, and the process is there.");
+	} else if (m->ending.status == 0) {
+		finding_title(f, m->is_kernel ? "The kernel ended in order, at request" : "It ended in order");
+		finding_say(f, m->is_kernel ? "The kernel went through its own shutdown and ended with status 0, as a restart or shutdown request makes it do." :
+			    "The process ended with status 0. What went wrong on the way was handled.");
+	} else {
+		finding_title(f, "It ended itself with status %d", m->ending.status);
+		finding_say(f, "The interpreter went down in order with status %d (sys.exit or the end of the program), without an exception "
+			    "that reached the top.", m->ending.status);
+	}
+	if (m->ending.event)
+		finding_cite(f, m->ending.event->record, m->ending.event->time, "end in order, status %d", m->ending.status);
+}
+
+const struct rule rule_none = {
+	.id = "none",
+	.title = "Nothing died",
+	.match = match_none,
+	.explain = explain_none,
+	.page = "The process ended in order, as it was asked to, or still runs. Failed look-ups, handled signals and caught exceptions on the way "
+		"are no death.",
+	.sources = "https://github.com/jpype-project/jpype/pull/886",
+};
+
+/* --- unknown --- */
+
+static enum confidence match_unknown(const struct model *m, struct finding *f)
+{
+	(void)m;
+	(void)f;
+	return LIKELY;
+}
+
+static void explain_unknown(const struct model *m, struct finding *f)
+{
+	if (m->ending.kind == END_EXIT)
+		finding_title(f, "It ended with status %d; why is not known", m->ending.status);
+	else if (m->ending.signal)
+		finding_title(f, "It ended with %s; why is not known", signal_word(m->ending.signal));
+	finding_say(f, "The recording holds no proof of a cause. What it does hold is shown below.");
+	if (m->ending.event)
+		finding_cite(f, m->ending.event->record, m->ending.event->time, "the end, as recorded");
+	finding_fix(f, "Run it again with KSHIM_KEEP=always, and look at everything that was recorded: kshim-analyze --dump");
+}
+
+const struct rule rule_unknown = {
+	.id = "unknown",
+	.title = "The cause is not known",
+	.match = match_unknown,
+	.explain = explain_unknown,
+	.general = true,
+	.page = "No rule found a proof. kshim says what it saw and does not guess.",
+	.sources = "",
+};

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Environments that get mixed: files of another Python's site-packages, a module of one's own
+ * that hides a package, packages whose versions do not fit. The proof is in the paths: which
+ * file raised the exception, in which prefix it lies, and which variable leads there.
+ */
+#include "analyzer/proof.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "/x/lib/python3.6/site-packages": "3.6" out of it; NULL. */
+static const char *version_in(struct arena *arena, const char *path)
+{
+	const char *at = path;
+
+	while ((at = strstr(at, "/python"))) {
+		at += 7;
+		if (isdigit((unsigned char)at[0]) && at[1] == '.' && isdigit((unsigned char)at[2]))
+			return arena_text(arena, at, 2 + strspn(at + 2, "0123456789"));
+	}
+	return NULL;
+}
+
+/* --- env.mixed-environments --- */
+
+/* A folder of another Python among the places where the traceback went through. */
+static const char *foreign_place(struct arena *arena, const char *chain, const char *file, const char *version)
+{
+	const char *v = file ? version_in(arena, file) : NULL;
+
+	if (v && strcmp(v, version) != 0)
+		return file;
+	for (const char *p = chain; p && (p = strstr(p, "File \""));) {
+		const char *path;
+
+		p += 6;
+		path = arena_text(arena, p, strcspn(p, "\"\n"));
+		v = version_in(arena, path);
+		if (v && strcmp(v, version) != 0)
+			return path;
+	}
+	return NULL;
+}
+
+static enum confidence match_mixed(const struct model *m, struct finding *f)
+{
+	const struct py_error *e = &f->context->error;
+	const char *version = python_version(m, f->arena), *list = model_env(m, "PYTHONPATH"), *v;
+
+	if (!e->uncaught || !version || f->context->bad_load.load)
+		return NO_MATCH;
+	f->path = foreign_place(f->arena, e->chain, e->file, version);
+	if (!f->path && e->path && (v = version_in(f->arena, e->path)) && strcmp(v, version) != 0)
+		f->path = e->path;
+	if (!f->path)
+		return NO_MATCH;
+	f->text = path_entry(f->arena, list, f->path);
+	f->name = version;
+	f->symbol = version_in(f->arena, f->path);
+	return f->text || strstr(e->type, "ImportError") || strstr(e->type, "ModuleNotFound") || strstr(e->type, "SyntaxError") ? PROVEN : LIKELY;
+}
+
+static void explain_mixed(const struct model *m, struct finding *f)
+{
+	const struct py_error *e = &f->context->error;
+	const char *package = package_of(f->arena, f->path);
+
+	finding_title(f, "Python %s imports from the packages of a Python %s%s", f->name, f->symbol, f->text ? ", through PYTHONPATH" : "");
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.160s", e->type, arena_line(f->arena, e->text));
+	finding_cite(f, 0, m->ending.time, "it was raised below %s", f->path);
+	finding_say(f, "This is Python %s, but the exception (%s: %.120s) was raised in %s, a folder of Python %s.", f->name, e->type,
+		    arena_line(f->arena, e->text), f->path, f->symbol);
+	if (package)
+		finding_say(f, "The package %s was taken from there; its extension modules were built for Python %s.", package, f->symbol);
+	if (f->text) {
+		finding_say(f, "PYTHONPATH names %s, and comes before this environment's own packages.", f->text);
+		finding_fix(f, "Start Python without it: unset PYTHONPATH (and take it out of ~/.bashrc, kernel.json or the module that sets it).");
+	} else if (strstr(f->path, "/.local/")) {
+		finding_fix(f, "Keep the user's own packages out: PYTHONNOUSERSITE=1");
+	} else {
+		finding_fix(f, "See what leads there: python -c 'import sys; print(sys.path)' (PYTHONPATH, .pth files, sys.path in the program).");
+	}
+}
+
+const struct rule rule_env_mixed_environments = {
+	.id = "env.mixed-environments",
+	.title = "Packages of another Python are imported",
+	.match = match_mixed,
+	.explain = explain_mixed,
+	.page = "PYTHONPATH, the user site or a .pth file leads this Python into the packages of another one.\nProof: the exception that ended the import "
+		"was raised in a file of a pythonX.Y folder of another version than the one that runs.\nMistaken for it: \"numpy is broken\".",
+	.sources = "https://docs.python.org/3/using/cmdline.html#envvar-PYTHONPATH",
+};
+
+/* --- env.shadowed-module --- */
+
+static bool is_own_file(const char *path)
+{
+	return path && *path && !strstr(path, "site-packages") && !strstr(path, "dist-packages") && !strstr(path, "/lib/python") &&
+	       *path != '<';
+}
+
+/* A quoted word behind words in text. */
+static const char *quoted(struct arena *arena, const char *text, const char *words)
+{
+	const char *at = strstr(text, words);
+	size_t n;
+
+	if (!at)
+		return NULL;
+	at += strlen(words);
+	if (*at == '\'' || *at == '"')
+		at++;
+	n = strcspn(at, "'\" \n;");
+	return n ? arena_text(arena, at, n) : NULL;
+}
+
+/* The file NAME.py or NAME/__init__.py of one's own in the text or the traceback. */
+static const char *own_file(struct arena *arena, const struct py_error *e, const char *name)
+{
+	const char *leaf = arena_printf(arena, "/%s.py", name), *folder = arena_printf(arena, "/%s/__init__.py", name);
+	const char *sources[] = { e->path, e->file, NULL };
+	const char *open = strrchr(e->text, '(');
+
+	for (int i = 0; sources[i] || i == 0; i++) {
+		if (sources[i] && is_own_file(sources[i]) && (strstr(sources[i], leaf) || strstr(sources[i], folder)))
+			return sources[i];
+		if (i == 1)
+			break;
+	}
+	if (open) {
+		const char *path = arena_text(arena, open + 1, strcspn(open + 1, ")\n"));
+
+		if (is_own_file(path) && (strstr(path, leaf) || strstr(path, folder)))
+			return path;
+	}
+	for (const char *p = e->chain; p && (p = strstr(p, "File \""));) {
+		const char *path;
+
+		p += 6;
+		path = arena_text(arena, p, strcspn(p, "\"\n"));
+		if (is_own_file(path) && (strstr(path, leaf) || strstr(path, folder)))
+			return path;
+	}
+	return NULL;
+}
+
+static enum confidence match_shadowed(const struct model *m, struct finding *f)
+{
+	static const char *const words[] = { "partially initialized module ", "from partially initialized module ", "' from ", "; ", "No module named ",
+					     "module ", NULL };
+	const struct py_error *e = &f->context->error;
+
+	(void)m;
+	if (!e->uncaught || (!strstr(e->type, "ImportError") && !strstr(e->type, "AttributeError") && !strstr(e->type, "ModuleNotFound")))
+		return NO_MATCH;
+	if (strstr(e->text, "has the same name as") && (f->path = quoted(f->arena, e->text, "consider renaming ")))
+		return PROVEN;	/* Python 3.13 says it itself */
+	for (int i = 0; words[i]; i++) {
+		const char *name = quoted(f->arena, e->text, words[i]);
+		char *dot = name ? strchr(name, '.') : NULL;
+
+		if (dot)
+			*dot = '\0';
+		if (!name || !*name || strcmp(name, "__main__") == 0)
+			continue;
+		f->path = own_file(f->arena, e, name);
+		if (!f->path)
+			continue;
+		f->name = name;
+		/* Importing itself by its own name: the file stands where the package was meant. */
+		return strstr(e->text, "partially initialized") || strstr(e->text, "is not a package") ? PROVEN : LIKELY;
+	}
+	return NO_MATCH;
+}
+
+static void explain_shadowed(const struct model *m, struct finding *f)
+{
+	const struct py_error *e = &f->context->error;
+
+	finding_title(f, "The file %s hides the module of the same name", base_name(f->path));
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.200s", e->type, arena_line(f->arena, e->text));
+	finding_say(f, "%s lies in a folder that is searched first, so that importing %s gives this file and not the package: %.160s", f->path,
+		    f->name ? f->name : "that name", arena_line(f->arena, e->text));
+	finding_fix(f, "Give the file another name: mv \"%s\" \"%s.renamed.py\"", f->path, f->path);
+}
+
+const struct rule rule_env_shadowed_module = {
+	.id = "env.shadowed-module",
+	.title = "A file hides a module of the same name",
+	.match = match_shadowed,
+	.explain = explain_shadowed,
+	.page = "A file of one's own (random.py, keras.py) stands before the package of that name in the search path.\nProof: the exception that ended the "
+		"import names the module, and the file that was taken for it lies outside of all package folders.",
+	.sources = "https://docs.python.org/3/whatsnew/3.13.html#improved-error-messages",
+};
+
+/* --- env.version-conflict --- */
+
+static const struct { const char *type, *text, *what, *fix; bool sure; } conflicts[] = {
+#define CONFLICT(type, text, sure, what, fix) { type, text, what, fix, sure },
+#include "analyzer/rules/conflicts.def"
+#undef CONFLICT
+};
+
+static enum confidence match_conflict(const struct model *m, struct finding *f)
+{
+	const struct py_error *e = &f->context->error;
+
+	(void)m;
+	for (size_t i = 0; e->uncaught && i < sizeof(conflicts) / sizeof(conflicts[0]); i++) {
+		if (*conflicts[i].type && !strstr(e->type, conflicts[i].type))
+			continue;
+		if (!strstr(e->text, conflicts[i].text))
+			continue;
+		f->name = conflicts[i].what;
+		f->text = conflicts[i].fix;
+		return conflicts[i].sure ? PROVEN : LIKELY;
+	}
+	return NO_MATCH;
+}
+
+static void explain_conflict(const struct model *m, struct finding *f)
+{
+	const struct py_error *e = &f->context->error;
+
+	finding_title(f, "%s", f->name);
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.200s", e->type, arena_line(f->arena, e->text));
+	finding_say(f, "%s: %.300s", e->type, arena_line(f->arena, e->text));
+	if (e->file)
+		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
+	finding_fix(f, "%s", strncmp(f->text, "pip:", 4) == 0 ? package_command(m, f->arena, f->text + 4, NULL, false) : f->text);
+}
+
+const struct rule rule_env_version_conflict = {
+	.id = "env.version-conflict",
+	.title = "Installed packages do not fit each other",
+	.match = match_conflict,
+	.explain = explain_conflict,
+	.page = "Two installed packages want other versions of each other.\nProof: the exception that ended the import is one that the package raises for "
+		"that reason (the table analyzer/rules/conflicts.def).",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/52951 https://github.com/google-research/ibc/issues/1",
+};

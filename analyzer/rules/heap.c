@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The heap was damaged. Whoever calls free() when the allocator notices is mostly the victim:
+ * these rules say what was detected and where, and name no culprit.
+ */
+#include "analyzer/proof.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* glibc malloc/malloc.c: what malloc_printerr is called with. */
+static const char *const complaints[] = {
+	"double free", "free():", "munmap_chunk():", "corrupted size vs. prev_size", "corrupted double-linked list", "malloc():", "realloc():",
+	"calloc():", "malloc_consolidate():", "mremap_chunk():", "invalid fastbin entry", "break adjusted to free malloc space",
+	"unaligned fastbin chunk", "unaligned tcache chunk", "tcache_thread_shutdown():", "corrupted unsorted chunks", "invalid pointer",
+	"chunk is not", "sysmalloc", NULL,
+};
+
+static const char *complaint(const struct model *m)
+{
+	const char *text = m->crash.abort_message;
+
+	for (int i = 0; text && complaints[i]; i++) {
+		if (strstr(text, complaints[i]))
+			return text;
+	}
+	return NULL;
+}
+
+static bool in_allocator(const struct frame *f)
+{
+	static const char *const names[] = { "_int_malloc", "_int_free", "_int_realloc", "malloc_consolidate", "unlink_chunk", "sysmalloc",
+					     "systrim", "_int_memalign", "tcache_get", "tcache_put", NULL };
+
+	for (int i = 0; f && names[i]; i++) {
+		if (frame_names(f, names[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool in_malloc_family(const struct frame *f)
+{
+	static const char *const names[] = { "malloc", "free", "realloc", "calloc", "cfree", "__libc_malloc", "__libc_free", NULL };
+
+	for (int i = 0; f && f->raw && names[i]; i++) {
+		if (strcmp(f->raw, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct frame *top(const struct model *m)
+{
+	return m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL;
+}
+
+static enum confidence match_corruption(const struct model *m, struct finding *f)
+{
+	const char *python;
+
+	if (!m->crash.present || m->crash.repaired)
+		return NO_MATCH;
+	f->frame = f->context->blame;
+	f->module = f->frame ? f->frame->module : NULL;
+	if (m->ending.kind == END_ABORT && complaint(m)) {
+		f->text = complaint(m);
+		return PROVEN;
+	}
+	python = model_stderr_line(m, "Debug memory block at address", true);
+	if (m->ending.kind == END_ABORT && python && frame_calling(f->context->stack, "Debug")) {
+		f->text = "Python's debug allocator: bad bytes around a block";
+		return PROVEN;
+	}
+	if (m->ending.kind != END_SIGNAL || m->crash.raw->code <= 0 || !module_is_libc(m->crash.module))
+		return NO_MATCH;
+	if (in_allocator(top(m)))
+		return PROVEN;
+	return in_malloc_family(top(m)) ? LIKELY : NO_MATCH;
+}
+
+static void fix_corruption(struct finding *f)
+{
+	finding_fix(f, "Look at what native code did before, not only at the last call: arrays written beyond their ends (ctypes, as_strided, "
+		    "buffers shared with C), objects freed twice.");
+	finding_fix(f, "Find it: PYTHONMALLOC=malloc valgrind python SCRIPT, or MALLOC_CHECK_=3 MALLOC_PERTURB_=165 LD_PRELOAD=libc_malloc_debug.so.0 "
+		    "python SCRIPT; rebuild your own extensions with -fsanitize=address.");
+}
+
+static void explain_corruption(const struct model *m, struct finding *f)
+{
+	const char *where = f->frame ? frame_text(f->arena, f->frame) : "native code";
+	const struct frame *t = top(m);
+
+	if (f->text) {
+		finding_title(f, "The heap is damaged: \"%s\", detected in a call by %s", arena_line(f->arena, f->text), module_name(f->module));
+		finding_cite(f, m->crash.record, m->ending.time, "the C library's abort message: %s", arena_line(f->arena, f->text));
+		finding_say(f, "The allocator found its own records damaged and aborted the process: \"%s\".", arena_line(f->arena, f->text));
+	} else {
+		finding_title(f, "The heap is damaged: the allocator itself crashed in a call by %s", module_name(f->module));
+		finding_cite(f, m->crash.record, m->ending.time, "%s at 0x%llx in %s", signal_word(m->ending.signal),
+			     (unsigned long long)m->crash.address, frame_text(f->arena, t));
+		finding_say(f, "The fault lies inside the allocator (%s): it followed a record of the heap that had been overwritten, or was "
+			    "given a pointer that it never gave out.", frame_text(f->arena, t));
+	}
+	finding_say(f, "It was detected in free() or malloc() called by %s. That is where it was noticed; the damage was done before, "
+		    "by this or by other code.", where);
+	fix_corruption(f);
+}
+
+const struct rule rule_mem_heap_corruption = {
+	.id = "mem.heap-corruption",
+	.title = "The heap is damaged",
+	.match = match_corruption,
+	.explain = explain_corruption,
+	.page = "Something wrote beyond a block, freed one twice, or freed what was never allocated; the allocator noticed later.\n"
+		"Proof: the C library's own abort message, read from its memory (also when nobody could see it printed), or a fault inside the "
+		"allocator.\nMistaken for it: the module that calls free() at that moment is mostly the victim; no culprit is named.",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/15848 https://github.com/tensorflow/tensorflow/issues/6968 "
+		   "https://github.com/tensorpack/tensorpack/issues/584",
+};
+
+/* --- mem.stack-smashed --- */
+
+static enum confidence match_smashed(const struct model *m, struct finding *f)
+{
+	const char *text = m->crash.abort_message;
+
+	if (m->ending.kind != END_ABORT || !text)
+		return NO_MATCH;
+	if (!strstr(text, "stack smashing detected") && !strstr(text, "buffer overflow detected"))
+		return NO_MATCH;
+	f->text = arena_line(f->arena, text);
+	f->frame = f->context->blame;
+	f->module = f->frame ? f->frame->module : NULL;
+	return PROVEN;
+}
+
+static void explain_smashed(const struct model *m, struct finding *f)
+{
+	finding_title(f, "%s wrote beyond the end of a buffer", module_name(f->module));
+	finding_cite(f, m->crash.record, m->ending.time, "the C library's abort message: %s", f->text);
+	finding_say(f, "A check that the compiler built into %s found that a buffer had been overrun (\"%s\") and aborted the process.",
+		    frame_text(f->arena, f->frame), f->text);
+	finding_fix(f, "Report it to the makers of %s with the stacks below; check the lengths of what is handed to it.", module_name(f->module));
+}
+
+const struct rule rule_mem_buffer_overrun = {
+	.id = "mem.buffer-overrun",
+	.title = "A buffer was overrun",
+	.match = match_smashed,
+	.explain = explain_smashed,
+	.page = "The compiler's stack protector or glibc's fortified functions found a buffer overrun.\nProof: the C library's abort message; "
+		"unlike a damaged heap this is noticed in the very function that did it.",
+	.sources = "https://gcc.gnu.org/onlinedocs/gcc/Instrumentation-Options.html",
+};
+
+/* --- mem.use-after-free --- */
+
+/* Python's debug allocator fills freed memory with 0xDD (Objects/obmalloc.c PYMEM_DEADBYTE). */
+static bool dead(uint64_t value)
+{
+	return (value >> 8) == 0xddddddddddddddull || (value >> 16) == 0xddddddddddddull;
+}
+
+static enum confidence match_freed(const struct model *m, struct finding *f)
+{
+	if (!m->crash.present || m->crash.repaired || !end_is_signal(m, SIGSEGV) || m->crash.raw->code <= 0)
+		return NO_MATCH;
+	f->module = m->crash.module;
+	if (dead(m->crash.address) || dead(m->crash.pc))
+		return PROVEN;
+	/* A non-canonical address faults without telling it: look at the registers. */
+	for (unsigned i = 0; m->crash.address == 0 && i < m->crash.raw->nregs && i < KS_MAX_REGS; i++) {
+		if (dead(m->crash.raw->regs[i]))
+			return PROVEN;
+	}
+	return NO_MATCH;
+}
+
+static void explain_freed(const struct model *m, struct finding *f)
+{
+	finding_title(f, "%s used an object that had been freed", module_name(f->module));
+	finding_cite(f, m->crash.record, m->ending.time, "SIGSEGV at 0x%llx: the pattern 0xdd that Python's debug allocator writes into freed "
+		     "memory", (unsigned long long)m->crash.address);
+	finding_say(f, "A pointer that was followed in %s holds 0xdddd…: Python's debug allocator fills memory with it when it is freed. The "
+		    "object was used after that.", frame_text(f->arena, top(m)));
+	finding_fix(f, "Look for a missing Py_INCREF, or a buffer that outlived its owner, in the native code on the stack.");
+}
+
+const struct rule rule_mem_use_after_free = {
+	.id = "mem.use-after-free",
+	.title = "Freed memory was used",
+	.match = match_freed,
+	.explain = explain_freed,
+	.page = "Native code followed a pointer inside memory that had been freed.\nProof: the pattern 0xdd of Python's debug allocator "
+		"(PYTHONMALLOC=debug, python -X dev) in the faulting address or a register.\nWithout that allocator it cannot be told from "
+		"other wild pointers, and kshim does not claim it.",
+	.sources = "https://docs.python.org/3/c-api/memory.html",
+};

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ended by a signal from outside, or by one that the kernel sends for a reason of its own.
+ * siginfo tells the sender; SIGKILL tells nothing, then only a witness (the recorded parent) can.
+ */
+#include "analyzer/proof.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* --- killed.by-process --- */
+
+static const struct witness *killer(const struct model *m)
+{
+	for (size_t i = m->nwitnesses; i-- > 0;) {
+		const struct ks_witness *w = &m->witnesses[i].raw;
+
+		if (w->kind != 1)
+			continue;
+		for (int k = 0; k < 4; k++) {
+			if (w->signal_sent[k] == SIGKILL || w->requested == SIGKILL)
+				return &m->witnesses[i];
+		}
+	}
+	return NULL;
+}
+
+static bool one_of(const char *name, const char *const *list)
+{
+	for (; name && *list; list++) {
+		if (strcmp(name, *list) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool memory_daemon(const char *name)
+{
+	static const char *const names[] = { "earlyoom", "nohang", "systemd-oomd", "oomd", "low-memory-mon", "psi-monitor", NULL };
+
+	return one_of(name, names);
+}
+
+static enum confidence match_process(const struct model *m, struct finding *f)
+{
+	const struct witness *w;
+
+	if (end_was_sent(m) && m->crash.raw == NULL) {
+		f->event = model_last(m, KS_signal_from, 0, NULL);
+		return PROVEN;
+	}
+	if (end_was_sent(m)) {
+		f->event = model_last(m, KS_signal_from, 0, NULL);
+		return m->crash.present && m->crash.raw->code > 0 ? NO_MATCH : PROVEN;
+	}
+	w = m->ending.kind == END_KILLED ? killer(m) : NULL;
+	if (!w)
+		return NO_MATCH;
+	f->number[0] = w->raw.pid;
+	f->name = w->name;
+	f->number[1] = w->record;
+	return PROVEN;
+}
+
+static void tell_memory(const struct model *m, struct finding *f)
+{
+	const struct checkpoint *c = m->ncheckpoints ? &m->checkpoints[m->ncheckpoints - 1] : NULL;
+
+	finding_say(f, "That program ends others when the machine's memory runs low.");
+	if (c && c->mem_available != UNKNOWN) {
+		finding_cite(f, c->record, c->time, "%s of memory available on the machine, this process held %s",
+			     size_text(f->arena, c->mem_available), size_text(f->arena, c->rss));
+		finding_say(f, "At the last look %s of memory was available, and this process held %s.",
+			    size_text(f->arena, c->mem_available), size_text(f->arena, c->rss));
+	}
+	finding_fix(f, "Use less memory (smaller batches, chunks), or a machine with more.");
+}
+
+static void explain_process(const struct model *m, struct finding *f)
+{
+	const char *sender = m->ending.sender && *m->ending.sender ? m->ending.sender : NULL;
+	const char *argv = f->event ? FIELD_TEXT(f->event, signal_from, argv) : NULL;
+	bool parent = m->ending.sender_pid == m->ppid;
+
+	if (!m->ending.sender_pid) {
+		finding_title(f, "SIGKILL from process %llu (%s), its parent", (unsigned long long)f->number[0], f->name ? f->name : "?");
+		finding_cite(f, f->number[1], m->ending.time, "process %llu (%s) had sent SIGKILL and then saw it end",
+			     (unsigned long long)f->number[0], f->name ? f->name : "?");
+		finding_say(f, "Its parent, process %llu (%s), sent SIGKILL; the parent's own recording says so.",
+			    (unsigned long long)f->number[0], f->name ? f->name : "?");
+		return;
+	}
+	finding_title(f, "%s from process %u%s%s%s ended it", signal_word(m->ending.signal), m->ending.sender_pid, sender ? " (" : "",
+		      sender ? sender : "", sender ? parent ? ", its parent)" : ")" : parent ? ", its parent" : "");
+	finding_cite(f, f->event ? f->event->record : m->crash.record, m->ending.time, "%s, sent by pid %u, uid %u, command %s%s%s",
+		     signal_word(m->ending.signal), m->ending.sender_pid, m->ending.sender_uid, sender ? sender : "not known",
+		     argv ? ": " : "", argv ? argv : "");
+	finding_say(f, "The signal did not come from the kernel or from the program itself: process %u%s%s%s sent it%s.",
+		    m->ending.sender_pid, sender ? " (" : "", sender ? sender : "", sender ? ")" : "",
+		    parent ? "; it is the parent that had started this one" : "");
+	if (argv)
+		finding_say(f, "Its command line was: %.200s", argv);
+	if (m->ending.sender_parent && *m->ending.sender_parent && !parent)
+		finding_say(f, "It was started by %s (pid %u).", m->ending.sender_parent, m->ending.sender_ppid);
+	if (memory_daemon(sender))
+		tell_memory(m, f);
+	else
+		finding_fix(f, "Ask why %s ends it: a time limit, an idle limit, a stop of its service.", sender ? sender : "that process");
+}
+
+const struct rule rule_killed_by_process = {
+	.id = "killed.by-process",
+	.title = "Another process ended it with a signal",
+	.match = match_process,
+	.explain = explain_process,
+	.page = "Somebody sent SIGTERM, SIGINT, SIGQUIT…; or SIGKILL, seen by the recorded parent that sent it.\nProof: siginfo holds the sender's "
+		"pid; its command was read at once. earlyoom sends SIGTERM before SIGKILL.\n"
+		"Mistaken for it: \"the user stopped it\", \"out of memory\". The sender's name decides.",
+	.sources = "https://github.com/rfjakob/earlyoom/issues/321 https://github.com/jupyter-server/enterprise_gateway/issues/819",
+};
+
+/* --- killed.by-timer, killed.broken-pipe, killed.terminal-closed, killed.seccomp --- */
+
+static enum confidence match_timer(const struct model *m, struct finding *f)
+{
+	if (!end_is_signal(m, SIGALRM) && !end_is_signal(m, SIGVTALRM) && !end_is_signal(m, SIGPROF))
+		return NO_MATCH;
+	if (end_was_sent(m))
+		return NO_MATCH;
+	for (const struct event *e = NULL; (e = model_last(m, KS_timer_set, 0, e));) {
+		if (FIELD(e, timer_set, microseconds)) {
+			f->event = e;
+			break;
+		}
+	}
+	return f->event ? PROVEN : LIKELY;
+}
+
+static void explain_timer(const struct model *m, struct finding *f)
+{
+	const struct frame *caller;
+
+	finding_title(f, "A timer of its own ended it (%s)", signal_word(m->ending.signal));
+	finding_say(f, "%s came from a timer, and nothing in the program handled it: its default is to end the process.",
+		    signal_word(m->ending.signal));
+	if (f->event) {
+		caller = model_frame(m, FIELD(f->event, timer_set, caller), true);
+		finding_cite(f, f->event->record, f->event->time, "%s set a timer of %.3f s, called by %s",
+			     FIELD_TEXT(f->event, timer_set, function) ? FIELD_TEXT(f->event, timer_set, function) : "alarm",
+			     FIELD(f->event, timer_set, microseconds) / 1e6, frame_text(f->arena, caller));
+		finding_say(f, "The timer was set by %s, to fire after %.3f s.", frame_text(f->arena, caller),
+			    FIELD(f->event, timer_set, microseconds) / 1e6);
+	}
+	finding_fix(f, "Install a handler before the timer is set (signal.signal(signal.SIGALRM, …)), or switch it off in time: signal.alarm(0)");
+}
+
+const struct rule rule_killed_by_timer = {
+	.id = "killed.by-timer",
+	.title = "A timer of its own ended it",
+	.match = match_timer,
+	.explain = explain_timer,
+	.page = "alarm() or setitimer() fired without a handler.\nProof: SIGALRM, SIGVTALRM or SIGPROF that no process sent; the call that set the timer.",
+	.sources = "https://man7.org/linux/man-pages/man2/setitimer.2.html",
+};
+
+static enum confidence match_pipe(const struct model *m, struct finding *f)
+{
+	(void)f;
+	if (!end_is_signal(m, SIGPIPE) || end_was_sent(m) || own_signal(m))
+		return NO_MATCH;
+	return PROVEN;
+}
+
+static void explain_pipe(const struct model *m, struct finding *f)
+{
+	finding_cite(f, m->crash.record, m->ending.time, "SIGPIPE at %s", frame_text(f->arena, f->context->blame));
+	finding_say(f, "It wrote to a pipe or socket that nobody reads any more. Python ignores SIGPIPE at its start; somebody set it back to its "
+		    "default (signal.signal(SIGPIPE, SIG_DFL)), and that ends the process.");
+	finding_fix(f, "Take out signal.signal(signal.SIGPIPE, signal.SIG_DFL), or find out why the reader ended first.");
+}
+
+const struct rule rule_killed_broken_pipe = {
+	.id = "killed.broken-pipe",
+	.title = "It wrote to a pipe that nobody reads (SIGPIPE)",
+	.match = match_pipe,
+	.explain = explain_pipe,
+	.page = "SIGPIPE with its default action.\nProof: the signal came from the process's own write; nobody sent it.",
+	.sources = "https://docs.python.org/3/library/signal.html#note-on-sigpipe",
+};
+
+static enum confidence match_terminal(const struct model *m, struct finding *f)
+{
+	static const char *const shells[] = { "bash", "sh", "dash", "zsh", "fish", "ksh", "tcsh", "csh", "sshd", "login", "tmux: server",
+					      "tmux", "screen", "SCREEN", "systemd", NULL };
+
+	if (!end_is_signal(m, SIGHUP))
+		return NO_MATCH;
+	f->name = m->ending.sender;
+	if (!end_was_sent(m) && !own_signal(m))
+		return PROVEN;
+	return one_of(m->ending.sender, shells) ? LIKELY : NO_MATCH;
+}
+
+static void explain_terminal(const struct model *m, struct finding *f)
+{
+	finding_cite(f, m->ending.event ? m->ending.event->record : m->crash.record, m->ending.time, "SIGHUP, sent by %s",
+		     f->name ? f->name : "the kernel: its terminal was closed");
+	finding_say(f, "SIGHUP tells programs that their terminal is gone: the window was closed, the connection broke, the user logged out.");
+	finding_fix(f, "Start it so that it outlives the terminal: tmux, screen, nohup jupyter …, or systemd-run --user.");
+}
+
+const struct rule rule_killed_terminal_closed = {
+	.id = "killed.terminal-closed",
+	.title = "Its terminal was closed (SIGHUP)",
+	.match = match_terminal,
+	.explain = explain_terminal,
+	.page = "SIGHUP: the terminal or the connection is gone.\nProof: the signal came from the kernel; likely where a shell passed it on.",
+	.sources = "https://man7.org/linux/man-pages/man7/signal.7.html",
+};
+
+static enum confidence match_seccomp(const struct model *m, struct finding *f)
+{
+	if (!end_is_signal(m, SIGSYS) || end_was_sent(m))
+		return NO_MATCH;
+	f->event = model_last(m, KS_seccomp_on, 0, NULL);
+	if (!m->crash.present || m->crash.raw->code != 1)	/* SYS_SECCOMP */
+		return LIKELY;
+	f->number[0] = m->arch == KS_ARCH_X86_64 && m->crash.raw->nregs ? m->crash.raw->regs[0] : UNKNOWN;
+	return PROVEN;
+}
+
+static void explain_seccomp(const struct model *m, struct finding *f)
+{
+	const char *number = f->number[0] != UNKNOWN && f->confidence == PROVEN ?
+			     arena_printf(f->arena, " number %llu", (unsigned long long)f->number[0]) : "";
+
+	finding_title(f, "A seccomp filter forbids a system call that it made (SIGSYS)");
+	finding_cite(f, m->crash.record, m->ending.time, "SIGSYS, si_code %d, at %s", m->crash.present ? m->crash.raw->code : 0,
+		     frame_text(f->arena, f->context->blame));
+	finding_say(f, "The process made the system call%s, and a filter (seccomp) answers that call with SIGSYS.", number);
+	if (f->event)
+		finding_cite(f, f->event->record, f->event->time, "a filter was switched on by %s",
+			     frame_text(f->arena, model_frame(m, FIELD(f->event, seccomp_on, caller), true)));
+	finding_fix(f, "%s", f->event ? "The filter was set in this process: allow the call there." :
+		    "The filter came from outside: allow the call in the sandbox or container (docker run --security-opt seccomp=PROFILE.json …).");
+}
+
+const struct rule rule_killed_seccomp = {
+	.id = "killed.seccomp",
+	.title = "A seccomp filter ended it (SIGSYS)",
+	.match = match_seccomp,
+	.explain = explain_seccomp,
+	.page = "A sandbox forbids a system call.\nProof: SIGSYS with si_code SYS_SECCOMP.",
+	.sources = "https://man7.org/linux/man-pages/man2/seccomp.2.html",
+};
+
+/* --- killed.unknown --- */
+
+static enum confidence match_unknown(const struct model *m, struct finding *f)
+{
+	(void)f;
+	if (m->ending.kind == END_KILLED)
+		return PROVEN;
+	/* Python or a library does not come back from these, and no fault was recorded. */
+	return m->ending.kind == END_SIGNAL && !m->crash.present && !m->ending.sender_pid ? LIKELY : NO_MATCH;
+}
+
+static void explain_unknown(const struct model *m, struct finding *f)
+{
+	const struct checkpoint *c = m->ncheckpoints ? &m->checkpoints[m->ncheckpoints - 1] : NULL;
+
+	if (m->ending.kind == END_KILLED)
+		finding_title(f, "Killed from outside with SIGKILL; by whom is not known");
+	else
+		finding_title(f, "Ended by %s; who sent it is not known", signal_word(m->ending.signal));
+	finding_say(f, "The recording stops without an end: no fault, no exit, no abort. Only SIGKILL (or a loss of the machine) does that, and "
+		    "SIGKILL leaves nothing inside the process that says who sent it.");
+	if (c && c->rss != UNKNOWN)
+		finding_cite(f, c->record, c->time, "last sign of life: %s resident, %s of memory available on the machine",
+			     size_text(f->arena, c->rss), c->mem_available == UNKNOWN ? "an unknown amount" :
+			     size_text(f->arena, c->mem_available));
+	finding_say(f, "It is not proven to have been a lack of memory%s.", m->nwitnesses ? ": no counter of such kills rose, as far as they were "
+		    "looked at" : "");
+	finding_fix(f, "To know more: record the server too (LD_PRELOAD=libkshim.so jupyter notebook): it sees the end of its kernels; and look at "
+		    "journalctl -k around the time of the end, and at the logs of a batch system or a container runtime.");
+}
+
+const struct rule rule_killed_unknown = {
+	.id = "killed.unknown",
+	.title = "Killed from outside; by whom is not known",
+	.match = match_unknown,
+	.explain = explain_unknown,
+	.general = true,
+	.page = "SIGKILL from outside without a witness: an administrator, a batch system, a container runtime, systemd-oomd, a kernel manager.\n"
+		"-9 alone proves nothing, and is no proof of a lack of memory.",
+	.sources = "https://github.com/microsoft/vscode-jupyter/issues/4941 https://github.com/systemd/systemd/issues/35270",
+};

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Resource limits with signals or errors of their own: CPU time, file size, mappings, open files. */
+#include "analyzer/proof.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* --- limit.cpu-time --- */
+
+static enum confidence match_cpu(const struct model *m, struct finding *f)
+{
+	f->number[0] = model_limit(m, RLIMIT_CPU);
+	if (!end_is_signal(m, SIGXCPU) || end_was_sent(m))
+		return NO_MATCH;
+	return f->number[0] != UNKNOWN && f->number[0] ? PROVEN : LIKELY;
+}
+
+static void explain_cpu(const struct model *m, struct finding *f)
+{
+	bool known = f->number[0] != UNKNOWN;
+
+	if (known)
+		finding_title(f, "The limit on CPU time (%llu s) is used up", (unsigned long long)f->number[0]);
+	finding_cite(f, m->ending.event ? m->ending.event->record : m->crash.record, m->ending.time, "SIGXCPU, sent by the kernel itself");
+	if (known)
+		finding_say(f, "The process may use %llu seconds of CPU time (RLIMIT_CPU, ulimit -t); when they were used, the kernel sent "
+			    "SIGXCPU. No other process had a part in it.", (unsigned long long)f->number[0]);
+	else
+		finding_say(f, "The kernel sends SIGXCPU when the CPU time of RLIMIT_CPU (ulimit -t) is used up.");
+	finding_fix(f, "Raise the limit before Python starts: ulimit -t unlimited (RLIMIT_CPU; \"cpu\" in /etc/security/limits.conf; on a login node "
+		    "run the job through the batch system).");
+}
+
+const struct rule rule_limit_cpu_time = {
+	.id = "limit.cpu-time",
+	.title = "The limit on CPU time is used up",
+	.match = match_cpu,
+	.explain = explain_cpu,
+	.page = "RLIMIT_CPU (login nodes, batch systems) ended the process.\nProof: SIGXCPU from the kernel, and the limit as recorded.\n"
+		"Mistaken for it: a kill by another process.",
+	.sources = "https://man7.org/linux/man-pages/man2/getrlimit.2.html",
+};
+
+/* --- limit.file-size --- */
+
+static enum confidence match_size(const struct model *m, struct finding *f)
+{
+	f->number[0] = model_limit(m, RLIMIT_FSIZE);
+	if (end_is_signal(m, SIGXFSZ) && !end_was_sent(m))
+		return f->number[0] != UNKNOWN ? PROVEN : LIKELY;
+	/* Python ignores SIGXFSZ and raises EFBIG. */
+	if (f->context->error.uncaught && f->number[0] != UNKNOWN &&
+	    (error_says(f->context, "[Errno 27]") || error_says(f->context, "File too large")))
+		return PROVEN;
+	return NO_MATCH;
+}
+
+static void explain_size(const struct model *m, struct finding *f)
+{
+	finding_title(f, "The limit on the size of a file%s%s is reached", f->number[0] == UNKNOWN ? "" : ", ",
+		      f->number[0] == UNKNOWN ? "" : size_text(f->arena, f->number[0]));
+	finding_cite(f, m->ending.event ? m->ending.event->record : 0, m->ending.time, "%s; RLIMIT_FSIZE is %s",
+		     m->ending.signal ? signal_word(m->ending.signal) : "EFBIG, \"File too large\"",
+		     f->number[0] == UNKNOWN ? "not known" : size_text(f->arena, f->number[0]));
+	finding_say(f, "A file was to grow beyond RLIMIT_FSIZE (ulimit -f). The disk may have plenty of space.");
+	finding_fix(f, "Raise the limit before Python starts: ulimit -f unlimited");
+}
+
+const struct rule rule_limit_file_size = {
+	.id = "limit.file-size",
+	.title = "The limit on the size of a file is reached",
+	.match = match_size,
+	.explain = explain_size,
+	.page = "RLIMIT_FSIZE: a write beyond it sends SIGXFSZ (native programs die of it) or fails with EFBIG (Python ignores the signal).\n"
+		"Proof: the signal, or the exception that ended the program, and the finite limit.",
+	.sources = "https://man7.org/linux/man-pages/man2/getrlimit.2.html",
+};
+
+/* --- limit.open-files --- */
+
+static enum confidence match_files(const struct model *m, struct finding *f)
+{
+	f->number[0] = model_limit(m, RLIMIT_NOFILE);
+	if (!f->context->error.uncaught)
+		return NO_MATCH;
+	if (f->context->bad_load.load && f->context->bad_load.words.fault == LOADER_FILES)
+		return PROVEN;
+	return error_says(f->context, "[Errno 24]") || error_says(f->context, "Too many open files") ? PROVEN : NO_MATCH;
+}
+
+static void explain_files(const struct model *m, struct finding *f)
+{
+	finding_title(f, "Too many files are open (limit %llu)", (unsigned long long)f->number[0]);
+	finding_cite(f, f->context->error.event ? f->context->error.event->record : 0, m->ending.time, "%s: %.160s", f->context->error.type,
+		     arena_line(f->arena, f->context->error.text));
+	finding_say(f, "The process may have %llu files open at a time (RLIMIT_NOFILE, ulimit -n), and all were in use.",
+		    (unsigned long long)f->number[0]);
+	finding_fix(f, "Close files (with open(...) as f), and look which are open: ls -l /proc/PID/fd; or raise the limit: ulimit -n 65536");
+}
+
+const struct rule rule_limit_open_files = {
+	.id = "limit.open-files",
+	.title = "Too many files are open",
+	.match = match_files,
+	.explain = explain_files,
+	.page = "RLIMIT_NOFILE is reached.\nProof: the exception that ended the program has errno 24; the limit as recorded.",
+	.sources = "https://man7.org/linux/man-pages/man2/getrlimit.2.html",
+};
+
+/* --- limit.map-count --- */
+
+static enum confidence match_maps(const struct model *m, struct finding *f)
+{
+	for (const struct event *e = NULL; (e = model_last(m, KS_map_failed, 0, e));) {
+		enum confidence c;
+
+		if (FIELD(e, map_failed, maps) < 65000 || FIELD_SIGNED(e, map_failed, error) != -ENOMEM)
+			continue;
+		f->event = e;
+		f->number[0] = FIELD(e, map_failed, maps);
+		c = failure_link(m, f->context, e, FIELD(e, map_failed, caller));
+		if (c == NO_MATCH && e->tid == f->context->tid && f->context->error.uncaught &&
+		    (strstr(f->context->error.type, "MemoryError") || error_says(f->context, "Cannot allocate memory") ||
+		     error_says(f->context, "can't start new thread")))
+			c = PROVEN;
+		if (c == NO_MATCH && e->tid == f->context->tid && m->ending.kind == END_ABORT && m->crash.exception_type &&
+		    strstr(m->crash.exception_type, "bad_alloc"))
+			c = PROVEN;
+		if (c != NO_MATCH)
+			return c;
+	}
+	return NO_MATCH;
+}
+
+static void explain_maps(const struct model *m, struct finding *f)
+{
+	(void)m;
+	finding_title(f, "The limit on the number of mappings is reached (%llu)", (unsigned long long)f->number[0]);
+	finding_cite(f, f->event->record, f->event->time, "%s of %llu bytes failed with ENOMEM; the process had %llu mappings",
+		     FIELD_TEXT(f->event, map_failed, function) ? FIELD_TEXT(f->event, map_failed, function) : "mmap",
+		     (unsigned long long)FIELD(f->event, map_failed, size), (unsigned long long)f->number[0]);
+	finding_say(f, "A process may have vm.max_map_count mappings (65530 by default); this one had %llu. A new one is refused with \"cannot "
+		    "allocate memory\", whatever memory there is.", (unsigned long long)f->number[0]);
+	finding_fix(f, "sudo sysctl vm.max_map_count=262144 (lasting: a line in /etc/sysctl.d/), or use fewer mappings: fewer memory-mapped files "
+		    "and shared tensors (torch.multiprocessing.set_sharing_strategy('file_system')).");
+}
+
+const struct rule rule_limit_map_count = {
+	.id = "limit.map-count",
+	.title = "The limit on the number of mappings is reached",
+	.match = match_maps,
+	.explain = explain_maps,
+	.page = "vm.max_map_count: many small mappings (memory-mapped files, shared tensors, threads) use it up.\nProof: a mapping failed with "
+		"ENOMEM, the number of mappings at that time, and its link to the end.\nMistaken for it: a lack of memory.",
+	.sources = "https://www.kernel.org/doc/Documentation/sysctl/vm.txt",
+};

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request for memory failed and the program did not survive it: a limit on the address space,
+ * or a size that could not be had. The proof is arithmetic: what was in use, what was asked for,
+ * what the limit was, all recorded at the failure; and a link of that request to the end.
+ */
+#include "analyzer/proof.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+struct request {			/* a failed one, whatever event told of it */
+	const struct event *event;
+	uint64_t size, vsize, limit, available, caller;
+	const char *function;
+};
+
+static struct request request_of(const struct event *e)
+{
+	struct request r = { .event = e, .available = UNKNOWN };
+
+	switch (e->number) {
+	case KS_alloc_failed:
+		r.size = FIELD(e, alloc_failed, size);
+		r.vsize = FIELD(e, alloc_failed, vsize);
+		r.limit = FIELD(e, alloc_failed, as_limit);
+		r.available = FIELD(e, alloc_failed, mem_available);
+		r.caller = FIELD(e, alloc_failed, caller);
+		r.function = FIELD_TEXT(e, alloc_failed, function);
+		break;
+	case KS_map_failed:
+		r.size = FIELD(e, map_failed, size);
+		r.vsize = FIELD(e, map_failed, vsize);
+		r.limit = FIELD(e, map_failed, as_limit);
+		r.caller = FIELD(e, map_failed, caller);
+		r.function = FIELD_TEXT(e, map_failed, function);
+		break;
+	case KS_thread_failed:
+		r.size = FIELD(e, thread_failed, stack_size);
+		r.vsize = FIELD(e, thread_failed, vsize);
+		r.limit = FIELD(e, thread_failed, as_limit);
+		r.caller = FIELD(e, thread_failed, caller);
+		r.function = "pthread_create";
+		break;
+	}
+	return r;
+}
+
+static bool was_enomem(const struct event *e)
+{
+	if (e->number == KS_map_failed)
+		return FIELD_SIGNED(e, map_failed, error) == -ENOMEM;
+	if (e->number == KS_thread_failed)
+		return FIELD_SIGNED(e, thread_failed, error) == EAGAIN || FIELD_SIGNED(e, thread_failed, error) == ENOMEM;
+	return true;
+}
+
+static bool over_limit(const struct request *r)
+{
+	return r->limit && r->limit != UNKNOWN && (r->size > r->limit || r->vsize > r->limit - r->size);
+}
+
+/* What the top of Python or of C++ says when a request of this thread failed. */
+static bool says_no_memory(const struct model *m, const struct context *c, const struct event *e)
+{
+	const struct py_error *error = &c->error;
+	const char *type = m->crash.exception_type;
+
+	if (e->tid != c->tid)
+		return false;
+	if (error->uncaught && m->ending.time - e->time < 60000000000)
+		return strstr(error->type, "MemoryError") || strstr(error->text, "Cannot allocate memory") ||
+		       strstr(error->text, "can't start new thread") || strstr(error->text, "bad_alloc") ||
+		       strstr(error->text, "memory allocation failed");
+	return m->ending.kind == END_ABORT && type && (strstr(type, "bad_alloc") || strstr(type, "system_error")) &&
+	       m->ending.time - e->time < 5000000000;
+}
+
+/* The failed request that is linked to the end. */
+static enum confidence find_request(const struct model *m, struct finding *f, struct request *best, bool limited)
+{
+	static const uint32_t kinds[] = { KS_alloc_failed, KS_map_failed, KS_thread_failed };
+	enum confidence confidence = NO_MATCH;
+
+	for (size_t i = 0; i < 3; i++) {
+		for (const struct event *e = NULL; (e = model_last(m, kinds[i], 0, e));) {
+			struct request r = request_of(e);
+			enum confidence now;
+
+			if (!was_enomem(e) || over_limit(&r) != limited || (!limited && e->number == KS_thread_failed))
+				continue;
+			now = says_no_memory(m, f->context, e) ? PROVEN : failure_link(m, f->context, e, r.caller);
+			if (now > confidence) {
+				confidence = now;
+				*best = r;
+			}
+		}
+	}
+	return confidence;
+}
+
+static void keep(struct finding *f, const struct model *m, const struct request *r)
+{
+	f->event = r->event;
+	f->name = r->function ? r->function : "malloc";
+	f->number[0] = r->size;
+	f->number[1] = r->vsize;
+	f->number[2] = r->limit;
+	f->number[3] = r->available;
+	f->module = failure_module(m, r->event, r->caller);
+}
+
+/* --- mem.address-space-limit --- */
+
+/* A library could not be mapped, under a limit that it does not fit in. */
+static enum confidence match_load(const struct model *m, struct finding *f)
+{
+	const struct bad_load *bad = &f->context->bad_load;
+	uint64_t limit = model_limit(m, RLIMIT_AS), need = 0, vsize = 0;
+	const struct event *e;
+
+	if (!bad->load || limit == UNKNOWN || !limit)
+		return NO_MATCH;
+	if (bad->words.fault != LOADER_MAP && bad->words.fault != LOADER_NO_MEMORY)
+		return NO_MATCH;
+	if (strstr(bad->load->error, "not permitted") || strstr(bad->load->error, "Permission denied"))
+		return NO_MATCH;
+	f->load = bad->load;
+	f->path = bad->words.file;
+	e = bad->load->refused;
+	if (e)
+		need = FIELD(e, load_refused, need_size);
+	for (size_t i = 0; i < m->ncheckpoints; i++) {
+		if (m->checkpoints[i].vsize != UNKNOWN && m->checkpoints[i].time <= bad->load->begin + 5000000000)
+			vsize = m->checkpoints[i].vsize;
+	}
+	f->number[0] = need;
+	f->number[1] = vsize;
+	f->number[2] = limit;
+	f->number[3] = UNKNOWN;
+	f->name = "loading";
+	if (need > limit || (vsize && vsize < limit && need > limit - vsize))
+		return bad->confidence;
+	return vsize > limit / 2 ? bad->confidence : LIKELY;
+}
+
+static enum confidence match_limit(const struct model *m, struct finding *f)
+{
+	struct request r;
+	enum confidence c = match_load(m, f);
+
+	if (c != NO_MATCH)
+		return c;
+	c = find_request(m, f, &r, true);
+	if (c != NO_MATCH) {
+		keep(f, m, &r);
+		return c;
+	}
+	for (const struct event *e = NULL; (e = model_last(m, KS_alloc_failed, 0, e));) {
+		r = request_of(e);
+		if (over_limit(&r)) {
+			keep(f, m, &r);
+			finding_title(f, "a request for %s failed under a limit of %s", size_text(f->arena, r.size),
+				      size_text(f->arena, r.limit));
+			f->why_not = "the program went on after it";
+			return SEEN;
+		}
+	}
+	return NO_MATCH;
+}
+
+static void explain_limit(const struct model *m, struct finding *f)
+{
+	struct arena *a = f->arena;
+	const char *limit = size_text(a, f->number[2]);
+
+	(void)m;
+	if (f->confidence == SEEN)
+		return;
+	if (f->load) {
+		const struct event *record = f->load->ended ? f->load->ended : f->load->began;
+
+		finding_title(f, "The limit on the address space (%s) leaves no room to map %s", limit, base_name(f->path));
+		finding_cite(f, record ? record->record : 0, f->load->begin, "loading %s failed: %s", f->load->path ? f->load->path : "",
+			     f->load->error);
+		if (f->number[0])
+			finding_say(f, "%s takes %s of address space; ", f->path, size_text(a, f->number[0]));
+		finding_say(f, "The loader could not map %s. The file is whole; there was no address space left for it.", f->path);
+	} else {
+		finding_title(f, "The limit on the address space (%s) is reached", limit);
+		finding_cite(f, f->event->record, f->event->time, "%s of %llu bytes failed; address space in use %llu, limit %llu", f->name,
+			     (unsigned long long)f->number[0], (unsigned long long)f->number[1], (unsigned long long)f->number[2]);
+		finding_say(f, "%s asked for %s with %s; the process already had %s mapped.", f->module ? module_name(f->module) : "The program",
+			    size_text(a, f->number[0]), f->name, size_text(a, f->number[1]));
+	}
+	finding_say(f, "RLIMIT_AS (ulimit -v) is %s (%llu bytes). It counts address space, not memory: %smore than what is really used. The "
+		    "machine's memory is another matter.", limit, (unsigned long long)f->number[2],
+		    f->number[1] ? arena_printf(a, "%s were mapped, ", size_text(a, f->number[1])) : "");
+	finding_fix(f, "Take the limit away before Python starts: ulimit -v unlimited (or the line \"as\" in /etc/security/limits.conf; a batch "
+		    "system's memory request sets it too). In Python: resource.setrlimit(resource.RLIMIT_AS, …)");
+}
+
+const struct rule rule_mem_address_space_limit = {
+	.id = "mem.address-space-limit",
+	.title = "The limit on the address space is reached",
+	.match = match_limit,
+	.explain = explain_limit,
+	.page = "RLIMIT_AS (ulimit -v, limits.conf \"as\", a batch system) is too small for the libraries or the data.\n"
+		"Proof: arithmetic. What was mapped and what was asked for exceed the limit; and the request is linked to the end.\n"
+		"Mistaken for it: a lack of RAM, a limit on threads, a full GPU (the driver needs much address space).",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/37449 https://github.com/krlmlr/ulimit/issues/5",
+};
+
+/* --- mem.bad-alloc --- */
+
+static enum confidence match_alloc(const struct model *m, struct finding *f)
+{
+	struct request r;
+	enum confidence c = find_request(m, f, &r, false);
+	const char *type = m->crash.exception_type;
+
+	f->number[3] = UNKNOWN;
+	if (c != NO_MATCH && (r.event->number != KS_map_failed || (f->context->error.uncaught) || m->ending.kind == END_ABORT)) {
+		keep(f, m, &r);
+		return c;
+	}
+	if (m->ending.kind == END_ABORT && type && (strstr(type, "std::bad_alloc") || strstr(type, "bad_array_new_length"))) {
+		f->module = f->context->blame ? f->context->blame->module : NULL;
+		return PROVEN;
+	}
+	if (f->context->error.uncaught && strstr(f->context->error.type, "MemoryError")) {
+		f->text = f->context->error.text;
+		return PROVEN;
+	}
+	return NO_MATCH;
+}
+
+static void explain_alloc(const struct model *m, struct finding *f)
+{
+	struct arena *a = f->arena;
+	bool absurd = f->number[0] > 1ull << 47 || (f->number[3] != UNKNOWN && f->number[3] && f->number[0] / 16 > f->number[3]);
+
+	if (f->event) {
+		finding_title(f, "A request for %s of memory failed%s", size_text(a, f->number[0]), absurd ? ", a size that cannot be meant" : "");
+		finding_cite(f, f->event->record, f->event->time, "%s(%llu) failed; %s of memory was available", f->name,
+			     (unsigned long long)f->number[0], f->number[3] == UNKNOWN ? "an unknown amount" : size_text(a, f->number[3]));
+		finding_say(f, "%s asked for %llu bytes (%s) and did not get them.", f->module ? module_name(f->module) : "The program",
+			    (unsigned long long)f->number[0], size_text(a, f->number[0]));
+		if (absurd)
+			finding_say(f, "No machine has that: the size is a mistake (a negative number, an overflow, a damaged shape or file), "
+				    "not a lack of memory.");
+		else if (f->number[3] != UNKNOWN && f->number[3])
+			finding_say(f, "%s was available at that time.", size_text(a, f->number[3]));
+	} else if (f->text) {
+		finding_title(f, "A request for memory failed (MemoryError)");
+		finding_say(f, "Python says: %.200s", arena_line(a, f->text));
+	} else {
+		finding_title(f, "A C++ library ran out of memory or asked for a size that cannot be had (std::bad_alloc)");
+		finding_say(f, "The size was not seen: the request did not come through malloc.");
+	}
+	if (m->crash.exception_type)
+		finding_cite(f, m->crash.record, m->ending.time, "uncaught C++ exception %s", m->crash.exception_type);
+	if (m->crash.exception_type)
+		finding_say(f, "%s threw %s; nobody caught it, so the C++ runtime aborted the process.",
+			    f->module ? module_name(f->module) : "A library", m->crash.exception_type);
+	if (absurd)
+		finding_fix(f, "Check the shapes and sizes that are handed to %s.", f->module ? module_name(f->module) : "the library");
+	else
+		finding_fix(f, "Work on smaller pieces (smaller batches, chunks, memory-mapped files) or on a machine with more memory.");
+}
+
+const struct rule rule_mem_bad_alloc = {
+	.id = "mem.bad-alloc",
+	.title = "A request for memory failed",
+	.match = match_alloc,
+	.explain = explain_alloc,
+	.page = "A C++ library threw std::bad_alloc that nobody caught, or Python's MemoryError ended the program.\n"
+		"Proof: the exception's type read from the C++ runtime, or Python's exception, and the failed request with its size.\n"
+		"Mistaken for it: \"out of RAM\". An absurd size means a damaged or negative number; a limit on address space is another cause.",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/9487 https://github.com/ljanyst/ssd-tensorflow/issues/8",
+};

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SIGBUS in the mapping of a file that is no library: the file system is full (a page was to be
+ * given to the file and there was none), or the file is shorter than the mapping. Which of them
+ * is arithmetic: the offset of the address against the file's size, and the free space, both
+ * read while the process died.
+ */
+#include "analyzer/proof.h"
+
+#include <signal.h>
+#include <string.h>
+
+#define PAGE	4096ull
+
+static bool is_bus(const struct model *m)
+{
+	return m->crash.present && !m->crash.repaired && end_is_signal(m, SIGBUS) && m->crash.raw->code > 0 && m->crash.map_address;
+}
+
+static bool is_shm(const char *path, const char *type)
+{
+	return path_under(path, "/dev/shm") || (strncmp(path, "/memfd:", 7) == 0) ||
+	       (strncmp(path, "/SYSV", 5) == 0) || (type && strcmp(type, "tmpfs") == 0 && strstr(path, "/dev/shm"));
+}
+
+/* Fills the numbers: offset, size of the file, free, total; false where the address is in no file. */
+static bool look(const struct model *m, struct finding *f)
+{
+	const struct mapping *map = m->crash.map_address;
+
+	if (!is_bus(m) || !map->path || map->path[0] != '/')
+		return false;
+	f->mapping = map;
+	f->path = m->crash.statfs_known && m->crash.statfs_path && *m->crash.statfs_path ? m->crash.statfs_path : map->path;
+	f->number[0] = map->offset + (m->crash.address - map->start);
+	f->number[1] = m->crash.statfs_known ? m->crash.statfs_file_size : UNKNOWN;
+	f->number[2] = m->crash.statfs_known ? m->crash.statfs_free : UNKNOWN;
+	f->number[3] = m->crash.statfs_known ? m->crash.statfs_total : UNKNOWN;
+	if (!m->crash.statfs_known && is_shm(map->path, NULL) && m->crash.raw->shm_total) {
+		f->number[2] = m->crash.raw->shm_free;
+		f->number[3] = m->crash.raw->shm_total;
+	}
+	f->name = m->crash.statfs_known ? m->crash.statfs_type : NULL;
+	return true;
+}
+
+static bool beyond_end(const struct finding *f)
+{
+	return f->number[1] != UNKNOWN && (f->number[0] & ~(PAGE - 1)) >= f->number[1];
+}
+
+/* No page could be had: at most 1 % and at most 1 MiB is free. */
+static bool is_full(const struct finding *f)
+{
+	return f->number[2] != UNKNOWN && f->number[3] && f->number[2] <= 1024 * 1024 && f->number[2] <= f->number[3] / 64;
+}
+
+static void tell(const struct model *m, struct finding *f)
+{
+	const struct thread *t = m->crash.thread;
+
+	finding_cite(f, m->crash.record, m->ending.time, "SIGBUS at 0x%llx: byte %llu of %s", (unsigned long long)m->crash.address,
+		     (unsigned long long)f->number[0], f->path);
+	if (f->number[1] != UNKNOWN)
+		finding_cite(f, m->crash.record, m->ending.time, "%s has %llu bytes", f->path, (unsigned long long)f->number[1]);
+	if (f->number[2] != UNKNOWN)
+		finding_cite(f, m->crash.record, m->ending.time, "its file system has %llu of %llu bytes free",
+			     (unsigned long long)f->number[2], (unsigned long long)f->number[3]);
+	if (t && t->npython && t->python[0].file)
+		finding_say(f, "The Python line was %s:%d (%s).", t->python[0].file, t->python[0].line,
+			    t->python[0].function ? t->python[0].function : "?");
+}
+
+/* --- mem.shared-memory-full and mem.filesystem-full --- */
+
+static enum confidence match_shm(const struct model *m, struct finding *f)
+{
+	if (!look(m, f) || !is_shm(f->path, f->name) || beyond_end(f))
+		return NO_MATCH;
+	return is_full(f) ? PROVEN : NO_MATCH;
+}
+
+static void explain_shm(const struct model *m, struct finding *f)
+{
+	const char *total = size_text(f->arena, f->number[3]);
+
+	finding_title(f, "/dev/shm is full (%s)", total);
+	finding_say(f, "A write to %s, a file in shared memory, needed a page that /dev/shm could not give: it holds %s and %s is free. Such a "
+		    "write is answered with SIGBUS; the file itself was made without complaint because its pages are only taken on use.",
+		    f->path, total, size_text(f->arena, f->number[2]));
+	tell(m, f);
+	finding_fix(f, "Give the container a larger /dev/shm: docker run --shm-size=8g … (compose: shm_size: 8gb; Kubernetes: an emptyDir of "
+		    "medium Memory on /dev/shm), or --ipc=host. Without a container: sudo mount -o remount,size=8G /dev/shm");
+	finding_fix(f, "Or use less of it: a DataLoader with num_workers=0, smaller shared arrays; look for leftovers: ls -l /dev/shm");
+}
+
+const struct rule rule_mem_shared_memory_full = {
+	.id = "mem.shared-memory-full",
+	.title = "/dev/shm is full",
+	.match = match_shm,
+	.explain = explain_shm,
+	.page = "Shared memory (/dev/shm, 64 MiB in a Docker container by default) has no page left.\n"
+		"Proof: SIGBUS at an address inside the mapping of a file in /dev/shm, within the file's size, and the free space of /dev/shm "
+		"at that moment.\nMistaken for it: PyTorch's text \"insufficient shared memory\" is a guess; a cut-off file gives SIGBUS too.",
+	.sources = "https://github.com/pytorch/pytorch/issues/5040 https://github.com/greatlog/UnpairedSR/issues/17",
+};
+
+static enum confidence match_full(const struct model *m, struct finding *f)
+{
+	if (!look(m, f) || is_shm(f->path, f->name) || beyond_end(f))
+		return NO_MATCH;
+	return is_full(f) ? PROVEN : NO_MATCH;
+}
+
+static void explain_full(const struct model *m, struct finding *f)
+{
+	finding_title(f, "No space is left on the file system of %s", base_name(f->path));
+	finding_say(f, "A write to %s through its mapping needed a new block, and the file system%s%s has no space left: %s of %s is free. Such a "
+		    "write is answered with SIGBUS, because it has no other way to report an error.", f->path, f->name ? ", " : "",
+		    f->name ? f->name : "", size_text(f->arena, f->number[2]), size_text(f->arena, f->number[3]));
+	tell(m, f);
+	finding_fix(f, "Make space, or put the file elsewhere: df -h \"$(dirname \"%s\")\"", f->path);
+}
+
+const struct rule rule_mem_filesystem_full = {
+	.id = "mem.filesystem-full",
+	.title = "No space is left on a file system",
+	.match = match_full,
+	.explain = explain_full,
+	.page = "A mapped file (numpy.memmap, an lmdb, a cache) was to grow into blocks that the full file system does not have.\n"
+		"Proof: SIGBUS at an address inside the file's mapping, within the file's size, and no free space at that moment.\n"
+		"Mistaken for it: /dev/shm, a damaged disk, a cut-off file.",
+	.sources = "https://github.com/greatlog/UnpairedSR/issues/17",
+};
+
+/* --- mem.mapped-file-truncated --- */
+
+static enum confidence match_short(const struct model *m, struct finding *f)
+{
+	const char *so;
+
+	if (!look(m, f) || !beyond_end(f))
+		return NO_MATCH;
+	so = strstr(base_name(f->path), ".so");
+	return so && (!so[3] || so[3] == '.') ? NO_MATCH : PROVEN;
+}
+
+static void explain_short(const struct model *m, struct finding *f)
+{
+	finding_title(f, "The mapped file %s is shorter than its mapping", base_name(f->path));
+	finding_say(f, "The process used byte %llu of %s, which has only %llu bytes now: it was cut off (or written anew) while it was mapped. "
+		    "Such an access is answered with SIGBUS.", (unsigned long long)f->number[0], f->path, (unsigned long long)f->number[1]);
+	tell(m, f);
+	finding_fix(f, "Find out what shortens the file while it is in use (another process, a second run that opens it with mode \"w+\"); write a "
+		    "new file and rename it instead.");
+}
+
+const struct rule rule_mem_mapped_file_truncated = {
+	.id = "mem.mapped-file-truncated",
+	.title = "A mapped file was cut off while in use",
+	.match = match_short,
+	.explain = explain_short,
+	.page = "A file was shortened while it was mapped (numpy.memmap, lmdb, a data file).\nProof: SIGBUS at an address inside the file's "
+		"mapping and behind the file's end.\nMistaken for it: a full /dev/shm.",
+	.sources = "https://github.com/greatlog/UnpairedSR/issues/17",
+};
+
+/* --- mem.hardware-error --- */
+
+static enum confidence match_hardware(const struct model *m, struct finding *f)
+{
+	/* BUS_MCEERR_AR, BUS_MCEERR_AO: the kernel took a page away after a memory error. */
+	if (!m->crash.present || !end_is_signal(m, SIGBUS) || (m->crash.raw->code != 4 && m->crash.raw->code != 5))
+		return NO_MATCH;
+	f->number[0] = m->crash.address;
+	return PROVEN;
+}
+
+static void explain_hardware(const struct model *m, struct finding *f)
+{
+	finding_title(f, "The machine's memory is faulty: the kernel reported an error that cannot be corrected");
+	finding_cite(f, m->crash.record, m->ending.time, "SIGBUS, si_code %d (BUS_MCEERR), address 0x%llx", m->crash.raw->code,
+		     (unsigned long long)f->number[0]);
+	finding_say(f, "The kernel sent SIGBUS with a code that only a machine-check of the memory has. The program is not to blame.");
+	finding_fix(f, "Have the memory checked; see: journalctl -k | grep -i -e mce -e 'hardware error'");
+}
+
+const struct rule rule_mem_hardware_error = {
+	.id = "mem.hardware-error",
+	.title = "The machine's memory is faulty",
+	.match = match_hardware,
+	.explain = explain_hardware,
+	.page = "The kernel found an error in the memory that cannot be corrected.\nProof: SIGBUS with si_code BUS_MCEERR_AR or BUS_MCEERR_AO.",
+	.sources = "https://man7.org/linux/man-pages/man2/sigaction.2.html",
+};

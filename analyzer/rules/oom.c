@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Killed by the kernel for want of memory. SIGKILL leaves nothing in the process; the proof is a
+ * counter of the kernel (oom_kill of the cgroup, or of the whole machine) that was lower while
+ * the process lived than when a witness looked after its end, beside a use near the limit.
+ */
+#include "analyzer/proof.h"
+
+#include <string.h>
+
+struct counters {
+	uint64_t cg_before, cg_after, sys_before, sys_after, usage, limit, rss, available;
+	const struct witness *witness;
+	const struct checkpoint *first, *last;
+};
+
+static void take(uint64_t *to, uint64_t value)
+{
+	if (value != UNKNOWN)
+		*to = value;
+}
+
+static struct counters count(const struct model *m)
+{
+	struct counters c = { UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, NULL, NULL, NULL };
+
+	for (size_t i = 0; i < m->ncheckpoints; i++) {
+		const struct checkpoint *p = &m->checkpoints[i];
+
+		if (!c.first)
+			c.first = p;
+		c.last = p;
+		take(&c.cg_before, p->cg_oom_kill);
+		take(&c.sys_before, p->sys_oom_kill);
+		take(&c.limit, p->cg_limit);
+		take(&c.usage, p->cg_usage);
+		take(&c.rss, p->rss);
+		take(&c.available, p->mem_available);
+	}
+	for (size_t i = 0; i < m->nwitnesses; i++) {
+		const struct ks_witness *w = &m->witnesses[i].raw;
+
+		if (w->cg_oom_kill == UNKNOWN && w->sys_oom_kill == UNKNOWN)
+			continue;
+		/* Who saw it first knows best: later ones may have seen others die. */
+		if (c.witness && c.witness->raw.kind <= w->kind)
+			continue;
+		c.witness = &m->witnesses[i];
+		take(&c.cg_after, w->cg_oom_kill);
+		take(&c.sys_after, w->sys_oom_kill);
+	}
+	return c;
+}
+
+static bool rose(uint64_t before, uint64_t after)
+{
+	return before != UNKNOWN && after != UNKNOWN && after > before;
+}
+
+static void keep(struct finding *f, const struct counters *c)
+{
+	f->first = c->first;
+	f->last = c->last;
+	f->number[0] = c->usage;
+	f->number[1] = c->limit;
+	f->number[2] = c->rss;
+	f->number[3] = c->available;
+	f->number[4] = c->witness ? c->witness->record : 0;
+}
+
+/* Who asked for the most big blocks that were seen. */
+static void tell_allocators(const struct model *m, struct finding *f)
+{
+	const struct event *e = model_last(m, KS_alloc_big, 0, NULL);
+	const struct frame *frame = e ? frame_outside(e->stack) : NULL;
+
+	if (!frame)
+		return;
+	finding_cite(f, e->record, e->time, "the last big request: %s by %s", size_text(f->arena, FIELD(e, alloc_big, size)),
+		     frame_text(f->arena, frame));
+	finding_say(f, "The last big request that was seen was one for %s, by %s.", size_text(f->arena, FIELD(e, alloc_big, size)),
+		    frame_text(f->arena, frame));
+}
+
+static void tell_growth(struct finding *f)
+{
+	if (f->first && f->last && f->first->rss != UNKNOWN && f->last->rss != UNKNOWN) {
+		finding_cite(f, f->last->record, f->last->time, "resident memory %s, at the start %s",
+			     size_text(f->arena, f->last->rss), size_text(f->arena, f->first->rss));
+		finding_say(f, "Its resident memory had grown from %s to %s at the last look, %.1f s after the start.",
+			    size_text(f->arena, f->first->rss), size_text(f->arena, f->last->rss), SECONDS(f->last->time));
+	}
+}
+
+/* --- mem.oom-killed-cgroup --- */
+
+static enum confidence match_cgroup(const struct model *m, struct finding *f)
+{
+	struct counters c = count(m);
+	bool near;
+
+	if (m->ending.kind != END_KILLED || c.limit == UNKNOWN || !c.limit || c.limit > 1ull << 52)
+		return NO_MATCH;
+	keep(f, &c);
+	near = (c.usage != UNKNOWN && c.usage >= c.limit / 2) || (c.rss != UNKNOWN && c.rss >= c.limit / 2);
+	if (rose(c.cg_before, c.cg_after)) {
+		f->number[5] = c.cg_after - c.cg_before;
+		return near || c.witness->raw.kind == 1 ? PROVEN : LIKELY;
+	}
+	/* The counter was looked at and did not rise: it was not this. */
+	if (c.cg_before != UNKNOWN && c.cg_after != UNKNOWN)
+		return NO_MATCH;
+	/* The cgroup has gone with its container: only the use close below the limit is left. */
+	return c.usage != UNKNOWN && c.usage >= c.limit - c.limit / 16 ? LIKELY : NO_MATCH;
+}
+
+static void explain_cgroup(const struct model *m, struct finding *f)
+{
+	const char *path = model_info(m, "cgroup_memory");
+	const char *limit = size_text(f->arena, f->number[1]);
+
+	finding_title(f, "The kernel's OOM killer ended it: the memory limit of its container (%s) was reached", limit);
+	if (f->number[5])
+		finding_cite(f, f->number[4], m->ending.time, "oom_kill of the cgroup rose by %llu between the last look inside and the end",
+			     (unsigned long long)f->number[5]);
+	finding_say(f, "Its memory cgroup%s%s has a limit of %s (%llu bytes)%s%s. When it is reached, the kernel ends a process of the cgroup with "
+		    "SIGKILL, without a word.", path ? " " : "", path ? path : "", limit, (unsigned long long)f->number[1],
+		    f->number[0] != UNKNOWN ? "; in use at the last look: " : "",
+		    f->number[0] != UNKNOWN ? size_text(f->arena, f->number[0]) : "");
+	if (f->number[5])
+		finding_say(f, "The cgroup's own counter of such kills (oom_kill) rose when it ended.");
+	else
+		finding_say(f, "The counter of such kills could not be read after its end; the use so close to the limit makes it likely.");
+	tell_growth(f);
+	tell_allocators(m, f);
+	finding_fix(f, "Raise the memory limit (docker run --memory=…, JupyterHub: c.Spawner.mem_limit, Kubernetes: resources.limits.memory, Slurm: --mem), "
+		    "or use less: smaller batches, data in chunks.");
+}
+
+const struct rule rule_mem_oom_killed_cgroup = {
+	.id = "mem.oom-killed-cgroup",
+	.title = "The kernel's OOM killer ended it: the container's memory limit was reached",
+	.match = match_cgroup,
+	.explain = explain_cgroup,
+	.page = "A container, a JupyterHub or a batch system limits the memory of a cgroup; beyond it the kernel kills.\n"
+		"Proof: the recording stops without an end, and the cgroup's oom_kill counter is higher after it than it was inside.\n"
+		"Mistaken for it: every SIGKILL. Without the counter kshim says \"likely\" at most.",
+	.sources = "https://github.com/ubcs3/2017-Fall/issues/4 https://github.com/jupyter/help/issues/418 "
+		   "https://github.com/jupyter/jupyter_client/issues/186",
+};
+
+/* --- mem.oom-killed-system --- */
+
+static enum confidence match_system(const struct model *m, struct finding *f)
+{
+	struct counters c = count(m);
+	bool low;
+
+	if (m->ending.kind != END_KILLED || !rose(c.sys_before, c.sys_after) || rose(c.cg_before, c.cg_after))
+		return NO_MATCH;
+	keep(f, &c);
+	low = c.available != UNKNOWN && c.rss != UNKNOWN && c.available < c.rss;
+	/* A later look may have counted somebody else's death. */
+	if (c.witness->raw.kind == 1)
+		return low || (c.rss != UNKNOWN && c.rss > 1ull << 30) ? PROVEN : LIKELY;
+	return low ? LIKELY : NO_MATCH;
+}
+
+static void explain_system(const struct model *m, struct finding *f)
+{
+	finding_cite(f, f->number[4], m->ending.time, "oom_kill of the machine (/proc/vmstat) rose while it ended");
+	finding_say(f, "The machine ran out of memory, and the kernel ended a process: its counter rose in the time in which this one vanished "
+		    "without an end.");
+	if (f->number[3] != UNKNOWN)
+		finding_say(f, "At the last look %s of memory was available on the machine.", size_text(f->arena, f->number[3]));
+	tell_growth(f);
+	tell_allocators(m, f);
+	finding_fix(f, "Use less memory (smaller batches, data in chunks, fewer kernels at a time), or a machine with more.");
+}
+
+const struct rule rule_mem_oom_killed_system = {
+	.id = "mem.oom-killed-system",
+	.title = "The kernel's OOM killer ended it: the machine was out of memory",
+	.match = match_system,
+	.explain = explain_system,
+	.page = "The machine has no memory left, and the kernel kills the process with the highest badness.\nProof: the recording stops without an "
+		"end, and the machine's oom_kill counter rose between the last look inside and the parent's wait.\n"
+		"Mistaken for it: systemd-oomd and earlyoom kill without raising that counter.",
+	.sources = "https://github.com/jupyter/notebook/issues/4097 https://github.com/systemd/systemd/issues/35270",
+};

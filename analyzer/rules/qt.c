@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Qt cannot start its platform plugin and aborts: no display, or a plugin that cannot be loaded. */
+#include "analyzer/proof.h"
+
+#include <string.h>
+
+static const struct frame *qt_frame(const struct stack *stack)
+{
+	static const char *const names[] = { "libQt5", "libQt6", "libqxcb", "QtCore", "QtGui", NULL };
+
+	for (int i = 0; names[i]; i++) {
+		const struct frame *f = frame_in(stack, names[i]);
+
+		if (f)
+			return f;
+	}
+	return NULL;
+}
+
+static enum confidence match(const struct model *m, struct finding *f)
+{
+	const char *plugin = model_stderr_line(m, "no Qt platform plugin could be initialized", true);
+	const char *display = model_stderr_line(m, "could not connect to display", true);
+	const char *shown = model_env(m, "DISPLAY"), *wayland = model_env(m, "WAYLAND_DISPLAY");
+	bool none = !shown && !wayland;
+
+	f->frame = qt_frame(f->context->stack);
+	if (m->ending.kind != END_ABORT || !f->frame || !f->context->blame || !strstr(module_name(f->context->blame->module), "Qt"))
+		return NO_MATCH;
+	f->module = f->frame->module;
+	f->name = shown;
+	f->text = plugin ? plugin : display;
+	f->number[0] = none;
+	f->number[1] = display != NULL;
+	if (frame_calling(f->context->stack, "QGuiApplication") || frame_calling(f->context->stack, "QMessageLogger::fatal"))
+		return none || display || plugin ? PROVEN : NO_MATCH;
+	return (none || display) && plugin ? PROVEN : plugin ? LIKELY : NO_MATCH;
+}
+
+static void explain(const struct model *m, struct finding *f)
+{
+	bool cv2 = strstr(f->module->path, "/cv2/") || strstr(f->module->path, "opencv");
+
+	finding_title(f, f->number[0] ? "Qt has no display to draw on, and aborted" : f->number[1] ? "Qt could not connect to the display, and aborted" :
+		      "Qt could not start its display plugin, and aborted");
+	finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time, "abort by %s", frame_text(f->arena, f->context->blame));
+	if (f->text)
+		finding_cite(f, 0, m->ending.time, "on stderr: %.200s", arena_line(f->arena, f->text));
+	finding_say(f, "Qt (%s) could not initialise a platform plugin and called abort().", f->module->path);
+	if (f->number[0])
+		finding_say(f, "Neither DISPLAY nor WAYLAND_DISPLAY is set in this process: there is no display, as on a server, in a container or over ssh.");
+	else
+		finding_say(f, "DISPLAY is \"%s\".", f->name ? f->name : "not set");
+	if (cv2)
+		finding_fix(f, "Use OpenCV without windows: %s (after removing opencv-python)", package_command(m, f->arena, "opencv-python-headless", NULL, false));
+	finding_fix(f, "Draw without a display: QT_QPA_PLATFORM=offscreen (matplotlib: MPLBACKEND=agg), and no imshow or show windows; or give it one: "
+		    "xvfb-run python …, ssh -X");
+}
+
+const struct rule rule_qt_no_display = {
+	.id = "qt.no-display",
+	.title = "Qt could not start its display plugin, and aborted",
+	.match = match,
+	.explain = explain,
+	.page = "Qt finds no display, or cannot load its xcb plugin, and calls abort(): cv2.imshow, %gui qt, a matplotlib window on a server.\n"
+		"Proof: the abort's caller is in Qt's libraries, and DISPLAY is not set or Qt said that it could not connect.\n"
+		"Mistaken for it: MKL, freetype; the plotting library that was called.",
+	.sources = "https://github.com/labsyspharm/scimap/issues/112 https://github.com/opencv/opencv-python/issues/427 "
+		   "https://github.com/matplotlib/matplotlib/issues/19360",
+};

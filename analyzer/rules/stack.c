@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stack of a thread came to its end. Proof is where the fault lies: just below the thread's
+ * stack (or in its guard), and close to the stack pointer. A null pointer or a wild one is
+ * neither. Also here: stacks so large that threads cannot be made.
+ */
+#include "analyzer/proof.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define KIB	1024ull
+#define MIB	(1024 * KIB)
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* Below the low end that is known of this stack, by no more than a guard and a big frame. */
+static bool below_bounds(const struct model *m, uint64_t guard)
+{
+	const struct ks_crash *c = m->crash.raw;
+	uint64_t at = m->crash.address;
+
+	return c->stack_low && at < c->stack_low + 64 * KIB && at + guard + MIB >= c->stack_low;
+}
+
+/* The maps say it: nothing or a guard at the address, and the stack right above. */
+static bool below_mapping(const struct model *m)
+{
+	uint64_t at = m->crash.address, next = UINT64_MAX;
+	const struct mapping *above = NULL;
+
+	if (m->crash.map_address && m->crash.map_address->perms[0] != '-' && m->crash.map_address->perms[1] != '-')
+		return false;
+	for (size_t i = 0; i < m->nmaps; i++) {
+		const struct mapping *map = &m->maps[i];
+
+		if (map->start > at && map->start < next && map->perms[1] == 'w') {
+			next = map->start;
+			above = map;
+		}
+	}
+	return above && next - at <= 2 * MIB && m->crash.sp + 64 * KIB >= at && m->crash.sp < above->end;
+}
+
+static enum confidence match_overflow(const struct model *m, struct finding *f)
+{
+	const struct ks_crash *c = m->crash.raw;
+	bool main;
+
+	if (!m->crash.present || m->crash.repaired || c->code <= 0)
+		return NO_MATCH;
+	if (!end_is_signal(m, SIGSEGV) && !end_is_signal(m, SIGBUS))
+		return NO_MATCH;
+	main = m->crash.tid == m->pid;
+	f->thread = m->crash.thread;
+	f->number[0] = main;
+	f->number[1] = c->stack_high > c->stack_low ? c->stack_high - c->stack_low : 0;
+	f->number[2] = c->stack_low;
+	/* A call or push writes at the stack pointer; big frames probe a little away from it. */
+	if (distance(m->crash.address, m->crash.sp) > MIB)
+		return NO_MATCH;
+	if (below_bounds(m, main ? MIB : f->thread ? f->thread->guard_size : 0))
+		return PROVEN;
+	if (c->stack_low && !(main && m->crash.address >= c->stack_low))
+		return NO_MATCH;
+	return below_mapping(m) ? PROVEN : NO_MATCH;
+}
+
+/* The Python function that fills the most frames. */
+static const struct py_frame *recursion(const struct thread *t, size_t *times)
+{
+	const struct py_frame *most = NULL;
+
+	*times = 0;
+	for (size_t i = 0; t && i < t->npython && i < 200; i++) {
+		size_t n = 0;
+
+		for (size_t k = 0; k < t->npython; k++) {
+			const char *a = t->python[i].function, *b = t->python[k].function;
+
+			n += a && b && strcmp(a, b) == 0;
+		}
+		if (n > *times) {
+			*times = n;
+			most = &t->python[i];
+		}
+	}
+	return most;
+}
+
+static void explain_overflow(const struct model *m, struct finding *f)
+{
+	const char *name = f->thread && f->thread->name[0] ? f->thread->name : NULL;
+	const char *whose = f->number[0] ? "the main thread" : name ? arena_printf(f->arena, "the thread \"%s\"", name) : "a thread";
+	const char *size = f->number[1] ? size_text(f->arena, f->number[1]) : NULL;
+	const struct py_frame *py;
+	size_t times;
+
+	finding_title(f, "The stack of %s overflowed", whose);
+	finding_cite(f, m->crash.record, m->ending.time, "%s at 0x%llx, stack pointer 0x%llx, stack from 0x%llx to 0x%llx",
+		     signal_word(m->ending.signal), (unsigned long long)m->crash.address, (unsigned long long)m->crash.sp,
+		     (unsigned long long)f->number[2], (unsigned long long)m->crash.raw->stack_high);
+	finding_say(f, "The fault lies at the end of the stack of %s%s%s, next to the stack pointer: calls were nested too deeply.",
+		    whose, size ? ", which has " : "", size ? size : "");
+	py = recursion(f->thread, &times);
+	if (py && times > 2)
+		finding_say(f, "The Python function %s (%s:%d) stands %zu times among the frames that could be read.",
+			    py->function, py->file ? py->file : "?", py->line, times);
+	finding_fix(f, "Nest less deeply: turn the recursion into a loop, and do not raise sys.setrecursionlimit() beyond what the stack holds.");
+	if (f->number[0])
+		finding_fix(f, "Or give the process a larger stack before it starts: ulimit -s %llu",
+			    f->number[1] ? (unsigned long long)(f->number[1] / 1024 * 8) : 65536ull);
+	else
+		finding_fix(f, "Or give new threads a larger stack: threading.stack_size(%llu) before the thread is made.",
+			    f->number[1] ? (unsigned long long)(f->number[1] * 8 & ~4095ull) : 268435456ull);
+}
+
+const struct rule rule_stack_overflow = {
+	.id = "stack.overflow",
+	.title = "A thread's stack overflowed",
+	.match = match_overflow,
+	.explain = explain_overflow,
+	.page = "Calls were nested more deeply than the stack holds: endless or deep recursion, mostly with a raised recursion limit.\n"
+		"Proof: SIGSEGV whose address lies just below the thread's stack, or in its guard page, and close to the stack pointer.\n"
+		"Mistaken for it: any SIGSEGV in deep code. A null or wild pointer is elsewhere.",
+	.sources = "https://github.com/python/cpython/issues/96222 https://github.com/pytorch/pytorch/issues/127622",
+};
+
+/* --- stack.limit-too-large: threads fail because each asks for a huge stack --- */
+
+static enum confidence match_large(const struct model *m, struct finding *f)
+{
+	const struct event *e = model_last(m, KS_thread_failed, f->context->tid, NULL);
+	uint64_t limit = model_limit(m, RLIMIT_STACK), size;
+
+	if (!e || FIELD_SIGNED(e, thread_failed, error) == EPERM || m->ending.kind == END_RUNNING)
+		return NO_MATCH;
+	size = FIELD(e, thread_failed, stack_size);
+	f->event = e;
+	f->number[0] = size;
+	f->number[1] = FIELD(e, thread_failed, threads);
+	f->number[2] = limit;
+	if (size < 256 * MIB || (limit != UNKNOWN && limit / 2 > size))
+		return NO_MATCH;
+	/* Another limit explains it better: the rule of that limit says so. */
+	if (FIELD(e, thread_failed, pids_max) != UNKNOWN && FIELD(e, thread_failed, pids_current) + 1 >= FIELD(e, thread_failed, pids_max))
+		return NO_MATCH;
+	if (!end_is_death(m) && !f->context->error.uncaught && m->ending.kind != END_EXIT) {
+		f->why_not = "the program went on without that thread";
+		return SEEN;
+	}
+	for (const struct event *map = NULL; (map = model_last(m, KS_map_failed, e->tid, map));) {
+		if (e->time - map->time < 100000000 && FIELD(map, map_failed, size) >= size)
+			return PROVEN;
+	}
+	return size * (f->number[1] + 1) > (1ull << 46) || size >= 1024 * MIB ? PROVEN : LIKELY;
+}
+
+static void explain_large(const struct model *m, struct finding *f)
+{
+	(void)m;
+	finding_title(f, "A thread could not be made: the stack limit gives each thread %s", size_text(f->arena, f->number[0]));
+	finding_cite(f, f->event->record, f->event->time, "pthread_create failed; stack of %s, %llu threads",
+		     size_text(f->arena, f->number[0]), (unsigned long long)f->number[1]);
+	finding_say(f, "Each new thread gets a stack as large as the limit (ulimit -s), %s here; with %llu threads there already, the system "
+		    "refused another one.", size_text(f->arena, f->number[0]), (unsigned long long)f->number[1]);
+	finding_fix(f, "Set the usual limit before Python starts: ulimit -s 8192");
+}
+
+const struct rule rule_stack_limit_too_large = {
+	.id = "stack.limit-too-large",
+	.title = "Threads cannot be made because the stack limit is huge",
+	.match = match_large,
+	.explain = explain_large,
+	.page = "ulimit -s is also the size of every thread's stack; a huge one times many threads cannot be mapped.\n"
+		"Proof: pthread_create failed on the thread that ended, with the stack size of the limit; the mapping of that size failed.\n"
+		"Mistaken for it: the number of processes (OpenBLAS prints RLIMIT_NPROC whatever happened).",
+	.sources = "https://github.com/OpenMathLib/OpenBLAS/issues/4762",
+};
