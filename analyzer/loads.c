@@ -63,49 +63,53 @@ static void ended(struct load *l, const struct event *e)
 		l->outcome = LOAD_FAILED;
 }
 
-/* Is id the load inner, or one that inner happens in? */
-static bool within(const struct model *m, uint32_t inner, uint32_t id)
-{
-	for (unsigned depth = 0; inner && depth < 64; depth++) {
-		const struct load *l;
+/* --- which had not returned --- */
 
-		if (inner == id)
-			return true;
-		l = find(m, inner);
-		inner = l ? l->outer : 0;
-	}
-	return false;
+static bool in_loader(const struct frame *f)
+{
+	return f->module && (strncmp(f->module->name, "ld-linux", 8) == 0 || strncmp(f->module->name, "ld-musl", 7) == 0 ||
+			     strncmp(f->module->name, "ld-2.", 5) == 0);
 }
 
-/* The thread's last event: what it says of the load that it happened in is the last that is known. */
-static const struct event *last_of_thread(const struct model *m, uint32_t tid)
+/* How many loads a stack shows in progress: each leaves frames of the loader between those of others. */
+static unsigned loads_on_stack(const struct stack *s)
 {
-	for (size_t i = m->nevents; i-- > 0;)
-		if (m->events[i].tid == tid)
-			return &m->events[i];
-	return NULL;
+	unsigned n = 0;
+
+	for (size_t i = 0; s && i < s->n; i++)
+		if (in_loader(&s->frames[i]) && (!i || !in_loader(&s->frames[i - 1])))
+			n++;
+	return n;
 }
 
-static bool brought_modules(const struct model *m, uint32_t id)
+/* id and those in which it happens, up to most of them counted from the outermost, had not returned. */
+static void mark_running(struct model *m, uint32_t id, unsigned most)
 {
-	for (size_t i = 0; i < m->nmodules; i++)
-		if (m->modules[i].load == id)
-			return true;
-	return false;
+	struct load *chain[64];
+	unsigned n = 0;
+
+	for (struct load *l = find(m, id); l && n < 64; l = l->outer ? find(m, l->outer) : NULL)
+		chain[n++] = l;
+	for (unsigned i = n > most ? n - most : 0; i < n; i++)
+		if (chain[i]->outcome == LOAD_UNKNOWN && !chain[i]->ended)
+			chain[i]->outcome = LOAD_RUNNING;
 }
 
-static void still_running(struct model *m)
+/*
+ * The recorder's idea of the load in progress (event->load) is put right only at the thread's next
+ * load, exit or abort; at a crash the stack decides whether there is one at all.
+ */
+void build_running_loads(struct model *m)
 {
-	for (size_t i = 0; i < m->nloads; i++) {
-		struct load *l = &m->loads[i];
-		const struct event *last;
+	const struct event *call = model_last(m, KS_exit_call, 0, NULL), *aborted = model_last(m, KS_abort_call, 0, NULL);
+	const struct event *crash = model_last(m, KS_crash, m->crash.tid, NULL);
 
-		if (l->outcome != LOAD_UNKNOWN || l->ended)
-			continue;
-		last = last_of_thread(m, l->tid);
-		if (within(m, last->load, l->id) || (last == l->began && !brought_modules(m, l->id)))
-			l->outcome = LOAD_RUNNING;
-	}
+	if (call && FIELD(call, exit_call, load))
+		mark_running(m, (uint32_t)FIELD(call, exit_call, load), 64);
+	if (aborted && FIELD(aborted, abort_call, load))
+		mark_running(m, (uint32_t)FIELD(aborted, abort_call, load), 64);
+	if (m->crash.present && !m->crash.repaired && crash && crash->load)
+		mark_running(m, crash->load, loads_on_stack(m->crash.stack));
 }
 
 void build_loads(struct model *m)
@@ -132,7 +136,6 @@ void build_loads(struct model *m)
 		if (l)
 			l->refused = e;
 	}
-	still_running(m);
 	for (size_t i = 0; i < m->nloads; i++)
 		frame_at(m, m->loads[i].caller.pc, true, m->loads[i].begin)->needed = true;
 }

@@ -361,6 +361,7 @@ struct model *model_build(struct trace *trace)
 	build_maps(m);
 	build_crash(m);
 	build_native_stack(m);
+	build_running_loads(m);
 	model_symbolise(m);
 	for (size_t i = 0; i < m->nevents; i++)
 		stack_refresh(m, m->events[i].stack, m->events[i].time);

@@ -55,6 +55,7 @@ void build_modules(struct model *m);		/* modules.c */
 const struct module *module_at_time(const struct model *m, uint64_t address, int64_t time);
 void build_threads(struct model *m);		/* threads.c */
 void build_loads(struct model *m);		/* loads.c */
+void build_running_loads(struct model *m);	/* after the native stack */
 void build_checkpoints(struct model *m);	/* memory.c */
 void build_witnesses(struct model *m);
 void build_gpu(struct model *m);
