@@ -26,14 +26,20 @@ static const char *const prefixes[] = {
 	"ROCR_", "SCIPY_", "TBB_", "TCMALLOC_", "TF_", "THEANO_", "TORCH_", "TRITON_", "TSAN_", "VECLIB_", "XLA_",
 };
 
-/* A listed name that says that its value is one. */
+/* A name with a listed begin that says that its value is a secret, or is Terraform's. */
 static bool looks_secret(const char *name, size_t n)
 {
 	static const char *const words[] = { "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "_KEY", "AUTH" };
 
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (memmem(name, n, words[i], strlen(words[i])))
-			return true;
+	if (strncmp(name, "TF_VAR_", 7) == 0)
+		return true;
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const size_t m = strlen(words[i]);
+
+		for (size_t k = 0; k + m <= n; k++)
+			if (strncasecmp(name + k, words[i], m) == 0)
+				return true;
+	}
 	return false;
 }
 
