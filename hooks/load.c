@@ -13,22 +13,24 @@
  * anyway, or before the end; then the text is kept and handed out, once, if the program asks.)
  *
  * A load that is repeated, as polling programs do, is recorded the first eight times and then at
- * powers of two. A vfork child, or a child of a fork that we did not see, records nothing.
+ * powers of two; its modules show at the next event. A vfork child, or a child of a fork that we
+ * did not see, records nothing.
  */
 #include "hooks/load.h"
 
 #include <string.h>
 
+#include "shim/crash.h"
 #include "shim/arch.h"
 #include "shim/library.h"
 #include "shim/safe.h"
+#include "shim/unwind.h"
 
 #define DEEPEST	8		/* nested loads of one thread that are followed */
 
 struct load {
-	uint32_t id;		/* of a silent one: the load around it */
+	uint32_t id;
 	uint32_t modules;	/* how many it has brought so far */
-	bool silent;		/* not recorded: repeated too often */
 	bool refused;		/* its file was reported already */
 	ks_str path;
 	uintptr_t caller, sp;
@@ -61,6 +63,7 @@ static void came(const struct ks_module *m, const char *path)
 		python_came = true;
 	if (ks_cuda_link)
 		ks_cuda_link(m);
+	ks_exception_module(path, m->start, m->base);
 }
 
 void ks_loads_start(void)
@@ -74,11 +77,17 @@ void ks_loads_start(void)
 /* Should this one go unrecorded? Counts by hash; two texts with the same place share it in turn. */
 static bool repeated(const char *text)
 {
-	static struct { uint32_t hash, n; } counts[1024];
-	uint32_t h = 2166136261u, n;
+	static struct { uint64_t hash, n; } counts[1024];
+	size_t left = text ? strlen(text) : 0;
+	uint64_t h = left, word, n;
 
-	for (; text && *text; text++)
-		h = (h ^ (uint8_t)*text) * 16777619u;
+	for (; left; left -= left < 8 ? left : 8) {
+		word = 0;
+		memcpy(&word, text, left < 8 ? left : 8);
+		h = (h ^ word) * 0x9e3779b97f4a7c15ull;	/* 2^64 by the golden ratio */
+		h ^= h >> 29;
+		text += 8;
+	}
 	if (counts[h & 1023].hash != h) {
 		counts[h & 1023].hash = h;
 		counts[h & 1023].n = 0;
@@ -135,8 +144,6 @@ static void finish(struct load *l, const char *error, bool certain)
 {
 	uint64_t ok = error ? 0 : certain || l->modules ? 1 : 2;
 
-	if (l->silent)
-		return;
 	KS_EMIT(load_end, .id = l->id, .ok = ok, .error = ks_text(error), .modules = l->modules, .returned = ks_clock());
 	if (error)
 		look_at_named(l, error);
@@ -153,7 +160,7 @@ static void settle(uintptr_t sp, const char *error, bool certain)
 		if (!failed && !has_returned(&l, sp))
 			break;
 		self.depth--;
-		l.modules += ks_modules_sync(l.silent ? 0 : l.id);
+		l.modules += ks_modules_sync(l.id);
 		ks_self.load = self.depth ? self.stack[self.depth - 1].id : 0;
 		/* A load around another one was past everything that can fail. */
 		finish(&l, failed ? error : NULL, certain || self.last != LOAD);
@@ -167,7 +174,7 @@ static void symbol_missing(const char *error)
 	const char *name = strstr(error, words), *end;
 
 	self.last = NOTHING;
-	if (!name || repeated(error))
+	if (!name)
 		return;
 	name += sizeof(words) - 1;
 	end = strstr(name, ", version ");
@@ -179,6 +186,7 @@ static void symbol_missing(const char *error)
 static void ended(const char *error, uintptr_t sp)
 {
 	if (error && self.last == SYMBOL && (!self.depth || strstr(error, "undefined symbol: "))) {
+		settle(sp, NULL, true);
 		symbol_missing(error);
 		return;
 	}
@@ -242,41 +250,47 @@ uint32_t ks_load_now(uintptr_t sp)
 
 /* --- dlopen, dlmopen --- */
 
+static void push(const char *path, int flags, int64_t space, uintptr_t caller, uintptr_t sp)
+{
+	struct load *l = &self.stack[self.depth], *outer = self.depth ? l - 1 : NULL;
+
+	*l = (struct load){ .id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED), .caller = caller, .sp = sp };
+	l->path = ks_text(path);
+	KS_EMIT(load_begin, .id = l->id, .path = l->path, .flags = (unsigned)flags, .caller = caller,
+		.outer = outer ? outer->id : 0, .space = space);
+	if (path && strchr(path, '/') && !(flags & RTLD_NOLOAD) && ks_library_cut_off(path))
+		look(l, path, l->path);
+	ks_self.load = l->id;
+	self.last = LOAD;
+	self.depth++;
+}
+
 static void begin(const char *path, int flags, int64_t space, uintptr_t caller, uintptr_t sp)
 {
-	struct load *l, *outer;
+	bool silent;
 
-	if (!(ks.on ? ks_mine() : ks.chosen && ks_wake()))
+	self.kept = NULL;
+	if (!ks.on && !(ks.chosen && ks_wake()))
 		return;
+	silent = repeated(path);
+	if ((silent && !self.depth) || !ks_mine()) {
+		self.last = NOTHING;
+		return;
+	}
 	before_call(sp);
-	outer = self.depth ? &self.stack[self.depth - 1] : NULL;
-	if (outer)
-		outer->modules += ks_modules_sync(outer->silent ? 0 : outer->id);
+	self.last = NOTHING;
+	if (self.depth)
+		self.stack[self.depth - 1].modules += ks_modules_sync(self.stack[self.depth - 1].id);
 	if (python_came) {
 		python_came = false;
 		ks_python_start();
 	}
 	ks_python_load();
-	self.last = LOAD;
-	if (self.depth == DEEPEST) {
-		self.last = NOTHING;
-		return;
-	}
-	l = &self.stack[self.depth];
-	*l = (struct load){ .id = outer ? outer->id : 0, .silent = repeated(path), .caller = caller, .sp = sp };
-	if (!l->silent) {
-		l->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
-		l->path = ks_text(path);
-		KS_EMIT(load_begin, .id = l->id, .path = l->path, .flags = (unsigned)flags, .caller = caller,
-			.outer = outer ? outer->id : 0, .space = space);
-		if (path && strchr(path, '/') && !(flags & RTLD_NOLOAD) && ks_library_cut_off(path))
-			look(l, path, l->path);
-	}
-	ks_self.load = l->id;
-	self.depth++;
+	if (!silent && self.depth < DEEPEST)
+		push(path, flags, space, caller, sp);
 }
 
-KS_TAIL_JUMP(dlopen);
+KS_TAIL_JUMP_2(dlopen);
 void *ks_before_dlopen(uintptr_t path, uintptr_t flags, uintptr_t c, uintptr_t d, uintptr_t caller, uintptr_t sp)
 {
 	void *(*jump)(const char *, int) = REAL(dlopen);
@@ -306,29 +320,38 @@ static void *answer(void *handle, const char *name)
 	return self.answer;
 }
 
-KS_TAIL_JUMP(dlsym);
+static __attribute__((noinline)) void *dlsym_slowly(void *handle, const char *name, uintptr_t caller, uintptr_t sp)
+{
+	if (self.depth && (sp >= self.stack[self.depth - 1].sp || (self.last == LOAD && ks_load_text_maybe())) &&
+	    ks_mine())
+		before_call(sp);
+	self.kept = NULL;
+	self.last = SYMBOL;
+	self.handle = (uintptr_t)handle;
+	self.caller = caller;
+	if (name && name[0] == 'c' && name[1] == 'u' && ks_cuda_symbol && handle != RTLD_DEFAULT && handle != RTLD_NEXT) {
+		self.answer = ks_cuda_symbol(handle, name, caller);
+		return (void *)answer;
+	}
+	return (void *)real.dlsym;
+}
+
+KS_TAIL_JUMP_2(dlsym);
 void *ks_before_dlsym(uintptr_t handle, uintptr_t name, uintptr_t c, uintptr_t d, uintptr_t caller, uintptr_t sp)
 {
 	const char *s = (const char *)name;
-	void *(*jump)(void *, const char *) = REAL(dlsym);
 
 	(void)c;
 	(void)d;
-	if (!ks.on)
-		return (void *)jump;
-	if (KS_UNLIKELY(self.depth) &&
-	    (sp >= self.stack[self.depth - 1].sp || (self.last == LOAD && ks_load_text_maybe())) && ks_mine())
-		before_call(sp);
+	if (KS_UNLIKELY(!ks.on))
+		return (void *)REAL(dlsym);
+	if (KS_UNLIKELY(self.depth || !s || (s[0] == 'c' && s[1] == 'u')))
+		return dlsym_slowly((void *)handle, s, caller, sp);
 	self.kept = NULL;
 	self.last = SYMBOL;
 	self.handle = handle;
 	self.caller = caller;
-	if (KS_UNLIKELY(s && s[0] == 'c' && s[1] == 'u') && ks_cuda_symbol && (void *)handle != RTLD_DEFAULT &&
-	    (void *)handle != RTLD_NEXT) {
-		self.answer = ks_cuda_symbol((void *)handle, s, caller);
-		return (void *)answer;
-	}
-	return (void *)jump;
+	return (void *)real.dlsym;
 }
 
 /* --- dlerror, dlclose --- */
@@ -356,24 +379,28 @@ KS_EXPORT char *dlerror(void)
 		self.kept = NULL;
 		return text;
 	}
-	if (ks.on && self.last != NOTHING && ks_load_text_maybe())
-		failed = ks_load_text(plain, sizeof(plain), false);
+	if (ks.on && self.last != NOTHING && ks_load_text_maybe()) {
+		if (self.last == SYMBOL && !self.depth && repeated(ks_load_text_words()))
+			self.last = NOTHING;
+		else
+			failed = ks_load_text(plain, sizeof(plain), false);
+	}
 	text = REAL(dlerror)();
-	if (ks.on && (text || self.depth))
+	if (ks.on && self.last != NOTHING && (text || self.depth))
 		asked(text && failed ? plain : text, KS_SP());
 	return text;
 }
 
 KS_EXPORT int dlclose(void *handle)
 {
-	bool record = ks.on && ks_mine();
 	int result;
 
 	self.kept = NULL;
-	if (record && self.depth)
+	if (ks.on && self.depth && ks_mine())
 		before_call(KS_SP());
 	result = REAL(dlclose)(handle);
-	if (record) {
+	ks_unwind_forget();
+	if (ks.on) {
 		self.last = NOTHING;
 		KS_EMIT(unload, .handle = (uintptr_t)handle, .result = result, .caller = KS_CALLER());
 	}

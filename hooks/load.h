@@ -20,6 +20,8 @@ bool ks_load_text_maybe(void);
  * size, 0: it has not failed, or it is not known. No side effects. With probe: async-signal-safe,
  * and survives a corrupt heap. */
 size_t ks_load_text(char *to, size_t size, bool probe);
+/* Where its last part is ("undefined symbol: NAME"), to be compared only; "": no text. */
+const char *ks_load_text_words(void);
 
 #pragma GCC visibility pop
 

@@ -84,6 +84,13 @@ size_t ks_load_text(char *to, size_t size, bool probe)
 	return copy.text ? compose(&copy, to, size, probe) : 0;
 }
 
+const char *ks_load_text_words(void)
+{
+	const struct result *r = ks_load_text_known ? current() : NULL;
+
+	return r && r != NO_MEMORY && r->text ? r->text : "";
+}
+
 void ks_load_text_start(void)
 {
 	uintptr_t tp = ks_thread_pointer();

@@ -8,6 +8,7 @@
  *				and then jumps to what that returned, all argument registers (but
  *				not the vector ones) and the stack as they were: the function that
  *				is reached sees the original caller. No frame of ours is left.
+ *	KS_TAIL_JUMP_2(name)	the same for a function of at most two arguments, cheaper
  *	ks_thread_pointer	what initial-exec variables are addressed from
  *	KS_RETURN_SLOTS		how far below a caller's stack pointer a return address may lie
  *	ks_uc_pc, _sp, _fp	program counter, stack and frame pointer of a signal's context

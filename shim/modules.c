@@ -4,12 +4,11 @@
  *
  * dl_iterate_phdr counts what came and went (adds, subs); only when these numbers have moved is the
  * list walked. It holds the loader's write lock meanwhile, under which objects are also unmapped
- * (glibc, elf/dl-close.c), so what the walk sees stays mapped; reads beyond the program headers
- * are probed all the same, because a file that was cut off has mapped pages that raise SIGBUS.
+ * (glibc, elf/dl-close.c), so what the walk sees stays mapped.
  * New objects are appended to the list and none is moved, so one merge finds both kinds of change.
  *
- * fork() does not reset that lock (glibc, sysdeps/nptl, reclaim of locks in fork.c): a child whose
- * parent had it taken in another thread would wait for ever. A child therefore takes over its
+ * fork() resets the loader's other locks but not that one (glibc, posix/fork.c): a child whose parent
+ * had it taken in another thread waits for ever (seen, glibc 2.36). A child therefore takes over its
  * parent's table, and walks only once its own loader has extended the list, lock and all.
  *
  * Called from the hooks of dl calls, from the constructor and before an orderly end; in a signal
@@ -33,7 +32,7 @@ static struct known {
 	const char *name;
 	struct ks_module *row;		/* NULL: there was no room */
 	const struct ks_string *path, *soname;	/* in the mapping that row is part of */
-	bool fresh;			/* its file has not been looked at yet */
+	bool fresh;			/* ks_module_came has not heard of it yet */
 } known[MOST];
 static unsigned nknown;
 static uint32_t known_generation;	/* of the recording that the rows belong to */
@@ -86,10 +85,9 @@ static void mark_unloaded(struct known *k)
 
 /* --- one module --- */
 
-static void read_build_id(struct ks_module *m, uintptr_t at, size_t size)
+static void read_build_id(struct ks_module *m, const uint32_t *notes, size_t size)
 {
-	uint32_t notes[256];
-	size_t have = ks_read_memory(at, notes, size < sizeof(notes) ? size : sizeof(notes)) / 4, i = 0;
+	size_t have = size / 4, i = 0;
 
 	while (i + 3 < have) {		/* sizes of name and descriptor, type; both padded to words */
 		size_t name = (notes[i] + 3ul) / 4, desc = (notes[i + 1] + 3ul) / 4, bytes = notes[i + 1];
@@ -105,30 +103,25 @@ static void read_build_id(struct ks_module *m, uintptr_t at, size_t size)
 	}
 }
 
-static void read_dynamic(struct ks_module *m, uintptr_t at, size_t size)
+static void read_dynamic(struct ks_module *m, const ElfW(Dyn) *dyn, bool whole)
 {
-	ElfW(Dyn) dyn[128];
-	size_t n = ks_read_memory(at, dyn, size < sizeof(dyn) ? size : sizeof(dyn)) / sizeof(*dyn);
 	uintptr_t strings = 0, soname = 0;
-	char name[256];
 
-	for (size_t i = 0; i < n && dyn[i].d_tag != DT_NULL; i++) {
-		if (dyn[i].d_tag == DT_STRTAB)
-			strings = dyn[i].d_un.d_ptr;
-		else if (dyn[i].d_tag == DT_SONAME)
-			soname = dyn[i].d_un.d_val;
-		else if (dyn[i].d_tag == DT_FLAGS && (dyn[i].d_un.d_val & DF_STATIC_TLS))
+	for (; dyn->d_tag != DT_NULL; dyn++) {
+		if (dyn->d_tag == DT_STRTAB)
+			strings = dyn->d_un.d_ptr;
+		else if (dyn->d_tag == DT_SONAME)
+			soname = dyn->d_un.d_val;
+		else if (dyn->d_tag == DT_FLAGS && (dyn->d_un.d_val & DF_STATIC_TLS))
 			m->flags |= KS_MODULE_STATIC_TLS;
 	}
-	if (!soname || !strings)
-		return;
 	if (strings < m->base)		/* glibc has relocated it in place, but not the vDSO's */
 		strings += m->base;
-	n = ks_read_memory(strings + soname, name, sizeof(name));
-	m->soname = ks_text_n(name, strnlen(name, n));
+	if (soname && whole && strings >= m->start && strings + soname < m->end)
+		m->soname = ks_text((const char *)(strings + soname));
 }
 
-static void read_headers(struct ks_module *m, const struct dl_phdr_info *info)
+static void read_segments(struct ks_module *m, const struct dl_phdr_info *info)
 {
 	bool stack = false;
 
@@ -151,16 +144,29 @@ static void read_headers(struct ks_module *m, const struct dl_phdr_info *info)
 		} else if (p->p_type == PT_GNU_STACK) {
 			stack = true;
 			m->flags |= p->p_flags & PF_X ? KS_MODULE_EXECSTACK : 0;
-		} else if (p->p_type == PT_NOTE && !m->build_id_size) {
-			read_build_id(m, at, p->p_memsz);
-		} else if (p->p_type == PT_DYNAMIC) {
-			read_dynamic(m, at, p->p_memsz);
 		}
 	}
 	if (!stack)		/* none: the loader assumes the worst (elf/dl-load.c, DEFAULT_STACK_PERMS) */
 		m->flags |= KS_MODULE_EXECSTACK;
 	if (m->start == UINT64_MAX)
 		m->start = 0;
+}
+
+/* What lies in its memory. The loader has read the dynamic section itself; anything else is
+ * touched only where the file is as long as its segments: the rest would raise SIGBUS. */
+static void read_memory(struct ks_module *m, const struct dl_phdr_info *info)
+{
+	bool whole = (m->flags & KS_MODULE_VDSO) || (m->file_size && m->file_size >= m->need_size);
+
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t at = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type == PT_DYNAMIC)
+			read_dynamic(m, (const void *)at, whole);
+		else if (p->p_type == PT_NOTE && whole && !m->build_id_size && at >= m->start && at + p->p_memsz <= m->end)
+			read_build_id(m, (const void *)at, p->p_memsz);
+	}
 }
 
 /* The path as the loader names it, made absolute; the executable has none there. */
@@ -184,51 +190,62 @@ static ks_str path_of(const char *name, bool main)
 	return ks_text(path);
 }
 
+/* Flags and type of the file system: asked once for each device, it takes a walk of the path. */
+static void look_at_mount(struct ks_module *m, const char *path)
+{
+	static struct { uint64_t dev, flags, magic; } last;
+	struct statfs fs;
+
+	if (last.dev != m->dev && ks_sys(SYS_statfs, path, &fs) == 0) {
+		last.dev = m->dev;
+		last.flags = (uint64_t)fs.f_flags;
+		last.magic = (uint64_t)fs.f_type & 0xffffffffu;
+	}
+	if (last.dev == m->dev) {
+		m->mount_flags = last.flags;
+		m->fs_magic = last.magic;
+	}
+}
+
+/* Its file, by path: what a proof needs and nobody can look up after the death. */
+static void look_at_file(struct ks_module *m, const char *path)
+{
+	struct stat st;
+
+	if ((m->flags & KS_MODULE_VDSO) || path[0] != '/' || ks_sys_stat(path, &st, 0) < 0) {
+		m->flags |= KS_MODULE_NO_FILE;
+		return;
+	}
+	m->dev = st.st_dev;
+	m->inode = st.st_ino;
+	m->file_size = (uint64_t)st.st_size;
+	m->mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	look_at_mount(m, path);
+}
+
 static void add(struct known *k, const struct dl_phdr_info *info, bool main, uint32_t load)
 {
 	struct ks_module m = { .state = 1, .load_time = ks_clock(), .base = info->dlpi_addr, .load = load, .tid = ks_tid() };
 	uintptr_t self = (uintptr_t)ks_modules_sync;
 
 	*k = (struct known){ .base = info->dlpi_addr, .phdr = info->dlpi_phdr, .name = info->dlpi_name, .fresh = true };
-	read_headers(&m, info);
+	read_segments(&m, info);
 	m.path = path_of(info->dlpi_name, main);
 	m.flags |= main ? KS_MODULE_MAIN : 0;
 	m.flags |= self >= m.start && self < m.end ? KS_MODULE_SELF : 0;
 	m.flags |= m.start && m.start == getauxval(AT_SYSINFO_EHDR) ? KS_MODULE_VDSO : 0;
-	k->row = claim(m.path);
 	k->path = text_at(m.path);
+	if (k->path)
+		look_at_file(&m, k->path->data);
+	read_memory(&m, info);
 	k->soname = text_at(m.soname);
+	k->row = claim(m.path);
 	if (!k->row)
 		return;
 	__atomic_store_n(&k->row->state, 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	*k->row = m;
 	__atomic_store_n(&k->row->state, 2, __ATOMIC_RELEASE);
-}
-
-/* Its file, by path: what a proof needs and nobody can look up after the death. */
-static bool look_at_file(struct ks_module *m, const char *path)
-{
-	struct stat st;
-	struct statfs fs;
-	uint64_t mtime;
-	bool same;
-
-	if ((m->flags & KS_MODULE_VDSO) || path[0] != '/' || ks_sys_stat(path, &st, 0) < 0) {
-		m->flags |= KS_MODULE_NO_FILE;
-		return false;
-	}
-	mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-	same = m->dev == st.st_dev && m->inode == st.st_ino && m->file_size == (uint64_t)st.st_size && m->mtime == mtime;
-	m->dev = st.st_dev;
-	m->inode = st.st_ino;
-	m->file_size = (uint64_t)st.st_size;
-	m->mtime = mtime;
-	if (!same && ks_sys(SYS_statfs, path, &fs) == 0) {
-		m->mount_flags = (uint64_t)fs.f_flags;
-		m->fs_magic = (uint64_t)fs.f_type & 0xffffffffu;
-	}
-	return !same;
 }
 
 /* --- the walk --- */
@@ -338,7 +355,6 @@ static unsigned walk(uint32_t load)
 		if (!k->fresh || !k->row || !k->path)
 			continue;
 		k->fresh = false;
-		look_at_file(k->row, k->path->data);
 		if (ks_module_came)
 			ks_module_came(k->row, k->path->data);
 	}
@@ -368,15 +384,21 @@ static void take_over(void)
 	}
 }
 
-static bool list_has_grown(void)
+/* The one behind tail, read without the lock and with probes: the child may have unloaded it. */
+static const struct link_map *behind(const struct link_map *l)
 {
 	const struct link_map *next = NULL;
 
-	if (!tail)
-		return false;
-	if (ks_read_memory((uintptr_t)&tail->l_next, &next, sizeof(next)) != sizeof(next))
-		return true;	/* the tail itself was unloaded, by the child */
-	return next != NULL;
+	ks_read_memory((uintptr_t)&l->l_next, &next, sizeof(next));
+	return next;
+}
+
+static void find_tail_in_child(void)
+{
+	const struct link_map *next;
+
+	for (unsigned i = 0; tail && i < MOST && (next = behind(tail)); i++)
+		tail = next;
 }
 
 unsigned ks_modules_sync(uint32_t load)
@@ -389,9 +411,10 @@ unsigned ks_modules_sync(uint32_t load)
 		return 0;
 	if (known_generation != ks.generation) {
 		take_over();
+		find_tail_in_child();	/* the parent may have loaded more since its last walk */
 		known_generation = ks.generation;
 	}
-	if (!ks.crashing && (!ks.generation || list_has_grown()))
+	if (!ks.crashing && (!ks.generation || (tail && behind(tail))))
 		came = walk(load);
 	__atomic_store_n(&syncing, 0, __ATOMIC_RELEASE);
 	return came;

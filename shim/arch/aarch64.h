@@ -45,6 +45,8 @@
 		"	.size " #name ", . - " #name "\n"                                          \
 		"	.popsection\n")
 
+#define KS_TAIL_JUMP_2(name) KS_TAIL_JUMP(name)
+
 static inline uintptr_t ks_thread_pointer(void)
 {
 	uintptr_t tp;

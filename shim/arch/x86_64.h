@@ -10,7 +10,16 @@
 
 #define KS_ARCH_ID KS_ARCH_X86_64
 
-#define KS_TAIL_JUMP(name)                                                                         \
+#define KS_KEEP_2 "	movq %rdi, -8(%rbp)\n	movq %rsi, -16(%rbp)\n"
+#define KS_GIVE_2 "	movq -8(%rbp), %rdi\n	movq -16(%rbp), %rsi\n"
+#define KS_KEEP_ALL                                                                                \
+	KS_KEEP_2 "	movq %rdx, -24(%rbp)\n	movq %rcx, -32(%rbp)\n	movq %r8, -40(%rbp)\n"                \
+		  "	movq %r9, -48(%rbp)\n	movq %rax, -56(%rbp)\n	movq %r10, -64(%rbp)\n"
+#define KS_GIVE_ALL                                                                                \
+	KS_GIVE_2 "	movq -24(%rbp), %rdx\n	movq -32(%rbp), %rcx\n	movq -40(%rbp), %r8\n"                \
+		  "	movq -48(%rbp), %r9\n	movq -56(%rbp), %rax\n	movq -64(%rbp), %r10\n"
+
+#define KS_STUB(name, keep, give_back)                                                             \
 	KS_BEFORE(name);                                                                           \
 	__asm__(".pushsection .text\n"                                                             \
 		"	.p2align 4\n"                                                              \
@@ -24,26 +33,11 @@
 		"	movq %rsp, %rbp\n"                                                         \
 		"	.cfi_def_cfa_register %rbp\n"                                              \
 		"	subq $64, %rsp\n"                                                          \
-		"	movq %rdi, -8(%rbp)\n"                                                     \
-		"	movq %rsi, -16(%rbp)\n"                                                    \
-		"	movq %rdx, -24(%rbp)\n"                                                    \
-		"	movq %rcx, -32(%rbp)\n"                                                    \
-		"	movq %r8, -40(%rbp)\n"                                                     \
-		"	movq %r9, -48(%rbp)\n"                                                     \
-		"	movq %rax, -56(%rbp)\n"                                                    \
-		"	movq %r10, -64(%rbp)\n"                                                    \
+		"	andq $-16, %rsp\n" keep                                                    \
 		"	movq 8(%rbp), %r8\n"                                                       \
 		"	leaq 16(%rbp), %r9\n"                                                      \
 		"	call ks_before_" #name "\n"                                                \
-		"	movq %rax, %r11\n"                                                         \
-		"	movq -8(%rbp), %rdi\n"                                                     \
-		"	movq -16(%rbp), %rsi\n"                                                    \
-		"	movq -24(%rbp), %rdx\n"                                                    \
-		"	movq -32(%rbp), %rcx\n"                                                    \
-		"	movq -40(%rbp), %r8\n"                                                     \
-		"	movq -48(%rbp), %r9\n"                                                     \
-		"	movq -56(%rbp), %rax\n"                                                    \
-		"	movq -64(%rbp), %r10\n"                                                    \
+		"	movq %rax, %r11\n" give_back                                               \
 		"	leave\n"                                                                   \
 		"	.cfi_def_cfa %rsp, 8\n"                                                    \
 		"	.cfi_restore %rbp\n"                                                       \
@@ -51,6 +45,9 @@
 		"	.cfi_endproc\n"                                                            \
 		"	.size " #name ", . - " #name "\n"                                          \
 		"	.popsection\n")
+
+#define KS_TAIL_JUMP(name)   KS_STUB(name, KS_KEEP_ALL, KS_GIVE_ALL)
+#define KS_TAIL_JUMP_2(name) KS_STUB(name, KS_KEEP_2, KS_GIVE_2)
 
 static inline uintptr_t ks_thread_pointer(void)
 {

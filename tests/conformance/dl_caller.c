@@ -9,12 +9,19 @@ int who(void)
 	return 0;
 }
 
+static void tell(void *address)
+{
+	Dl_info info = { 0 };
+	int n = dladdr(address, &info);
+
+	printf("dladdr: %d %s %d\n", n != 0, base_name(info.dli_fname), info.dli_saddr == address);
+}
+
 int main(void)
 {
 	void *(*open_there)(const char *);
 	int (*call)(void);
 	void *caller, *h;
-	Dl_info info;
 
 	mkdir("sub", 0755);
 	mkdir("deep", 0755);
@@ -44,8 +51,7 @@ int main(void)
 	h = dlopen(NULL, RTLD_NOW);
 	printf("the program itself: %d %d\n", h != NULL, dlsym(h, "main") == (void *)main || !dlsym(h, "main"));
 	printf("malloc is one: %d\n", dlsym(RTLD_DEFAULT, "malloc") == dlsym(h, "malloc"));
-	printf("dladdr: %d %s %s\n", dladdr((void *)open_there, &info) != 0, base_name(info.dli_fname), info.dli_sname);
-	h = dlsym(RTLD_DEFAULT, "printf");
-	printf("dladdr: %d %s\n", dladdr(h, &info) != 0, base_name(info.dli_fname));
+	tell((void *)open_there);
+	tell(dlsym(RTLD_DEFAULT, "printf"));
 	return 0;
 }
