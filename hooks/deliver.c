@@ -237,6 +237,13 @@ static struct {
 
 static bool written;			/* the crash area is in use: a handler of a fault has called exit */
 
+/* Pools stop their workers so: a forked child that had nothing to say, and whose own parent ends it, leaves no trace. */
+static bool stopped_by_parent(void)
+{
+	return !ks.on && fatal.info->si_code == SI_USER && (fatal.sig == SIGTERM || fatal.sig == SIGINT || fatal.sig == SIGHUP) &&
+	       fatal.info->si_pid == (int)ks_sys(SYS_getppid);
+}
+
 /* On our own stack. */
 static void record(void *unused)
 {
@@ -247,6 +254,8 @@ static void record(void *unused)
 	bool outside = from_outside(fatal.info), again;
 
 	(void)unused;
+	if (stopped_by_parent())
+		return;
 	ks.crashing = true;
 	if (!ks.on && !ks_wake())
 		return;

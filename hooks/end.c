@@ -106,6 +106,8 @@ static bool called(const char *function, int status, uintptr_t caller, uintptr_t
 	}
 	if (status & 0xff)
 		ks_signals_last_words();
+	if (status & 0xff)
+		ks_signals_last_words();
 	library = !may_end(caller);
 	KS_EMIT(exit_call, .function = ks_text(function), .status = status, .caller = caller,
 		.stack = calm ? ks_callers() : 0, .load = ks_load_now(sp));
