@@ -169,8 +169,8 @@ static enum confidence match_own_signal(const struct model *m, struct finding *f
 			if (FIELD_SIGNED(e, signal_sent, target) == m->pid && FIELD_SIGNED(e, signal_sent, signal) == SIGKILL)
 				break;
 		}
-	else if (m->ending.kind == END_SIGNAL && m->ending.signal != SIGINT)
-		e = own_signal(m);
+	else if (m->ending.kind == END_SIGNAL && m->ending.signal != SIGINT && m->ending.code <= 0)
+		e = own_signal(m);	/* a fault that a handler (faulthandler) has raised again is a fault */
 	if (!e)
 		return NO_MATCH;
 	module = failure_module(m, e, FIELD(e, signal_sent, caller));
