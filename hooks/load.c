@@ -250,6 +250,19 @@ uint32_t ks_load_now(uintptr_t sp)
 
 /* --- dlopen, dlmopen --- */
 
+/* Is the dlopen of l among our callers? Its stack pointer alone cannot tell when it has returned
+ * and the stack has since grown deeper elsewhere. Where the stack is too deep to see: believe it. */
+static bool is_caller(const struct load *l)
+{
+	uintptr_t pcs[64];
+	unsigned n = ks_unwind(pcs, 64);
+
+	for (unsigned i = 0; i < n; i++)
+		if (pcs[i] == l->caller)
+			return true;
+	return n == 64;
+}
+
 static void push(const char *path, int flags, int64_t space, uintptr_t caller, uintptr_t sp)
 {
 	struct load *l = &self.stack[self.depth], *outer = self.depth ? l - 1 : NULL;
@@ -278,6 +291,8 @@ static void begin(const char *path, int flags, int64_t space, uintptr_t caller, 
 		return;
 	}
 	before_call(sp);
+	while (self.depth && !is_caller(&self.stack[self.depth - 1]))
+		settle(self.stack[self.depth - 1].sp, NULL, true);
 	self.last = NOTHING;
 	if (self.depth)
 		self.stack[self.depth - 1].modules += ks_modules_sync(self.stack[self.depth - 1].id);
@@ -285,7 +300,7 @@ static void begin(const char *path, int flags, int64_t space, uintptr_t caller, 
 		python_came = false;
 		ks_python_start();
 	}
-	ks_python_load();
+	ks_python_try();
 	if (!silent && self.depth < DEEPEST)
 		push(path, flags, space, caller, sp);
 }
@@ -393,15 +408,17 @@ KS_EXPORT char *dlerror(void)
 
 KS_EXPORT int dlclose(void *handle)
 {
+	bool record = ks.on && ks_mine();
 	int result;
 
 	self.kept = NULL;
-	if (ks.on && self.depth && ks_mine())
+	if (record && self.depth)
 		before_call(KS_SP());
 	result = REAL(dlclose)(handle);
 	ks_unwind_forget();
-	if (ks.on) {
+	if (record) {
 		self.last = NOTHING;
+		ks_modules_sync(0);
 		KS_EMIT(unload, .handle = (uintptr_t)handle, .result = result, .caller = KS_CALLER());
 	}
 	return result;

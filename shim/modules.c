@@ -6,6 +6,7 @@
  * list walked. It holds the loader's write lock meanwhile, under which objects are also unmapped
  * (glibc, elf/dl-close.c), so what the walk sees stays mapped.
  * New objects are appended to the list and none is moved, so one merge finds both kinds of change.
+ * A walk after every dlclose keeps one that comes back to the same place from looking unchanged.
  *
  * fork() resets the loader's other locks but not that one (glibc, posix/fork.c): a child whose parent
  * had it taken in another thread waits for ever (seen, glibc 2.36). A child therefore takes over its
@@ -253,7 +254,7 @@ static void add(struct known *k, const struct dl_phdr_info *info, bool main, uin
 struct walk {
 	uint32_t load;
 	unsigned i, n, out;		/* next old entry, how many there are, next place to write */
-	unsigned added, gone;
+	unsigned added;
 	uint64_t adds, subs;
 	bool begun, changed;
 };
@@ -302,7 +303,6 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 			return 0;
 		}
 		mark_unloaded(k);
-		w->gone++;
 	}
 	if (w->out >= MOST) {
 		ks.head->lost_modules++;
@@ -313,40 +313,16 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
-/* Unloaded and loaded again to the same place between two walks: the numbers tell, the list does
- * not. Only the newest can be such; their files are compared with what they were. */
-static unsigned replaced(const struct walk *w)
-{
-	uint64_t gone = w->subs - seen_subs, came = w->adds - seen_adds;
-	uint64_t suspects = gone > w->gone && came > w->added ? gone - w->gone : 0;
-	unsigned n = 0;
-
-	for (unsigned i = w->out - w->added; i-- > 0 && suspects; suspects--) {
-		struct ks_module *m = known[i].row;
-
-		if (!m || m->flags & (KS_MODULE_MAIN | KS_MODULE_SELF) || !known[i].path)
-			continue;
-		m->load_time = ks_clock();
-		m->load = w->load;
-		look_at_file(m, known[i].path->data);
-		n++;
-	}
-	return n;
-}
-
 static unsigned walk(uint32_t load)
 {
 	struct walk w = { .load = load, .n = nknown };
-	bool first = nknown == 0;
 
 	dl_iterate_phdr(visit, &w);
 	if (!w.changed)
 		return 0;
-	for (; w.i < w.n; w.i++, w.gone++)
+	for (; w.i < w.n; w.i++)
 		mark_unloaded(&known[w.i]);
 	nknown = w.out;
-	if (!first)
-		w.added += replaced(&w);
 	seen_adds = w.adds;
 	seen_subs = w.subs;
 	for (unsigned i = 0; i < nknown; i++) {
