@@ -3,7 +3,7 @@
  * Puts a report together, section by section: what happened, why, what to do, the proof, where,
  * what else was seen, memory. Everything said here comes from the model or from the verdict.
  */
-#include "analyzer/report.h"
+#include "analyzer/report_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +11,9 @@
 #include "analyzer/events.h"
 #include "analyzer/words.h"
 
-#define MOST_FRAMES	16	/* of the native stack; the JSON report has all */
-#define MOST_PYTHON	20
 #define LAST_WORDS	12	/* lines of fd 2 */
 
-static struct section *begin(struct report *r, const char *title)
+struct section *report_begin(struct report *r, const char *title)
 {
 	struct section *s = &r->section[r->n++];
 
@@ -23,7 +21,7 @@ static struct section *begin(struct report *r, const char *title)
 	return s;
 }
 
-static void put(struct section *s, enum item_kind kind, const char *label, const char *text)
+void report_put(struct section *s, enum item_kind kind, const char *label, const char *text)
 {
 	s->items = grow(s->items, s->n, &s->room, sizeof(*s->items));
 	s->items[s->n++] = (struct item){ kind, label, text };
@@ -35,7 +33,7 @@ static void put_lines(struct report *r, struct section *s, enum item_kind kind, 
 		size_t n = strcspn(lines, "\n");
 
 		if (n)
-			put(s, kind, NULL, arena_text(&r->arena, lines, n));
+			report_put(s, kind, NULL, arena_text(&r->arena, lines, n));
 		lines += n + (lines[n] == '\n');
 	}
 }
@@ -54,13 +52,17 @@ static const char *command(struct report *r)
 {
 	const char *const *argv, *line;
 	size_t n = process_argv(r->m, &r->arena, &argv), all;
+	bool script = false;
 	struct text t = { 0 };
 
 	if (!n)
 		return base_name(model_info(r->m, "exe"));
 	text_add(&t, base_name(argv[0]));
-	for (size_t i = 1; i < n; i++)
-		text_printf(&t, " %s", argv[i]);
+	for (size_t i = 1; i < n; i++) {
+		/* The script without its folder; what follows it is the script's own business. */
+		script = script || argv[i][0] != '-';
+		text_printf(&t, " %s", script && i && argv[i - 1][0] != '-' ? base_name(argv[i]) : argv[i]);
+	}
 	all = strcspn(text_get(&t), "\n");
 	if (all < t.n || all > 60) {
 		all = all > 60 ? 60 : all;
@@ -146,12 +148,6 @@ static const char *at(struct report *r, int64_t time)
 	return time_words(&r->arena, time);
 }
 
-/* The machinery of imports, which stands between any two modules. */
-static bool import_frame(const struct py_frame *f)
-{
-	return strncmp(f->file, "<frozen importlib", 17) == 0 || strstr(f->file, "/importlib/_bootstrap") != NULL;
-}
-
 /* The last import that began is news only while it goes on. */
 static void last_import(struct report *r, struct section *s)
 {
@@ -160,9 +156,9 @@ static void last_import(struct report *r, struct section *s)
 	bool importing = r->m->ending.kind == END_KILLED;
 
 	for (size_t i = 0; th && i < th->npython; i++)
-		importing |= import_frame(&th->python[i]);
+		importing |= report_import_frame(&th->python[i]);
 	if (importing && e && FIELD_TEXT(e, py_import, name))
-		put(s, ITEM_FACT, at(r, e->time),
+		report_put(s, ITEM_FACT, at(r, e->time),
 		    arena_printf(&r->arena, "the last import that began: %s", FIELD_TEXT(e, py_import, name)));
 }
 
@@ -174,14 +170,14 @@ static void loads_in_progress(struct report *r, struct section *s)
 		const struct load *l = &r->m->loads[i];
 
 		if (l->outcome == LOAD_RUNNING && l->tid == th->tid && l->path)
-			put(s, ITEM_FACT, at(r, l->begin), arena_printf(&r->arena, "began to load %s, and never got back from it", l->path));
+			report_put(s, ITEM_FACT, at(r, l->begin), arena_printf(&r->arena, "began to load %s, and never got back from it", l->path));
 	}
 }
 
 static void what_happened(struct report *r)
 {
 	const struct model *m = r->m;
-	struct section *s = begin(r, "What happened");
+	struct section *s = report_begin(r, "What happened");
 	const char *version = process_version(m, &r->arena), *argv = model_info(m, "argv");
 	const char *venv = process_venv(m), *conda = process_conda(m);
 	const struct event *cell = model_last(m, KS_py_cell, 0, NULL);
@@ -194,10 +190,10 @@ static void what_happened(struct report *r)
 		text_printf(&t, " of %s", conda ? conda : venv);
 	if (argv)
 		text_printf(&t, ": %.*s", (int)strcspn(argv, "\n"), argv);
-	put(s, ITEM_FACT, clock_words(&r->arena, m->started), arena_text(&r->arena, text_get(&t), t.n));
+	report_put(s, ITEM_FACT, clock_words(&r->arena, m->started), arena_text(&r->arena, text_get(&t), t.n));
 	text_free(&t);
 	if (cell)
-		put(s, ITEM_FACT, at(r, cell->time),
+		report_put(s, ITEM_FACT, at(r, cell->time),
 		    arena_printf(&r->arena, "cell %llu began (%llu lines)", (unsigned long long)FIELD(cell, py_cell, count),
 				 (unsigned long long)FIELD(cell, py_cell, lines)));
 	if (r->bad) {
@@ -205,15 +201,15 @@ static void what_happened(struct report *r)
 		loads_in_progress(r, s);
 	}
 	if (m->ending.kind == END_KILLED)
-		put(s, ITEM_FACT, at(r, m->ending.time), "its last sign of life");
+		report_put(s, ITEM_FACT, at(r, m->ending.time), "its last sign of life");
 	else if (m->ending.kind != END_RUNNING)
-		put(s, ITEM_FACT, at(r, m->ending.time), arena_printf(&r->arena, "it %s", how(r, true)));
+		report_put(s, ITEM_FACT, at(r, m->ending.time), arena_printf(&r->arena, "it %s", how(r, true)));
 }
 
 static void why(struct report *r)
 {
 	const struct finding *f = &r->v->best;
-	struct section *s = begin(r, "Why");
+	struct section *s = report_begin(r, "Why");
 
 	put_lines(r, s, ITEM_TEXT, text_get(f->explanation));
 	if (!s->n)
@@ -223,7 +219,7 @@ static void why(struct report *r)
 static void what_to_do(struct report *r)
 {
 	const struct finding *f = &r->v->best;
-	struct section *s = begin(r, "What to do");
+	struct section *s = report_begin(r, "What to do");
 
 	put_lines(r, s, ITEM_STEP, text_get(f->fix));
 	if (!s->n && f->rule->advice)
@@ -235,124 +231,10 @@ static void what_to_do(struct report *r)
 static void proof(struct report *r)
 {
 	const struct finding *f = &r->v->best;
-	struct section *s = begin(r, f->confidence == PROVEN ? "The proof" : "What this rests on");
+	struct section *s = report_begin(r, f->confidence == PROVEN ? "The proof" : "What this rests on");
 
 	for (unsigned i = 0; i < f->nevidence; i++)
-		put(s, ITEM_FACT, at(r, f->evidence[i].time), f->evidence[i].text);
-	if (!s->n)
-		r->n--;
-}
-
-static void python_frames(struct report *r, struct section *s, const struct thread *th)
-{
-	size_t shown = 0;
-
-	for (size_t i = 0; i < th->npython && shown < MOST_PYTHON; i++) {
-		const struct py_frame *f = &th->python[i];
-
-		if (i && import_frame(f))
-			continue;
-		shown++;
-		put(s, ITEM_CODE, NULL,
-		    f->line ? arena_printf(&r->arena, "%s:%d, in %s", f->file, f->line, f->function) :
-			      arena_printf(&r->arena, "%s, in %s", f->file, f->function));
-	}
-	if (shown == MOST_PYTHON || th->python_cut)
-		put(s, ITEM_CODE, NULL, "… and more");
-}
-
-static void where_python(struct report *r)
-{
-	const struct thread *th = report_thread(r->where);
-	struct section *s;
-
-	if (!th || !th->npython)
-		return;
-	s = begin(r, "Where, in Python (innermost first)");
-	if (r->where != r->m)
-		put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "In the child process %u:", r->where->pid));
-	if (th->tid != r->where->pid)
-		put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "In thread %u%s%s, not the main one.", th->tid, *th->name ? " " : "", th->name));
-	python_frames(r, s, th);
-}
-
-/* Also what starts every program and thread. */
-static bool interpreter_frame(const struct frame *f)
-{
-	static const char *const starts[] = { "__libc_start", "_start", "start_thread", "clone", "__clone" };
-
-	for (unsigned i = 0; f->symbol && i < sizeof(starts) / sizeof(starts[0]); i++)
-		if (strncmp(f->symbol, starts[i], strlen(starts[i])) == 0)
-			return true;
-	return f->module && (f->module->flags & KS_MODULE_MAIN || strncmp(f->module->name, "libpython", 9) == 0);
-}
-
-static const char *frame_text(struct report *r, const struct frame *f)
-{
-	struct text t = { 0 };
-	const char *text;
-
-	if (f->symbol)
-		text_add(&t, f->symbol);
-	if (!f->symbol && f->module)
-		text_printf(&t, "%s+0x%llx", f->module->name, (unsigned long long)f->offset);
-	if (!f->module)
-		text_printf(&t, f->symbol ? " at 0x%llx" : "0x%llx, where no library is", (unsigned long long)f->pc);
-	if (f->symbol && f->module)
-		text_printf(&t, "  in %s", f->module->name);
-	if (f->file && f->line)
-		text_printf(&t, "  at %s:%d", base_name(f->file), f->line);
-	text = arena_text(&r->arena, text_get(&t), t.n);
-	text_free(&t);
-	return text;
-}
-
-/* The frames of the interpreter say nothing that the Python frames do not say better. */
-static void where_native(struct report *r)
-{
-	const struct stack *stack = report_stack(r->where);
-	struct section *s;
-	size_t shown = 0, skipped = 0;
-
-	if (!stack || !stack->n)
-		return;
-	s = begin(r, "Where, in native code (innermost first)");
-	if (r->where->crash.instruction && stack == r->where->crash.stack && r->where->crash.raw->code > 0)
-		put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "At the instruction: %s", r->where->crash.instruction));
-	for (size_t i = 0; i < stack->n && shown < MOST_FRAMES; i++) {
-		const struct frame *f = &stack->frames[i];
-
-		if (i > 2 && interpreter_frame(f)) {
-			skipped++;
-			continue;
-		}
-		if (skipped)
-			put(s, ITEM_CODE, NULL, arena_printf(&r->arena, "… %zu frames of the Python interpreter", skipped));
-		skipped = 0;
-		shown++;
-		put(s, ITEM_CODE, NULL, frame_text(r, f));
-	}
-	if (skipped)
-		put(s, ITEM_CODE, NULL, arena_printf(&r->arena, "… %zu frames of the Python interpreter", skipped));
-	else if (stack->n > shown || stack->cut)
-		put(s, ITEM_CODE, NULL, stack->cut ? "… the walk ended here" : "… and more");
-}
-
-static void other_threads(struct report *r)
-{
-	const struct thread *own = report_thread(r->where);
-	struct section *s = begin(r, "Other threads in Python code");
-
-	s->aside = true;
-	for (size_t i = 0; i < r->where->nthreads && s->n < 64; i++) {
-		const struct thread *th = &r->where->threads[i];
-
-		if (th == own || !th->npython)
-			continue;
-		put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "Thread %u%s%s%s:", th->tid, *th->name ? " " : "", th->name,
-						     th->tid == r->where->pid ? ", the main one" : ""));
-		python_frames(r, s, th);
-	}
+		report_put(s, ITEM_FACT, at(r, f->evidence[i].time), f->evidence[i].text);
 	if (!s->n)
 		r->n--;
 }
@@ -370,19 +252,19 @@ static void last_words(struct report *r)
 	for (; p > tail; p--)
 		if (p[-1] == '\n' && ++lines == LAST_WORDS)
 			break;
-	s = begin(r, "Its last words on stderr");
-	put_lines(r, s, ITEM_CODE, p);
+	s = report_begin(r, "Its last words on stderr");
+	put_lines(r, s, ITEM_OUTPUT, p);
 }
 
 static void also_seen(struct report *r)
 {
-	struct section *s = begin(r, "Also seen, but not the cause");
+	struct section *s = report_begin(r, "Also seen, but not the cause");
 
 	for (unsigned i = 0; i < r->v->nalso; i++) {
 		const struct finding *f = &r->v->also[i];
 		const char *title = f->title ? f->title : f->rule->title;
 
-		put(s, ITEM_FACT, f->rule->id,
+		report_put(s, ITEM_FACT, f->rule->id,
 		    f->why_not ? arena_printf(&r->arena, "%s. Not the cause: %s", title, f->why_not) : title);
 	}
 	if (!s->n)
@@ -408,26 +290,26 @@ static void memory(struct report *r)
 	if (mem.available != UNKNOWN)
 		text_printf(&t, "%s%s free on the machine", t.n ? "; " : "", size_words(&r->arena, mem.available));
 	if (t.n)
-		put(begin(r, "Memory, when last looked at"), ITEM_TEXT, NULL, arena_printf(&r->arena, "%s.", text_get(&t)));
+		report_put(report_begin(r, "Memory, when last looked at"), ITEM_TEXT, NULL, arena_printf(&r->arena, "%s.", text_get(&t)));
 	text_free(&t);
 }
 
 static void trace(struct report *r)
 {
-	struct section *s = begin(r, "The recording");
+	struct section *s = report_begin(r, "The recording");
 
 	s->aside = true;
-	put(s, ITEM_FACT, "file", r->m->file);
+	report_put(s, ITEM_FACT, "file", r->m->file);
 	if (r->where != r->m)
-		put(s, ITEM_FACT, "its child's", r->where->file);
-	put(s, ITEM_FACT, "verdict", arena_printf(&r->arena, "%s (%s), fingerprint %s", r->cause, r->confidence, r->v->fingerprint));
+		report_put(s, ITEM_FACT, "its child's", r->where->file);
+	report_put(s, ITEM_FACT, "verdict", arena_printf(&r->arena, "%s (%s), fingerprint %s", r->cause, r->confidence, r->v->fingerprint));
 	if (r->note)
-		put(s, ITEM_FACT, "chosen", r->note);
+		report_put(s, ITEM_FACT, "chosen", r->note);
 	for (size_t i = 0; i < r->m->ndamage && i < 5; i++)
-		put(s, ITEM_FACT, "damage", r->m->damage[i].text);
+		report_put(s, ITEM_FACT, "damage", r->m->damage[i].text);
 	for (const struct event *e = NULL; (e = model_next(r->m, KS_note, 0, e)) && s->n < 12;)
 		if (FIELD_TEXT(e, note, text))
-			put(s, ITEM_FACT, "recorder", FIELD_TEXT(e, note, text));
+			report_put(s, ITEM_FACT, "recorder", FIELD_TEXT(e, note, text));
 }
 
 void report_build(struct report *r, const struct subject *s)
@@ -438,9 +320,7 @@ void report_build(struct report *r, const struct subject *s)
 	what_to_do(r);
 	what_happened(r);
 	proof(r);
-	where_python(r);
-	where_native(r);
-	other_threads(r);
+	report_where(r);
 	last_words(r);
 	also_seen(r);
 	memory(r);

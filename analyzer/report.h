@@ -15,7 +15,8 @@ enum item_kind {
 	ITEM_TEXT,	/* a paragraph */
 	ITEM_STEP,	/* one thing to do */
 	ITEM_FACT,	/* label (a time, a name) and text */
-	ITEM_CODE,	/* a line as it is: frames, output */
+	ITEM_CODE,	/* a line that keeps to itself: frames */
+	ITEM_OUTPUT,	/* a line as the program wrote it */
 };
 
 struct item {

@@ -47,8 +47,14 @@ static void put(FILE *out, const char *open, const char *text, const char *close
 	fputs(close, out);
 }
 
-static const char *const opens[] = { [ITEM_TEXT] = "", [ITEM_STEP] = "<ol>\n", [ITEM_FACT] = "<table>\n", [ITEM_CODE] = "<pre>" };
-static const char *const closes[] = { [ITEM_TEXT] = "", [ITEM_STEP] = "</ol>\n", [ITEM_FACT] = "</table>\n", [ITEM_CODE] = "</pre>\n" };
+static const char *const opens[] = {
+	[ITEM_TEXT] = "", [ITEM_STEP] = "<ol>\n", [ITEM_FACT] = "<table>\n", [ITEM_CODE] = "<pre>",
+	[ITEM_OUTPUT] = "<pre>",
+};
+static const char *const closes[] = {
+	[ITEM_TEXT] = "", [ITEM_STEP] = "</ol>\n", [ITEM_FACT] = "</table>\n", [ITEM_CODE] = "</pre>\n",
+	[ITEM_OUTPUT] = "</pre>\n",
+};
 
 static void put_item(FILE *out, const struct item *i)
 {
@@ -64,6 +70,7 @@ static void put_item(FILE *out, const struct item *i)
 		put(out, "", i->text, "</td></tr>\n");
 		break;
 	case ITEM_CODE:
+	case ITEM_OUTPUT:
 		put(out, "", i->text, "\n");
 		break;
 	}

@@ -98,6 +98,27 @@ static void code(struct page *p, const char *s)
 	fprintf(p->out, "%s\n", s + i);
 }
 
+/* Nothing left out; broken at a space where there is one, for the eye. */
+static void output(struct page *p, const char *s)
+{
+	size_t room = p->look.width - 4;
+
+	do {
+		size_t n = 0, bytes = 0, space = 0;
+
+		while (s[bytes] && (n < room || (s[bytes] & 0xc0) == 0x80)) {
+			if (s[bytes] == ' ' && n > room / 2)
+				space = bytes + 1;
+			n += (s[bytes++] & 0xc0) != 0x80;
+		}
+		if (s[bytes] && space)
+			bytes = space;
+		spaces(p, 4);
+		fprintf(p->out, "%.*s\n", (int)bytes, s);
+		s += bytes;
+	} while (*s);
+}
+
 static void put_item(struct page *p, const struct item *i, size_t label, unsigned step)
 {
 	size_t n = i->label ? columns(i->label, strlen(i->label)) : 0;
@@ -123,6 +144,9 @@ static void put_item(struct page *p, const struct item *i, size_t label, unsigne
 		break;
 	case ITEM_CODE:
 		code(p, i->text);
+		break;
+	case ITEM_OUTPUT:
+		output(p, i->text);
 		break;
 	}
 }

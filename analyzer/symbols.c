@@ -247,11 +247,20 @@ static int call_site(Dwarf_Die *cu, Dwarf_Die *die, const char **file)
 	return (int)line;
 }
 
+/* Lines within the C library tell nobody anything, and its debug file is large and compressed. */
+static Dwfl_Module *without_lines(Dwfl_Module *mod)
+{
+	const char *name = mod ? dwfl_module_info(mod, NULL, NULL, NULL, NULL, NULL, NULL, NULL) : NULL;
+
+	return !name || strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-2", 6) == 0 || strncmp(name, "ld-linux", 8) == 0 ?
+	       NULL : mod;
+}
+
 /* One frame and the functions inlined at its address, innermost first. */
 static void send_with_lines(struct job *job, uint64_t pc, bool exact)
 {
 	uint64_t at = exact ? pc : pc - 1;
-	Dwfl_Module *mod = dwfl_addrmodule(job->dwfl, at);
+	Dwfl_Module *mod = without_lines(dwfl_addrmodule(job->dwfl, at));
 	Dwfl_Line *source = mod ? dwfl_module_getsrc(mod, at) : NULL;
 	Dwarf_Addr bias = 0;
 	Dwarf_Die *cu = source ? dwfl_module_addrdie(mod, at, &bias) : NULL, *scopes = NULL;

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Between report.c and report_where.c only: how sections are filled. */
+#ifndef REPORT_PARTS_H
+#define REPORT_PARTS_H
+
+#include "analyzer/report.h"
+
+struct section *report_begin(struct report *r, const char *title);
+void report_put(struct section *s, enum item_kind kind, const char *label, const char *text);
+void report_where(struct report *r);		/* Python and native stacks */
+bool report_import_frame(const struct py_frame *f);	/* the machinery of imports, between any two modules */
+
+#endif

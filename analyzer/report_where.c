@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where it happened: Python lines, then native functions, as somebody reads them who wants to find
+ * the place: paths without their installation, names without their arguments, recursion told once.
+ * The JSON report has everything as it is.
+ */
+#include "analyzer/report_parts.h"
+
+#include <string.h>
+
+#define MOST_FRAMES	16
+#define MOST_PYTHON	20
+#define SENT_FRAMES	6	/* where a signal was sent, the native place tells little */
+#define LONGEST_CYCLE	6
+
+bool report_import_frame(const struct py_frame *f)
+{
+	return strncmp(f->file, "<frozen importlib", 17) == 0 || strstr(f->file, "/importlib/_bootstrap") != NULL;
+}
+
+/* A row of frames as lines, with those that repeat told once. */
+struct lines {
+	const char **line;
+	size_t n, room;
+};
+
+static void add_line(struct report *r, struct lines *l, const char *line)
+{
+	if (l->n == l->room) {
+		size_t room = l->room ? l->room * 2 : 64;
+		const char **more = arena_alloc(&r->arena, room * sizeof(*more));
+
+		if (l->n)
+			memcpy(more, l->line, l->n * sizeof(*more));
+		l->line = more;
+		l->room = room;
+	}
+	l->line[l->n++] = line;
+}
+
+/* How often the period lines from i on are repeated behind themselves. */
+static size_t repeats(const struct lines *l, size_t i, size_t period)
+{
+	size_t n = 0;
+
+	while (i + period * (n + 2) <= l->n) {
+		for (size_t k = 0; k < period; k++)
+			if (strcmp(l->line[i + k], l->line[i + period * (n + 1) + k]) != 0)
+				return n;
+		n++;
+	}
+	return n;
+}
+
+static void put_lines(struct report *r, struct section *s, const struct lines *l, size_t most, bool more)
+{
+	size_t shown = 0, i = 0;
+
+	while (i < l->n && shown < most) {
+		size_t period, n = 0;
+
+		for (period = 1; period <= LONGEST_CYCLE && n < 2; period++)
+			n = repeats(l, i, period);
+		period--;
+		if (n < 2) {
+			report_put(s, ITEM_CODE, NULL, l->line[i++]);
+			shown++;
+			continue;
+		}
+		for (size_t k = 0; k < period; k++)
+			report_put(s, ITEM_CODE, NULL, l->line[i + k]);
+		report_put(s, ITEM_CODE, NULL,
+			   period == 1 ? arena_printf(&r->arena, "… and again, %zu times more", n) :
+					 arena_printf(&r->arena, "… these %zu again, %zu times more", period, n));
+		shown += period + 1;
+		i += period * (n + 1);
+	}
+	if (i < l->n || more)
+		report_put(s, ITEM_CODE, NULL, "… and more");
+}
+
+/* --- Python --- */
+
+/* Without the folder that packages or the standard library are installed in. */
+static const char *short_path(const char *path)
+{
+	static const char *const folders[] = { "/site-packages/", "/dist-packages/", "/lib/python" };
+
+	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		const char *at = strstr(path, folders[i]), *next = at;
+
+		for (; next; next = strstr(next + 1, folders[i]))
+			at = next;
+		if (!at)
+			continue;
+		at += strlen(folders[i]);
+		if (i < 2)
+			return at;
+		at = strchr(at, '/');
+		if (at)
+			return at + 1;
+	}
+	return path;
+}
+
+static void python_frames(struct report *r, struct section *s, const struct thread *th)
+{
+	struct lines l = { 0 };
+
+	for (size_t i = 0; i < th->npython; i++) {
+		const struct py_frame *f = &th->python[i];
+
+		if (i && report_import_frame(f))
+			continue;
+		add_line(r, &l, f->line ? arena_printf(&r->arena, "%s:%d  %s", short_path(f->file), f->line, f->function) :
+					  arena_printf(&r->arena, "%s  %s", short_path(f->file), f->function));
+	}
+	put_lines(r, s, &l, MOST_PYTHON, th->python_cut);
+}
+
+static void where_python(struct report *r)
+{
+	const struct thread *th = report_thread(r->where);
+	struct section *s;
+
+	if (!th || !th->npython)
+		return;
+	s = report_begin(r, "Where, in Python (innermost first)");
+	if (r->where != r->m)
+		report_put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "In the child process %u:", r->where->pid));
+	if (th->tid != r->where->pid)
+		report_put(s, ITEM_TEXT, NULL,
+			   *th->name ? arena_printf(&r->arena, "In thread %u (%s), not the main one:", th->tid, th->name) :
+				       arena_printf(&r->arena, "In thread %u, not the main one:", th->tid));
+	python_frames(r, s, th);
+}
+
+/* --- native --- */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The frames of the interpreter say nothing that the Python frames do not say better; nor does what starts every thread. */
+static bool interpreter_frame(const struct frame *f)
+{
+	static const char *const starts[] = { "__libc_start", "_start", "start_thread", "clone", "__clone" };
+
+	for (unsigned i = 0; f->symbol && i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (strncmp(f->symbol, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return f->module && (f->module->flags & KS_MODULE_MAIN || strncmp(f->module->name, "libpython", 9) == 0);
+}
+
+/* Without template arguments and parameters: "tensorflow::EagerExecute". */
+static void put_function(struct text *t, const char *symbol)
+{
+	static const char anonymous[] = "(anonymous namespace)";
+	int depth = 0;
+
+	if (!strstr(symbol, "::") || strstr(symbol, "operator")) {
+		size_t n = strcspn(symbol, "(");
+
+		text_add_n(t, symbol, n && !strchr(symbol, '<') && !strstr(symbol, "operator") ? n : strlen(symbol));
+		return;
+	}
+	for (const char *p = symbol; *p; p++) {
+		if (strncmp(p, anonymous, sizeof(anonymous) - 1) == 0) {
+			if (!depth)
+				text_add(t, "{anonymous}");
+			p += sizeof(anonymous) - 2;
+		} else if (*p == '<') {
+			if (!depth++)
+				text_add(t, "<…>");
+		} else if (*p == '>') {
+			depth -= depth > 0;
+		} else if (*p == '(' && !depth) {
+			break;
+		} else if (!depth) {
+			text_char(t, *p);
+		}
+	}
+}
+
+/* "_json.so" for "_json.cpython-311-x86_64-linux-gnu.so" (PEP 3149). */
+static const char *short_module(struct report *r, const char *name)
+{
+	const char *tag = strstr(name, ".cpython-"), *end = tag ? strstr(tag, ".so") : NULL;
+
+	return end ? arena_printf(&r->arena, "%.*s%s", (int)(tag - name), name, end) : name;
+}
+
+static const char *frame_text(struct report *r, const struct frame *f)
+{
+	struct text t = { 0 };
+	const char *text;
+
+	if (f->symbol)
+		put_function(&t, f->symbol);
+	if (!f->symbol && f->module)
+		text_printf(&t, "%s+0x%llx", short_module(r, f->module->name), (unsigned long long)f->offset);
+	if (!f->module)
+		text_printf(&t, f->symbol ? " at 0x%llx" : "0x%llx, where no library is", (unsigned long long)f->pc);
+	if (f->symbol && f->module)
+		text_printf(&t, "  %s", short_module(r, f->module->name));
+	if (f->file && f->line)
+		text_printf(&t, "  %s:%d", base_name(f->file), f->line);
+	text = arena_text(&r->arena, text_get(&t), t.n);
+	text_free(&t);
+	return text;
+}
+
+static void where_native(struct report *r)
+{
+	const struct model *m = r->where;
+	const struct stack *stack = report_stack(m);
+	bool crash = stack && stack == m->crash.stack, sent = crash && m->crash.raw->code <= 0 && m->ending.kind == END_SIGNAL;
+	size_t skipped = 0;
+	struct lines l = { 0 };
+	struct section *s;
+
+	if (!stack || !stack->n)
+		return;
+	s = report_begin(r, "Where, in native code (innermost first)");
+	if (crash && m->crash.instruction && m->crash.raw->code > 0)
+		report_put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "At the instruction: %s", m->crash.instruction));
+	for (size_t i = 0; i < stack->n; i++) {
+		const struct frame *f = &stack->frames[i];
+
+		if (i > 2 && interpreter_frame(f)) {
+			skipped++;
+			continue;
+		}
+		if (skipped)
+			add_line(r, &l, "… the Python interpreter");
+		skipped = 0;
+		add_line(r, &l, frame_text(r, f));
+	}
+	if (skipped)
+		add_line(r, &l, "… the Python interpreter");
+	put_lines(r, s, &l, sent ? SENT_FRAMES : MOST_FRAMES, stack->cut);
+}
+
+static void other_threads(struct report *r)
+{
+	const struct model *m = r->where;
+	const struct thread *own = report_thread(m);
+	struct section *s = report_begin(r, "Other threads in Python code");
+
+	s->aside = true;
+	for (size_t i = 0; i < m->nthreads && s->n < 64; i++) {
+		const struct thread *th = &m->threads[i];
+
+		if (th == own || !th->npython)
+			continue;
+		report_put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "Thread %u%s%s%s%s:", th->tid, *th->name ? " (" : "", th->name,
+							    *th->name ? ")" : "", th->tid == m->pid ? ", the main one" : ""));
+		python_frames(r, s, th);
+	}
+	if (!s->n)
+		r->n--;
+}
+
+void report_where(struct report *r)
+{
+	where_python(r);
+	where_native(r);
+	other_threads(r);
+}
