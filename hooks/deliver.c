@@ -31,6 +31,7 @@ struct mark {
 	const siginfo_t *at;
 	uintptr_t alt, alt_size;	/* the alternate stack of that time, where it was used */
 	uintptr_t sp;			/* which it interrupted */
+	uintptr_t below;		/* where call_below left that sp, 0: the handler runs where the kernel put it */
 	siginfo_t copy;
 };
 
@@ -49,6 +50,7 @@ static void set_mark(struct mark *m, const siginfo_t *info, const ucontext_t *uc
 	m->alt = used ? alt : 0;
 	m->alt_size = used ? uc->uc_stack.ss_size : 0;
 	m->sp = ks_uc_sp(uc);
+	m->below = 0;
 	m->copy = *info;
 }
 
@@ -60,7 +62,11 @@ static void set_mark(struct mark *m, const siginfo_t *info, const ucontext_t *uc
 static bool still_runs(const struct mark *m, uintptr_t sp)
 {
 	siginfo_t now;
+	uintptr_t left;
 
+	if (m->below)
+		return sp < m->below && m->below - sp < 64u << 20 &&
+		       ks_read_memory(m->below, &left, sizeof(left)) == sizeof(left) && left == ~m->sp;
 	if (!m->at || sp >= (uintptr_t)m->at || (uintptr_t)m->at - sp > 64u << 20)
 		return false;
 	if (m->alt_size && sp - m->alt >= m->alt_size)
@@ -160,15 +166,20 @@ __attribute__((noinline)) static ks_handler prepare(int sig, siginfo_t *info, uc
 __attribute__((noinline)) static void call_below(ks_handler handler, int sig, siginfo_t *info, ucontext_t *uc)
 {
 	volatile uintptr_t frame = (uintptr_t)__builtin_frame_address(0);	/* have a frame pointer */
-	const uintptr_t sp = ks_uc_sp(uc);
+	const uintptr_t sp = ks_uc_sp(uc), below = ((sp - 128) & ~63ul) - 64;
 
 	(void)frame;
 	if (sig == SIGSEGV && info->si_code > 0 && !ks_stack_has_room(sp)) {
 		ks_on_default(sig, info, uc);
 		return;
 	}
+	*(uintptr_t *)below = ~sp;	/* overwritten soon where the handler has jumped out */
+	if (first_mark.at == info)
+		first_mark.below = below;
+	if (last_mark.at == info)
+		last_mark.below = below;
 	ks_altstack_in_use(true);
-	ks_handler_on_stack(handler, sig, info, uc, sp);
+	ks_handler_on_stack(handler, sig, info, uc, below);
 	ks_altstack_in_use(false);
 }
 

@@ -35,8 +35,8 @@ static inline void ks_on_stack(void (*function)(void *), void *argument, char *t
 			   "v28", "v29", "v30", "v31");
 }
 
-/* The same for a signal handler, below the stack that it interrupted. The caller must have a frame
- * pointer, from which unwinders go on. */
+/* The same for a signal handler, on a stack that ends at sp, a multiple of 16. The caller must have
+ * a frame pointer, from which unwinders go on. */
 static inline void ks_handler_on_stack(void (*handler)(int, siginfo_t *, void *), int sig, siginfo_t *info,
 				       void *context, uintptr_t sp)
 {
@@ -49,7 +49,7 @@ static inline void ks_handler_on_stack(void (*handler)(int, siginfo_t *, void *)
 			 "blr %3\n\t"
 			 "mov sp, x19"
 			 : "+r"(x0), "+r"(x1), "+r"(x2)
-			 : "r"(handler), "r"((sp - 128) & ~63ul)
+			 : "r"(handler), "r"(sp)
 			 : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
 			   "x16", "x17", "x18", "x19", "x30", "memory", "cc", "v0", "v1", "v2", "v3", "v4", "v5",
 			   "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",

@@ -29,8 +29,8 @@ static inline void ks_on_stack(void (*function)(void *), void *argument, char *t
 			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
-/* The same for a signal handler, below the stack that it interrupted (and its red zone). The caller
- * must have a frame pointer, from which unwinders go on. */
+/* The same for a signal handler, on a stack that ends at sp, a multiple of 16. The caller must have
+ * a frame pointer, from which unwinders go on. */
 static inline void ks_handler_on_stack(void (*handler)(int, siginfo_t *, void *), int sig, siginfo_t *info,
 				       void *context, uintptr_t sp)
 {
@@ -39,7 +39,7 @@ static inline void ks_handler_on_stack(void (*handler)(int, siginfo_t *, void *)
 			 "callq *%3\n\t"
 			 "movq %%rbx, %%rsp"
 			 : "+D"(sig), "+S"(info), "+d"(context)
-			 : "r"(handler), "r"((sp - 128) & ~63ul)
+			 : "r"(handler), "r"(sp)
 			 : "rax", "rbx", "rcx", "r8", "r9", "r10", "r11", "memory", "cc",
 			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
 			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
