@@ -20,8 +20,8 @@
 
 #include <string.h>
 
-#include "shim/crash.h"
 #include "shim/arch.h"
+#include "shim/crash.h"
 #include "shim/library.h"
 #include "shim/safe.h"
 #include "shim/unwind.h"
@@ -32,7 +32,6 @@ struct load {
 	uint32_t id;
 	uint32_t modules;	/* how many it has brought so far */
 	bool refused;		/* its file was reported already */
-	ks_str path;
 	uintptr_t caller, sp;
 };
 
@@ -72,58 +71,6 @@ void ks_loads_start(void)
 	ks_module_came = came;
 }
 
-/* --- repetition --- */
-
-/* Should this one go unrecorded? Counts by hash; two texts with the same place share it in turn. */
-static bool repeated(const char *text)
-{
-	static struct { uint64_t hash, n; } counts[1024];
-	size_t left = text ? strlen(text) : 0;
-	uint64_t h = left, word, n;
-
-	for (; left; left -= left < 8 ? left : 8) {
-		word = 0;
-		memcpy(&word, text, left < 8 ? left : 8);
-		h = (h ^ word) * 0x9e3779b97f4a7c15ull;	/* 2^64 by the golden ratio */
-		h ^= h >> 29;
-		text += 8;
-	}
-	if (counts[h & 1023].hash != h) {
-		counts[h & 1023].hash = h;
-		counts[h & 1023].n = 0;
-	}
-	n = ++counts[h & 1023].n;
-	return n > 8 && (n & (n - 1));
-}
-
-/* --- what is wrong with a file --- */
-
-static void look(struct load *l, const char *path, ks_str text)
-{
-	struct ks_library file;
-
-	if (l->refused || !ks_library_look(path, &file))
-		return;
-	l->refused = true;
-	KS_EMIT(load_refused, .id = l->id, .path = text, .size = file.size, .need_size = file.need_size,
-		.mount_flags = file.mount_flags, .fs_magic = file.fs_magic, .mode = file.mode, .head = file.head,
-		.error = file.error, .exec_stack = file.exec_stack);
-}
-
-/* "FILE: what" names the file that was refused: the library itself or one that it needs. */
-static void look_at_named(struct load *l, const char *error)
-{
-	char path[1024];
-	const char *end = strstr(error, ": ");
-	size_t n = end ? (size_t)(end - error) : 0;
-
-	if (error[0] != '/' || !n || n >= sizeof(path))
-		return;
-	memcpy(path, error, n);
-	path[n] = '\0';
-	look(l, path, ks_text_n(path, n));
-}
-
 /* --- the end of loads --- */
 
 static bool has_returned(const struct load *l, uintptr_t sp)
@@ -145,8 +92,8 @@ static void finish(struct load *l, const char *error, bool certain)
 	uint64_t ok = error ? 0 : certain || l->modules ? 1 : 2;
 
 	KS_EMIT(load_end, .id = l->id, .ok = ok, .error = ks_text(error), .modules = l->modules, .returned = ks_clock());
-	if (error)
-		look_at_named(l, error);
+	if (error && !l->refused)
+		ks_load_look_at_named(l->id, error);
 }
 
 /* Ends the loads that have returned by now. error: the text that is pending (or was just handed
@@ -268,11 +215,10 @@ static void push(const char *path, int flags, int64_t space, uintptr_t caller, u
 	struct load *l = &self.stack[self.depth], *outer = self.depth ? l - 1 : NULL;
 
 	*l = (struct load){ .id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED), .caller = caller, .sp = sp };
-	l->path = ks_text(path);
-	KS_EMIT(load_begin, .id = l->id, .path = l->path, .flags = (unsigned)flags, .caller = caller,
+	KS_EMIT(load_begin, .id = l->id, .path = ks_text(path), .flags = (unsigned)flags, .caller = caller,
 		.outer = outer ? outer->id : 0, .space = space);
 	if (path && strchr(path, '/') && !(flags & RTLD_NOLOAD) && ks_library_cut_off(path))
-		look(l, path, l->path);
+		l->refused = ks_load_look(l->id, path);
 	ks_self.load = l->id;
 	self.last = LOAD;
 	self.depth++;
@@ -285,7 +231,7 @@ static void begin(const char *path, int flags, int64_t space, uintptr_t caller, 
 	self.kept = NULL;
 	if (!ks.on && !(ks.chosen && ks_wake()))
 		return;
-	silent = repeated(path);
+	silent = ks_load_repeated(path);
 	if ((silent && !self.depth) || !ks_mine()) {
 		self.last = NOTHING;
 		return;
@@ -395,7 +341,7 @@ KS_EXPORT char *dlerror(void)
 		return text;
 	}
 	if (ks.on && self.last != NOTHING && ks_load_text_maybe()) {
-		if (self.last == SYMBOL && !self.depth && repeated(ks_load_text_words()))
+		if (self.last == SYMBOL && !self.depth && ks_load_repeated(ks_load_text_words()))
 			self.last = NOTHING;
 		else
 			failed = ks_load_text(plain, sizeof(plain), false);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between load.c (which loads are in progress, how they ended) and load_text.c (the text of
- * dlerror that the program has not asked for yet).
+ * Between load.c (which loads are in progress, how they ended), load_text.c (the text of dlerror
+ * that the program has not asked for yet) and load_file.c (what is wrong with a file).
  */
 #ifndef KS_LOAD_H
 #define KS_LOAD_H
@@ -22,6 +22,13 @@ bool ks_load_text_maybe(void);
 size_t ks_load_text(char *to, size_t size, bool probe);
 /* Where its last part is ("undefined symbol: NAME"), to be compared only; "": no text. */
 const char *ks_load_text_words(void);
+
+/* Should this one go unrecorded? True from the ninth time on, but for powers of two. */
+bool ks_load_repeated(const char *text);
+/* Records what can be seen of a file that a load needs; false: there is none. */
+bool ks_load_look(uint32_t load, const char *path);
+/* "FILE: what" names the file that was refused: the library itself or one that it needs. */
+void ks_load_look_at_named(uint32_t load, const char *error);
 
 #pragma GCC visibility pop
 

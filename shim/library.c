@@ -8,13 +8,8 @@
 #include <string.h>
 #include <sys/vfs.h>
 
+#include "shim/arch.h"
 #include "shim/safe.h"
-
-#if defined(__x86_64__)
-#define MACHINE EM_X86_64
-#else
-#define MACHINE EM_AARCH64
-#endif
 
 /* The first KiB nearly always has all program headers behind the ELF header. */
 static void read_headers(int fd, struct ks_library *l)
@@ -32,7 +27,7 @@ static void read_headers(int fd, struct ks_library *l)
 	if (have >= sizeof(l->head))
 		memcpy(&l->head, head.bytes, sizeof(l->head));
 	if (have < sizeof(head.elf) || memcmp(head.elf.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    head.elf.e_ident[EI_CLASS] != ELFCLASS64 || head.elf.e_machine != MACHINE ||
+	    head.elf.e_ident[EI_CLASS] != ELFCLASS64 || head.elf.e_machine != KS_ARCH_ID ||
 	    head.elf.e_phentsize != sizeof(*far))
 		return;
 	at = head.elf.e_phoff;

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is wrong with the file that a load needed, noted while it is still there; and whether a load
+ * or look-up has been seen so often that it goes unrecorded.
+ *
+ * Called by load.c, in the hooks of dl calls. A file is opened for a moment only.
+ */
+#include "hooks/load.h"
+
+#include <string.h>
+
+#include "shim/library.h"
+
+/* Two texts with the same place share it in turn; a lost count costs a record more. */
+bool ks_load_repeated(const char *text)
+{
+	static struct { uint64_t hash, n; } counts[1024];
+	size_t left = text ? strlen(text) : 0;
+	uint64_t h = left, word, n;
+
+	for (; left; left -= left < 8 ? left : 8) {
+		word = 0;
+		memcpy(&word, text, left < 8 ? left : 8);
+		h = (h ^ word) * 0x9e3779b97f4a7c15ull;	/* 2^64 by the golden ratio */
+		h ^= h >> 29;
+		text += 8;
+	}
+	if (counts[h & 1023].hash != h) {
+		counts[h & 1023].hash = h;
+		counts[h & 1023].n = 0;
+	}
+	n = ++counts[h & 1023].n;
+	return n > 8 && (n & (n - 1));
+}
+
+bool ks_load_look(uint32_t load, const char *path)
+{
+	struct ks_library l;
+
+	if (!ks_library_look(path, &l))
+		return false;
+	KS_EMIT(load_refused, .id = load, .path = ks_text(path), .size = l.size, .need_size = l.need_size,
+		.mount_flags = l.mount_flags, .fs_magic = l.fs_magic, .mode = l.mode, .head = l.head,
+		.error = l.error, .exec_stack = l.exec_stack);
+	return true;
+}
+
+void ks_load_look_at_named(uint32_t load, const char *error)
+{
+	char path[1024];
+	const char *end = strstr(error, ": ");
+	size_t n = end ? (size_t)(end - error) : 0;
+
+	if (error[0] != '/' || !n || n >= sizeof(path))
+		return;
+	memcpy(path, error, n);
+	path[n] = '\0';
+	ks_load_look(load, path);
+}
