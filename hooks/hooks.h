@@ -63,7 +63,7 @@ void ks_signals_last_words(void);	/* deliver.c: exit with a bad status; the hand
  * first, 0 none; realtime: when the newest was sent, ns since 1970, 0 never. */
 void ks_signals_sent_to(int pid, uint32_t out[4], uint64_t *realtime);
 void ks_python_try(void);		/* python.c: add the audit hook if the time has come; cheap when it is in */
-void ks_python_load(void);		/* python.c: the same from the hook of dlopen, where Python's state can be read too */
+bool ks_in_handler(void);		/* deliver.c: a handler of the program is on the stack of the calling thread */
 void ks_python_ended(void);		/* python.c: the interpreter has dropped its hooks */
 void ks_python_start(void);		/* python.c: find the interpreter's symbols (constructor, or a libpython that came) */
 bool ks_is_python(void);		/* python.c: this process runs an interpreter */

@@ -76,6 +76,7 @@ static void find_symbols(const struct ks_elf *elf)
 		ks_py_api.current = ks_py_api.current_13;
 	if (!ks_py_api.finalizing)
 		ks_py_api.finalizing = ks_py_api.finalizing_13;
+	ks_py_api.finalizing_6 = (uintptr_t *)ks_elf_symbol(elf, "_Py_Finalizing");
 	ks_py_api.tuple_type = ks_elf_symbol(elf, "PyTuple_Type");
 	ks_py_api.list_type = ks_elf_symbol(elf, "PyList_Type");
 	ks_py_api.base_exception = (uintptr_t *)ks_elf_symbol(elf, "PyExc_BaseException");
@@ -150,35 +151,55 @@ static void begin(uintptr_t state)
 	ks_py_ready();
 }
 
+static bool finalizing(void)
+{
+	if (ks_py_api.finalizing_6)
+		return *ks_py_api.finalizing_6 != 0;
+	return ks_py_api.finalizing && ks_py_api.finalizing();
+}
+
+/*
+ * In 3.6 and 3.7: the last look is at the first sigaction of the finalization, which gives SIGINT back
+ * before any module is torn down (Python/pylifecycle.c, Py_FinalizeEx: PyOS_FiniInterrupts).
+ */
+static void look_without_hook(void)
+{
+	static bool last;
+
+	if (!ks_python.known || last)
+		return;
+	last = finalizing();
+	ks_py_ready();
+	ks_py_look();
+}
+
 static void try_now(void)
 {
 	int error = errno;
 	uintptr_t state = attached();
 
-	if (state && !(ks_py_api.finalizing && ks_py_api.finalizing()) && ks_mine() && !ks_py_api.error()) {
-		if (stage == WAITING) {
+	if (state && ks_mine() && !ks_py_api.error()) {
+		if (stage == READY) {
+			look_without_hook();
+		} else if (!finalizing()) {
 			stage = READY;
 			begin(state);
-		} else if (ks_python.known) {
-			ks_py_ready();
-			ks_py_look();
 		}
 	}
 	errno = error;
 }
 
+/*
+ * From the hooks of sigaction and of dlopen. What 3.6 and 3.7 cannot tell by audit events is looked at here:
+ * ipykernel sets SIGINT's handler before and after each cell. Not within a signal handler: it may
+ * have interrupted the interpreter anywhere.
+ */
 void ks_python_try(void)
 {
-	if (KS_UNLIKELY(stage == WAITING) && ks.on)
+	if (KS_LIKELY(stage != WAITING) && (stage != READY || ks_python.minor >= 8))
+		return;
+	if (ks.on && !ks_in_handler())
 		try_now();
-}
-
-void ks_python_load(void)
-{
-	if (stage == WAITING || (stage == READY && ks_python.minor < 8)) {
-		if (ks.on)
-			try_now();
-	}
 }
 
 /* The interpreter has thrown its hooks away; it may be initialised once more. */

@@ -33,6 +33,7 @@ struct ks_py_api {
 #define PY_API(result, name, symbol, parameters) result (*name) parameters;
 	KS_PY_API
 #undef PY_API
+	uintptr_t *finalizing_6;		/* &_Py_Finalizing, 3.6 alone */
 	uintptr_t tuple_type, list_type;	/* &PyTuple_Type, &PyList_Type */
 	uintptr_t *base_exception, *import_error, *os_error;	/* &PyExc_BaseException, … */
 	const char *cell_name;			/* IPYKERNEL_CELL_NAME, NULL */

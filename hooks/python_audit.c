@@ -128,15 +128,44 @@ static uint64_t hash(const char *data, size_t size)
 	return h;
 }
 
-static void note_cell(ks_str file, const char *source, size_t size)
+/*
+ * A cell is compiled, then it begins to run: only then it is written. A traceback parses the cells that
+ * it shows once more, under their names, and runs none.
+ */
+static struct {
+	bool waiting;
+	char file[256];
+	ks_str text;
+	uint64_t lines, hash;
+} cell;
+
+static void keep_cell(const struct ks_py_text *file, const char *source, size_t size)
 {
-	static uint64_t count;
 	uint64_t lines = size && source[size - 1] != '\n';
 
+	if (file->length >= sizeof(cell.file))
+		return;
 	for (size_t i = 0; i < size; i++)
 		lines += source[i] == '\n';
-	KS_EMIT(py_cell, .count = __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED), .file = file, .lines = lines,
-		.hash = hash(source, size), .text = ks.config.text == KS_TEXT_CELL ? ks_text_n(source, size) : 0);
+	memcpy(cell.file, (const char *)file->data, file->length + 1);
+	cell.lines = lines;
+	cell.hash = hash(source, size);
+	cell.text = ks.config.text == KS_TEXT_CELL ? ks_text_n(source, size) : 0;
+	cell.waiting = true;
+}
+
+static void on_exec(uintptr_t args)
+{
+	static uint64_t count;
+	uintptr_t code = argument(args, 0);
+	struct ks_py_text file;
+
+	if (!code || ks_py_word(code, ks_python.at.object_type) != ks_python.code_type ||
+	    !ks_py_text(ks_py_word(code, ks_python.at.code_file), &file) || !file.ascii ||
+	    strcmp((const char *)file.data, cell.file) != 0)
+		return;
+	cell.waiting = false;
+	KS_EMIT(py_cell, .count = ++count, .file = ks_text(cell.file), .lines = cell.lines, .hash = cell.hash, .text = cell.text);
 }
 
 /* compile(source, file name): the source is bytes where a text was compiled, else a syntax tree or None. */
@@ -149,14 +178,14 @@ static void on_compile(uintptr_t args)
 	if (!source || !name || !ks_py_text(name, &file) || !is_cell(&file))
 		return;
 	if (ks_py_word(source, at->object_type) == ks_python.bytes_type) {
-		note_cell(ks_py_str(name), (const char *)source + at->bytes_data, ks_py_word(source, at->bytes_size));
+		keep_cell(&file, (const char *)source + at->bytes_data, ks_py_word(source, at->bytes_size));
 	} else if (ks_py_text(source, &text)) {
 		char buffer[MOST_TEXT];
 
 		if (text.ascii)
-			note_cell(ks_py_str(name), (const char *)text.data, text.length);
+			keep_cell(&file, (const char *)text.data, text.length);
 		else
-			note_cell(ks_py_str(name), buffer, ks_py_utf8(&text, buffer, sizeof(buffer)));
+			keep_cell(&file, buffer, ks_py_utf8(&text, buffer, sizeof(buffer)));
 	}
 }
 
@@ -208,6 +237,10 @@ int ks_py_audit(const char *event, uintptr_t args, void *data)
 		break;
 	case 'c':
 		on_c(event, args);
+		break;
+	case 'e':
+		if (KS_UNLIKELY(cell.waiting) && strcmp(event, "exec") == 0)
+			on_exec(args);
 		break;
 	case 'o':
 		if (strcmp(event, "open") == 0)

@@ -5,7 +5,7 @@
  * A script's reaches sys.excepthook, which is an audit event. A notebook's never does: IPython
  * catches it, stores it in sys.last_value and then formats the traceback, for which it opens and
  * compiles source files; those events, and every later import, are when we look. 3.6 and 3.7 have no
- * events: there the next load of a library looks.
+ * events: there we look at the next load of a library, and when a signal's handler is set.
  *
  * An exception is read by following its structures; no attribute look-up, no str(): these could run
  * code of the program. All with the interpreter's lock, so that the objects live.

@@ -10,7 +10,8 @@ print("prefix", sys.prefix)
 print("path", ":".join(sys.path))
 ctypes.CDLL("libm.so.6")
 for name in ("<ipython-input-1-0123456789ab>", "/tmp/ipykernel_77/1234.py", "/tmp/ipykernel_x/1234.py", "<ipython>", "x.py"):
-    compile("secret = 1\nsecond = 'caf\xe9'\n", name, "exec")
+    exec(compile("secret = 1\nsecond = 'caf\xe9'\n", name, "exec"))
+compile("not_run = 1\n", "<ipython-input-2-0123456789ab>", "exec")
 sys.last_value = 5
 open("/dev/null").close()
 try:
