@@ -360,6 +360,7 @@ struct model *model_build(struct trace *trace)
 	build_loads(m);
 	build_maps(m);
 	build_crash(m);
+	build_own_look(m);
 	build_native_stack(m);
 	build_running_loads(m);
 	model_symbolise(m);

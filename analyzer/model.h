@@ -174,6 +174,8 @@ struct model {
 	struct checkpoint *checkpoints; size_t ncheckpoints;	/* by time */
 	struct mapping *maps; size_t nmaps;		/* by address; only after a crash */
 	struct witness *witnesses; size_t nwitnesses;
+	const char *oom_line;			/* the kernel's own line about its OOM kill of this process, NULL: none was found */
+	bool oom_log_whole;			/* and its log reaches back to the start of the process */
 
 	struct ending ending;
 	struct crash crash;

@@ -58,6 +58,7 @@ void build_loads(struct model *m);		/* loads.c */
 void build_running_loads(struct model *m);	/* after the native stack */
 void build_checkpoints(struct model *m);	/* memory.c */
 void build_witnesses(struct model *m);
+void build_own_look(struct model *m);		/* witness.c; after facts and the crash */
 void build_gpu(struct model *m);
 void build_output(struct model *m);		/* output.c */
 void build_crash(struct model *m);		/* crash.c; after modules, threads */

@@ -164,12 +164,17 @@ static void say(const struct ks_other *o, const struct ks_witness *w)
 
 /* --- the record --- */
 
-static bool asked_to_stop(const struct ks_witness *w)
+/* Which signal of ours asked it to stop, lately: a restart, a shutdown; an interrupt is none. 0: nobody asked. */
+static uint32_t asked_to_stop(const struct ks_witness *w)
 {
+	const uint64_t patience = 120 * 1000000000ull;
+
+	if (w->realtime - w->signal_time > patience)
+		return 0;
 	for (int i = 0; i < 4; i++)
 		if (w->signal_sent[i] == SIGTERM || w->signal_sent[i] == SIGKILL || w->signal_sent[i] == SIGHUP || w->signal_sent[i] == SIGQUIT)
-			return true;
-	return false;
+			return w->signal_sent[i];
+	return 0;
 }
 
 /* An end that its trace tells otherwise was another process's: pids are used again. */
@@ -206,9 +211,10 @@ void ks_witness_child(int pid, int status)
 
 	if (found) {
 		ks_signals_sent_to(pid, w.signal_sent, &w.signal_time);
-		w.requested = w.signal_sent[0];
+		w.realtime = ks_realtime();
+		w.requested = asked_to_stop(&w);
 		if (ks_other_witness(&o, &w) && o.head.connection && (int)o.head.kernel_parent == ks.pid &&
-		    ks.config.say && !asked_to_stop(&w) && runs_kernels())
+		    ks.config.say && !w.requested && runs_kernels())
 			say(&o, &w);
 	}
 	if (found || ks_child_worth_noting(&children)) {

@@ -208,7 +208,7 @@ static bool has_witness(const struct ks_other *o)
 	       b.magic == KS_BLOCK_MAGIC && b.kind == KS_BLOCK_WITNESS;
 }
 
-static uint64_t realtime(void)
+uint64_t ks_realtime(void)
 {
 	struct timespec t = { 0, 0 };
 
@@ -246,7 +246,8 @@ bool ks_other_witness(const struct ks_other *o, struct ks_witness *w)
 	if (has_witness(o))
 		return false;
 	read_counters(o, w);
-	w->realtime = realtime();
+	if (!w->realtime)
+		w->realtime = ks_realtime();
 	if (ks_read_file("/proc/self/comm", comm, sizeof(comm)) > 0) {
 		*strchrnul(comm, '\n') = '\0';
 		memcpy(w->name, comm, sizeof(w->name));

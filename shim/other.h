@@ -39,6 +39,8 @@ bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slo
  * w: pid, kind, status and signals filled in. False: there is one already, or it cannot be written. */
 bool ks_other_witness(const struct ks_other *o, struct ks_witness *w);
 
+uint64_t ks_realtime(void);		/* ns since 1970 */
+
 /* This process is a kernel: leave a record in the trace of the one before, if it ended without a word. */
 void ks_other_predecessor(const char *connection);
 

@@ -99,9 +99,14 @@ static enum confidence match_cgroup(const struct model *m, struct finding *f)
 	struct counters c = count(m);
 	bool near;
 
-	if (m->ending.kind != END_KILLED || c.limit == UNKNOWN || !c.limit || c.limit > 1ull << 52)
+	if (m->ending.kind != END_KILLED)
 		return NO_MATCH;
 	keep(f, &c);
+	if (m->oom_line)
+		return strstr(m->oom_line, "Memory cgroup") ? PROVEN : NO_MATCH;
+	/* Its log names each process that the kernel ends so: it was another one. */
+	if (m->oom_log_whole || c.limit == UNKNOWN || !c.limit || c.limit > 1ull << 52)
+		return NO_MATCH;
 	near = (c.usage != UNKNOWN && c.usage >= c.limit / 2) || (c.rss != UNKNOWN && c.rss >= c.limit / 2);
 	if (rose(c.cg_before, c.cg_after)) {
 		f->number[5] = c.cg_after - c.cg_before;
@@ -119,17 +124,23 @@ static void explain_cgroup(const struct model *m, struct finding *f)
 	const char *path = model_info(m, "cgroup_memory");
 	const char *limit = size_text(f->arena, f->number[1]);
 
-	finding_title(f, "The kernel's OOM killer ended it: the memory limit of its container (%s) was reached", limit);
+	if (f->number[1] == UNKNOWN) {
+		finding_say(f, "The memory limit of its cgroup%s%s was reached.", path ? " " : "", path ? path : "");
+	} else {
+		finding_title(f, "The kernel's OOM killer ended it: the memory limit of its container (%s) was reached", limit);
+		finding_say(f, "Its memory cgroup%s%s has a limit of %s (%llu bytes)%s%s. When it is reached, the kernel ends a process of the cgroup with "
+			    "SIGKILL, without a word.", path ? " " : "", path ? path : "", limit, (unsigned long long)f->number[1],
+			    f->number[0] != UNKNOWN ? "; in use at the last look: " : "",
+			    f->number[0] != UNKNOWN ? size_text(f->arena, f->number[0]) : "");
+	}
+	if (m->oom_line)
+		finding_say(f, "The kernel's log says: %.300s", m->oom_line);
 	if (f->number[5])
 		finding_cite(f, f->number[4], m->ending.time, "oom_kill of the cgroup rose by %llu between the last look inside and the end",
 			     (unsigned long long)f->number[5]);
-	finding_say(f, "Its memory cgroup%s%s has a limit of %s (%llu bytes)%s%s. When it is reached, the kernel ends a process of the cgroup with "
-		    "SIGKILL, without a word.", path ? " " : "", path ? path : "", limit, (unsigned long long)f->number[1],
-		    f->number[0] != UNKNOWN ? "; in use at the last look: " : "",
-		    f->number[0] != UNKNOWN ? size_text(f->arena, f->number[0]) : "");
 	if (f->number[5])
 		finding_say(f, "The cgroup's own counter of such kills (oom_kill) rose when it ended.");
-	else
+	else if (!m->oom_line)
 		finding_say(f, "The counter of such kills could not be read after its end; the use so close to the limit makes it likely.");
 	tell_growth(f);
 	tell_allocators(m, f);
@@ -156,9 +167,13 @@ static enum confidence match_system(const struct model *m, struct finding *f)
 	struct counters c = count(m);
 	bool low;
 
-	if (m->ending.kind != END_KILLED || !rose(c.sys_before, c.sys_after) || rose(c.cg_before, c.cg_after))
+	if (m->ending.kind != END_KILLED)
 		return NO_MATCH;
 	keep(f, &c);
+	if (m->oom_line)
+		return strstr(m->oom_line, "Memory cgroup") ? NO_MATCH : PROVEN;
+	if (m->oom_log_whole || !rose(c.sys_before, c.sys_after) || rose(c.cg_before, c.cg_after))
+		return NO_MATCH;
 	low = c.available != UNKNOWN && c.rss != UNKNOWN && c.available < c.rss;
 	/* A later look may have counted somebody else's death. */
 	if (c.witness->raw.kind == 1)
@@ -168,9 +183,13 @@ static enum confidence match_system(const struct model *m, struct finding *f)
 
 static void explain_system(const struct model *m, struct finding *f)
 {
-	finding_cite(f, f->number[4], m->ending.time, "oom_kill of the machine (/proc/vmstat) rose while it ended");
-	finding_say(f, "The machine ran out of memory, and the kernel ended a process: its counter rose in the time in which this one vanished "
-		    "without an end.");
+	if (m->oom_line) {
+		finding_say(f, "The machine ran out of memory. The kernel's log says: %.300s", m->oom_line);
+	} else {
+		finding_cite(f, f->number[4], m->ending.time, "oom_kill of the machine (/proc/vmstat) rose while it ended");
+		finding_say(f, "The machine ran out of memory, and the kernel ended a process: its counter rose in the time in which this one "
+			    "vanished without an end.");
+	}
 	if (f->number[3] != UNKNOWN)
 		finding_say(f, "At the last look %s of memory was available on the machine.", size_text(f->arena, f->number[3]));
 	tell_growth(f);
