@@ -72,18 +72,58 @@ static void *arena_take(size_t size)
 	return b + 1;
 }
 
+static bool libc_serves(void)
+{
+	Dl_info m, f, libc;
+
+	return real.malloc && dladdr((void *)real.malloc, &m) && dladdr((void *)real.free, &f) &&
+	       dladdr((void *)gnu_get_libc_version, &libc) && m.dli_fbase == libc.dli_fbase &&
+	       f.dli_fbase == libc.dli_fbase;
+}
+
 /* The size word is there only where libc itself serves, and untagged (no MTE on aarch64). */
 static bool words_are_readable(void)
 {
-	Dl_info ours, libc;
-
 #if defined(__aarch64__)
 	if (ks_sys(SYS_prctl, 56 /* PR_GET_TAGGED_ADDR_CTRL */, 0, 0, 0, 0) & (3 << 1))
 		return false;
 #endif
-	return dladdr((void *)real.malloc, &ours) && dladdr((void *)real.free, &libc) &&
-	       ours.dli_fbase == libc.dli_fbase &&
-	       dladdr((void *)gnu_get_libc_version, &libc) && ours.dli_fbase == libc.dli_fbase;
+	return libc_serves();
+}
+
+#if defined(__x86_64__)
+#define BASE_VERSION	"GLIBC_2.2.5"
+#define ALIGNED_VERSION	"GLIBC_2.16"
+#else
+#define BASE_VERSION	"GLIBC_2.17"
+#define ALIGNED_VERSION	"GLIBC_2.17"
+#endif
+
+/*
+ * Between us and libc may be libc_malloc_debug.so, which has these names in their versions only: a
+ * plain dlsym passes them by, a program's references do not. (With a version asked for, dlvsym passes
+ * by the unversioned names of tcmalloc: so not where another allocator was found.)
+ */
+static void prefer_versions(void)
+{
+#define PREFER(name, version) do {								\
+		void *f_ = dlvsym(RTLD_NEXT, #name, version);					\
+												\
+		if (f_)										\
+			real.name = (__typeof__(real.name))f_;					\
+	} while (0)
+	PREFER(malloc, BASE_VERSION);
+	PREFER(calloc, BASE_VERSION);
+	PREFER(realloc, BASE_VERSION);
+	PREFER(free, BASE_VERSION);
+	PREFER(memalign, BASE_VERSION);
+	PREFER(posix_memalign, BASE_VERSION);
+	PREFER(valloc, BASE_VERSION);
+	PREFER(pvalloc, BASE_VERSION);
+	PREFER(aligned_alloc, ALIGNED_VERSION);
+#undef PREFER
+	if (real.dlerror)
+		real.dlerror();		/* no text of ours is left behind */
 }
 
 /* Finds the allocator behind us; false while this thread is on its way to do so. */
@@ -95,6 +135,8 @@ static bool bind_next(void)
 		return false;
 	binding = true;
 	ks_resolve();
+	if (libc_serves())
+		prefer_versions();
 	if (real.malloc && real.calloc && real.realloc && real.free) {
 		if (words_are_readable())
 			__atomic_store_n(&no_word, 65535, __ATOMIC_RELAXED);
