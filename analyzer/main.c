@@ -224,15 +224,26 @@ static bool is_number(const char *s)
 	return n > 0 && n < 10;
 }
 
-static void nothing(const char *path, bool there)
+static void no_directory(const char *path)
 {
-	if (there)
-		error("no recordings in %s", path);
-	else
-		error("there is no directory %s", path);
+	error("there is no directory %s", path);
 	fputs("Record a process with LD_PRELOAD=/path/to/libkshim.so, or a Jupyter kernel with\n"
 	      "kshim-kernelspec; a trace is kept where the process dies (kshim(7)).\n", stderr);
 	exit(EXIT_NO_TRACE);
+}
+
+/* A directory without a recording is good news where something was recorded at all. */
+static void nothing_died(const struct request *r, const char *path)
+{
+	static const char explanation[] =
+		"A recorded process that ends in order, or at the request of its server (a restart, a shutdown), "
+		"takes its recording with it; KSHIM_KEEP=always keeps it.";
+	const char *title = "Nothing died: no recording was left behind";
+
+	if (r->form == FORM_JSON)
+		report_json_nothing(path, title, explanation, stdout);
+	else if (r->form == FORM_TEXT)
+		printf("%s in %s.\n%s\n", title, path, explanation);
 }
 
 static void directory(const struct request *r, const char *path)
@@ -242,9 +253,11 @@ static void directory(const struct request *r, const char *path)
 	const struct entry *e;
 	const char *note;
 
-	if (!f.n)
-		nothing(path, there);
-	if (r->form == FORM_LIST) {
+	if (!there)
+		no_directory(path);
+	if (!f.n) {
+		nothing_died(r, path);
+	} else if (r->form == FORM_LIST) {
 		list(&f, r->look, stdout);
 	} else {
 		e = folder_choose(&f, &note);

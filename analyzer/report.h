@@ -63,6 +63,8 @@ struct look {
 void report_text(const struct report *r, struct look look, FILE *out);
 void report_html(const struct report *r, FILE *out);
 /* The schema of the JSON report is in kshim-analyze(1). */
+/* The JSON report about a directory that holds no recording. */
+void report_json_nothing(const char *directory, const char *title, const char *explanation, FILE *out);
 void report_json(const struct subject *s, FILE *out);
 
 /* For all reports. */

@@ -340,3 +340,35 @@ void report_json(const struct subject *s, FILE *out)
 	cJSON_Delete(root);
 	arena_free(&arena);
 }
+
+void report_json_nothing(const char *directory, const char *title, const char *explanation, FILE *out)
+{
+	static const char *const empty[] = { "also_seen", "python_stack", "native_stack", "threads", "libraries" };
+	static const char *const missing[] = { "process", "memory", "gpu", "stderr", "fingerprint" };
+	cJSON *root = cJSON_CreateObject(), *o;
+	char *printed;
+
+	add_text(root, "schema", SCHEMA);
+	o = add_object(root, "trace");
+	add_text(o, "file", NULL);
+	add_text(o, "directory", directory);
+	add_array(o, "damage");
+	add_text(add_object(root, "ending"), "kind", "clean");
+	o = add_object(root, "verdict");
+	add_text(o, "cause", "none");
+	add_text(o, "confidence", "likely");
+	add_text(o, "title", title);
+	add_text(add_array(o, "explanation"), NULL, explanation);
+	add_array(o, "fix");
+	add_array(o, "evidence");
+	for (size_t i = 0; i < sizeof(empty) / sizeof(*empty); i++)
+		add_array(root, empty[i]);
+	for (size_t i = 0; i < sizeof(missing) / sizeof(*missing); i++)
+		add_text(root, missing[i], NULL);
+	printed = cJSON_Print(root);
+	if (!printed)
+		die(EXIT_NO_TRACE, "out of memory");
+	fprintf(out, "%s\n", printed);
+	free(printed);
+	cJSON_Delete(root);
+}
