@@ -291,6 +291,8 @@ static void record_first(void *unused)
 
 void ks_on_default(int sig, siginfo_t *info, void *context)
 {
+	static unsigned nested;
+
 	if (!ks_mine()) {
 		die(sig, info, context);
 		return;
@@ -309,7 +311,8 @@ void ks_on_default(int sig, siginfo_t *info, void *context)
 		ks_on_stack(record, NULL, crash_stack + sizeof(crash_stack));
 		break;
 	case KS_CLAIM_NESTED:
-		ks_crash_nested(info, context);
+		if (!nested++)		/* this may fault once more */
+			ks_crash_nested(info, context);
 		die_here(fatal.sig, &fatal.copy);
 		break;
 	case KS_CLAIM_OTHER:
