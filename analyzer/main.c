@@ -148,19 +148,33 @@ static bool speaks_of_a_child(const struct model *m, uint32_t pid)
 	return text && strstr(text, number);
 }
 
-/* A process that gave up because a child of it died is explained by the child's death. */
+/* Ended with the very status of its child, and nothing of its own explains it: sys.exit(worker.exitcode). */
+static bool passes_on(const struct case_file *parent, const struct case_file *child)
+{
+	const struct ending *a = &parent->model->ending, *b = &child->model->ending;
+
+	return a->kind == END_EXIT && b->kind == END_EXIT && a->status == b->status && child->verdict.best.confidence == PROVEN &&
+	       !child->verdict.best.rule->general && strcmp(child->verdict.best.rule->id, "none") != 0 &&
+	       strcmp(child->verdict.best.rule->id, "exit.by-program") != 0;
+}
+
+/* A process that gave up because a child of it died, or failed, is explained by the child. */
 static bool find_child(const struct folder *f, const struct case_file *parent, struct case_file *child)
 {
 	const struct model *m = parent->model;
 	const char *why;
 
-	if (!f || m->ending.kind != END_EXIT || (parent->verdict.best.confidence == PROVEN && !parent->verdict.best.rule->general))
+	if (!f || m->ending.kind != END_EXIT)
+		return false;
+	if (parent->verdict.best.confidence == PROVEN && !parent->verdict.best.rule->general &&
+	    strcmp(parent->verdict.best.rule->id, "none") != 0)
 		return false;
 	for (const struct entry *e = NULL; (e = folder_child(f, m->header, e));) {
-		if (e->ended > m->started + m->ending.time + 1000000000 || !speaks_of_a_child(m, e->head.pid))
+		if (e->ended > m->started + m->ending.time + 1000000000 || !case_open(child, e->path, &why))
 			continue;
-		if (case_open(child, e->path, &why))
+		if (speaks_of_a_child(m, e->head.pid) || passes_on(parent, child))
 			return true;
+		case_close(child);
 	}
 	return false;
 }
