@@ -150,7 +150,7 @@ static bool ended_badly(const struct entry *e)
 
 	if (!t)
 		return false;
-	m = model_build(t);
+	m = model_build_plain(t);
 	bad = m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING && m->ending.kind != END_EXEC;
 	if (e->child && m->ending.kind == END_SIGNAL && m->ending.sender_pid &&
 	    (m->ending.sender_pid == e->head.ppid || m->ending.sender_pid == e->head.parent_pid))

@@ -341,13 +341,14 @@ static void build_facts(struct model *m)
 		m->damage[i] = (struct damage){ p->trace->damage[i].text, p->trace->damage[i].offset };
 }
 
-struct model *model_build(struct trace *trace)
+static struct model *build(struct trace *trace, bool plain)
 {
 	struct model *m = xalloc(1, sizeof(*m));
 	struct private *p = xalloc(1, sizeof(*p));
 
 	m->private = p;
 	p->trace = trace;
+	p->plain = plain;
 	build_modules(m);
 	p->names = names_new(&p->arena, trace->header.arch);
 	build_events(m);
@@ -372,6 +373,16 @@ struct model *model_build(struct trace *trace)
 		m->threads[i].routine = frame_at(m, m->threads[i].routine.pc, false, m->threads[i].start)->frame;
 	build_ending(m);
 	return m;
+}
+
+struct model *model_build(struct trace *trace)
+{
+	return build(trace, false);
+}
+
+struct model *model_build_plain(struct trace *trace)
+{
+	return build(trace, true);
 }
 
 void model_free(struct model *m)

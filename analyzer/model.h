@@ -187,6 +187,8 @@ struct model {
 
 struct trace;
 struct model *model_build(struct trace *trace);
+/* From the trace alone: no file of the machine is looked at, so frames have no symbols. Quick. */
+struct model *model_build_plain(struct trace *trace);
 void model_free(struct model *m);
 
 /* --- questions that rules ask --- */

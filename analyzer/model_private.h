@@ -28,6 +28,7 @@ struct events_of {			/* all events of one number, by time */
 
 struct private {
 	struct trace *trace;
+	bool plain;			/* look at no file but the trace */
 	struct arena arena;
 	struct names *names;
 	struct module **by_start;	/* modules.c: its index by address */

@@ -58,7 +58,8 @@ static void fill_module(struct model *m, struct module *to, const struct trace_m
 	to->load = raw->load;
 	to->tid = raw->tid;
 	to->record = from->offset;
-	look_at_file(to);
+	if (!private_of(m)->plain)
+		look_at_file(to);
 }
 
 static int by_load_time(const void *a, const void *b)

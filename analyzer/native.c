@@ -170,7 +170,8 @@ void build_native_stack(struct model *m)
 			m->crash.stack = parse_stack(m, &t->blocks[i]);
 	if (m->crash.stack)
 		return;
-	m->crash.stack = without_ours(m, unwind(m));
+	if (!private_of(m)->plain)
+		m->crash.stack = without_ours(m, unwind(m));
 	aborted = model_last(m, KS_abort_call, m->crash.tid, NULL);
 	if ((!m->crash.stack || m->crash.stack->n < 2) && aborted)
 		m->crash.stack = aborted->stack;

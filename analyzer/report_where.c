@@ -155,7 +155,7 @@ static bool interpreter_frame(const struct frame *f)
 	return f->module && (f->module->flags & KS_MODULE_MAIN || strncmp(f->module->name, "libpython", 9) == 0);
 }
 
-/* Without template arguments and parameters: "tensorflow::EagerExecute". */
+/* Without the arguments of templates and functions: "tensorflow::EagerExecute". t is empty. */
 static void put_function(struct text *t, const char *symbol)
 {
 	static const char anonymous[] = "(anonymous namespace)";
@@ -173,12 +173,13 @@ static void put_function(struct text *t, const char *symbol)
 				text_add(t, "{anonymous}");
 			p += sizeof(anonymous) - 2;
 		} else if (*p == '<') {
-			if (!depth++)
-				text_add(t, "<…>");
+			depth++;
 		} else if (*p == '>') {
 			depth -= depth > 0;
 		} else if (*p == '(' && !depth) {
 			break;
+		} else if (*p == ' ' && !depth) {
+			t->n = 0;	/* what stood before is the type that a template returns */
 		} else if (!depth) {
 			text_char(t, *p);
 		}
@@ -193,7 +194,8 @@ static const char *short_module(struct report *r, const char *name)
 	return end ? arena_printf(&r->arena, "%.*s%s", (int)(tag - name), name, end) : name;
 }
 
-static const char *frame_text(struct report *r, const struct frame *f)
+/* The library is told where it changes; before is the frame in the line above, NULL: none. */
+static const char *frame_text(struct report *r, const struct frame *f, const struct frame *before)
 {
 	struct text t = { 0 };
 	const char *text;
@@ -204,7 +206,7 @@ static const char *frame_text(struct report *r, const struct frame *f)
 		text_printf(&t, "%s+0x%llx", short_module(r, f->module->name), (unsigned long long)f->offset);
 	if (!f->module)
 		text_printf(&t, f->symbol ? " at 0x%llx" : "0x%llx, where no library is", (unsigned long long)f->pc);
-	if (f->symbol && f->module)
+	if (f->symbol && f->module && !(before && before->module == f->module))
 		text_printf(&t, "  %s", short_module(r, f->module->name));
 	if (f->file && f->line)
 		text_printf(&t, "  %s:%d", base_name(f->file), f->line);
@@ -236,8 +238,8 @@ static void where_native(struct report *r)
 		}
 		if (skipped)
 			add_line(r, &l, "… the Python interpreter");
+		add_line(r, &l, frame_text(r, f, i && !skipped ? &stack->frames[i - 1] : NULL));
 		skipped = 0;
-		add_line(r, &l, frame_text(r, f));
 	}
 	if (skipped)
 		add_line(r, &l, "… the Python interpreter");
