@@ -197,17 +197,19 @@ uint32_t ks_load_now(uintptr_t sp)
 
 /* --- dlopen, dlmopen --- */
 
-/* Is the dlopen of l among our callers? Its stack pointer alone cannot tell when it has returned
- * and the stack has since grown deeper elsewhere. Where the stack is too deep to see: believe it. */
-static bool is_caller(const struct load *l)
+/* Is the dlopen of the innermost load among our callers? Its stack pointer alone cannot tell when it
+ * has returned and the stack has since grown deeper elsewhere. The same place may have called
+ * several times, this time too. Where the stack is too deep to see: believe it. */
+static bool is_around(uintptr_t caller)
 {
-	uintptr_t pcs[64];
-	unsigned n = ks_unwind(pcs, 64);
+	uintptr_t pcs[256], wanted = self.stack[self.depth - 1].caller;
+	unsigned n = ks_unwind(pcs, 256), need = caller == wanted, seen = 0;
 
+	for (unsigned i = 0; i < self.depth; i++)
+		need += self.stack[i].caller == wanted;
 	for (unsigned i = 0; i < n; i++)
-		if (pcs[i] == l->caller)
-			return true;
-	return n == 64;
+		seen += pcs[i] == wanted;
+	return seen >= need || n == 256;
 }
 
 static void push(const char *path, int flags, int64_t space, uintptr_t caller, uintptr_t sp)
@@ -237,7 +239,7 @@ static void begin(const char *path, int flags, int64_t space, uintptr_t caller, 
 		return;
 	}
 	before_call(sp);
-	while (self.depth && !is_caller(&self.stack[self.depth - 1]))
+	while (self.depth && !is_around(caller))
 		settle(self.stack[self.depth - 1].sp, NULL, true);
 	self.last = NOTHING;
 	if (self.depth)
