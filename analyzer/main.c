@@ -46,15 +46,24 @@ struct request {
 	const char *what;		/* the argument; NULL: none */
 };
 
+/* Columns of the report: the terminal's, else COLUMNS, within what is good to read. */
+static unsigned choose_width(bool terminal)
+{
+	const char *given = getenv("COLUMNS");
+	long width = given ? strtol(given, NULL, 10) : 0;
+	struct winsize w;
+
+	if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
+		width = w.ws_col;
+	return width < 40 ? 80 : width > 110 ? 110 : (unsigned)width;
+}
+
 static struct look choose_look(const char *when)
 {
-	struct winsize w;
 	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
 	bool terminal = isatty(STDOUT_FILENO);
-	struct look look = { .width = 80 };
+	struct look look = { .width = choose_width(terminal) };
 
-	if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40)
-		look.width = w.ws_col > 110 ? 110 : w.ws_col;
 	if (strcmp(when, "always") == 0)
 		look.colour = true;
 	else if (strcmp(when, "auto") == 0)
