@@ -99,8 +99,10 @@ static bool use_driver(uintptr_t address)
 	const struct ks_module *m;
 	struct ks_elf elf;
 
-	if (address >= driver.start && address < driver.end && module_at(address))
-		return true;
+	if (address >= driver.start && address < driver.end && (!ks.on || module_at(address)))
+		return true;	/* in a forked child without a trace: the parent's driver */
+	if (!ks.on)
+		return false;
 	m = find_module(address);
 	if (!m || !ks_elf_open(&elf, m->start, m->base) || !is_driver(&elf))
 		return false;
@@ -166,7 +168,7 @@ void *ks_cuda_symbol(void *handle, const char *name, uintptr_t caller)
 	void *found = real.dlsym(handle, name), *ours;
 
 	/* Not cuda*, cublas*, cudnn* and the like: the driver's names have a capital behind "cu". */
-	if (!found || !ks.on || name[2] < 'A' || name[2] > 'Z' || !ks_mine())
+	if (!found || !ks.chosen || name[2] < 'A' || name[2] > 'Z' || !ks_mine())
 		return found;
 	if (!use_driver((uintptr_t)found))
 		return found;
@@ -184,7 +186,7 @@ void ks_cuda_handed_out(const char *name, void **function, int version, uint64_t
 {
 	void *ours;
 
-	if (!ks.on || !name || !*name || !function || !*function)
+	if (!ks.chosen || !name || !*name || !function || !*function)
 		return;
 	ours = substitute(*function);
 	if (ours)

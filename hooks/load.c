@@ -306,8 +306,14 @@ void *ks_before_dlsym(uintptr_t handle, uintptr_t name, uintptr_t c, uintptr_t d
 
 	(void)c;
 	(void)d;
-	if (KS_UNLIKELY(!ks.on))
-		return (void *)REAL(dlsym);
+	if (KS_UNLIKELY(!ks.on)) {
+		/* A forked child without a trace may use the driver that its parent found. */
+		if (!ks.chosen || !ks_cuda_symbol || !s || s[0] != 'c' || s[1] != 'u' || (void *)handle == RTLD_DEFAULT ||
+		    (void *)handle == RTLD_NEXT)
+			return (void *)REAL(dlsym);
+		self.answer = ks_cuda_symbol((void *)handle, s, caller);
+		return (void *)answer;
+	}
 	if (KS_UNLIKELY(self.depth || !s || (s[0] == 'c' && s[1] == 'u')))
 		return dlsym_slowly((void *)handle, s, caller, sp);
 	self.kept = NULL;
