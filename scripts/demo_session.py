@@ -119,15 +119,13 @@ def wrap(lines, width):
 
 
 def side_by_side(left_title, left, right_title, right):
-    width = columns()
-    if args.plain or width < 76:
+    lw, rw = widths()
+    if not lw:
         for title, lines in ((left_title, left), (right_title, right)):
-            tell(f"\n--- {title} " + "-" * max(0, width - 5 - len(title)))
-            for line in wrap(lines, width):
+            tell(f"\n--- {title} " + "-" * max(0, rw - 5 - len(title)))
+            for line in wrap(lines, rw):
                 tell(line)
         return
-    lw = max(24, width // 4)
-    rw = width - lw - 3
     left = [left_title, "-" * lw, *wrap(left, lw)]
     right = [right_title, "-" * rw, *wrap(right, rw)]
     tell()
@@ -136,12 +134,28 @@ def side_by_side(left_title, left, right_title, right):
         tell(f"{a:{lw}} | {b}".rstrip())
 
 
-def report_width():
-    return columns() if args.plain or columns() < 76 else columns() - max(24, columns() // 4) - 3
+def widths():
+    """Of the two columns; 0 and the whole width where there is no room for two."""
+    if args.plain or columns() < 76:
+        return 0, columns()
+    left = max(24, columns() // 4)
+    return left, columns() - left - 3
 
 
-def analyze(folder, *options):
-    env = dict(os.environ, COLUMNS=str(report_width()))
+def comparison(jupyter, traces):
+    """Both sides as far as the report says what and why; then the rest of the report in the whole width."""
+    rest = "What happened"      # the first part that tells the details
+    right, whole = (analyze(traces, "--color=never", width=w)[1].rstrip().splitlines() for w in (widths()[1], columns()))
+    cut, cut_whole = (lines.index(rest) if rest in lines else len(lines) for lines in (right, whole))
+    side_by_side("What Jupyter says", jupyter, "What kshim-analyze says", right[:cut])
+    if whole[cut_whole:]:
+        tell("\n" + STEP + "The rest of its report")
+        tell("\n".join("    " + line if columns() > 100 else line for line in whole[cut_whole:]))
+    tell()
+
+
+def analyze(folder, *options, width=80):
+    env = dict(os.environ, COLUMNS=str(width))
     done = subprocess.run([os.path.abspath(args.analyze), *options, folder], env=env, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, universal_newlines=True, timeout=120)
     return done.returncode, done.stdout
@@ -207,10 +221,8 @@ async def first_run(folder, library):
     copy_to_full_disk(library)
     tell("\n" + STEP + f"Jupyter Notebook, recorded by kshim; {NOTEBOOK} is opened and its cells are run")
     said, statuses, log, traces = await play(folder)
-    code, text = analyze(traces, "--color=never")
-    _, data = analyze(traces, "--json")
-    side_by_side("What Jupyter says", of_jupyter(statuses, log), "What kshim-analyze says", text.rstrip().splitlines())
-    tell()
+    comparison(of_jupyter(statuses, log), traces)
+    code, data = analyze(traces, "--json")
     report = json.loads(data)
     verdict, ending = report["verdict"], report["ending"]
     seen("the kernel died in cell [2], `import keras`, and Jupyter restarted it without a reason",
@@ -236,10 +248,8 @@ async def second_run(folder, report, library):
     seen("the library is whole again", os.path.getsize(library) == recorded_size(library))
     tell("\n" + STEP + "The same notebook again")
     said, statuses, log, traces = await play(folder, KSHIM_KEEP="always")
-    code, text = analyze(traces, "--color=never")
-    _, data = analyze(traces, "--json")
-    side_by_side("What Jupyter says", ["Kernel status messages:", "  " + ", ".join(statuses[-2:])], "What kshim-analyze says", text.rstrip().splitlines())
-    tell()
+    comparison(["Kernel status messages:", "  " + ", ".join(statuses[-2:])], traces)
+    code, data = analyze(traces, "--json")
     seen("every cell ran, a model was trained", len(said) == len(CELLS) and all(r.status == "ok" for r in said) and "trained" in said[-1].stdout)
     seen("no restart", not any("restarting kernel" in line for line in log))
     seen("kshim says that nothing died", code == 0 and json.loads(data)["verdict"]["cause"] == "none")
