@@ -103,7 +103,8 @@ static char *put_exit(char *p, char *end, const struct ks_other *o, int status)
 		ks_other_module(o, call[2], name, sizeof(name));
 	}
 	p = ks_put(ks_put_dec(ks_put(ks_put(p, end, function), end, "("), end, (uint64_t)status, 1), end, ")");
-	return name[0] ? ks_put(ks_put(p, end, " by "), end, name) : p;
+	/* Python calls it for the program: its name explains nothing. */
+	return name[0] && !starts(name, "libpython") && !starts(name, "python") ? ks_put(ks_put(p, end, " by "), end, name) : p;
 }
 
 /* The last counters that the dead process saw itself; ~0: none. */
@@ -164,16 +165,21 @@ static void say(const struct ks_other *o, const struct ks_witness *w)
 
 /* --- the record --- */
 
-/* Which signal of ours asked it to stop, lately: a restart, a shutdown; an interrupt is none. 0: nobody asked. */
+/* Which signal of ours asked it to stop, lately: a restart, a shutdown; an interrupt only where it died
+ * of just that. 0: nobody asked. */
 static uint32_t asked_to_stop(const struct ks_witness *w)
 {
 	const uint64_t patience = 120 * 1000000000ull;
 
 	if (w->realtime - w->signal_time > patience)
 		return 0;
-	for (int i = 0; i < 4; i++)
-		if (w->signal_sent[i] == SIGTERM || w->signal_sent[i] == SIGKILL || w->signal_sent[i] == SIGHUP || w->signal_sent[i] == SIGQUIT)
-			return w->signal_sent[i];
+	for (int i = 0; i < 4; i++) {
+		const int sent = (int)w->signal_sent[i];
+
+		if (sent == SIGTERM || sent == SIGKILL || sent == SIGHUP || sent == SIGQUIT ||
+		    (sent && WIFSIGNALED(w->status) && sent == WTERMSIG(w->status)))
+			return (uint32_t)sent;
+	}
 	return 0;
 }
 
