@@ -84,20 +84,8 @@ static bool libc_serves(void)
 /* The size word is there only where libc itself serves, and untagged (no MTE on aarch64). */
 static bool words_are_readable(void)
 {
-#if defined(__aarch64__)
-	if (ks_sys(SYS_prctl, 56 /* PR_GET_TAGGED_ADDR_CTRL */, 0, 0, 0, 0) & (3 << 1))
-		return false;
-#endif
-	return libc_serves();
+	return !ks_pointers_are_tagged() && libc_serves();
 }
-
-#if defined(__x86_64__)
-#define BASE_VERSION	"GLIBC_2.2.5"
-#define ALIGNED_VERSION	"GLIBC_2.16"
-#else
-#define BASE_VERSION	"GLIBC_2.17"
-#define ALIGNED_VERSION	"GLIBC_2.17"
-#endif
 
 /*
  * Between us and libc may be libc_malloc_debug.so, which has these names in their versions only: a
@@ -112,15 +100,15 @@ static void prefer_versions(void)
 		if (f_)										\
 			real.name = (__typeof__(real.name))f_;					\
 	} while (0)
-	PREFER(malloc, BASE_VERSION);
-	PREFER(calloc, BASE_VERSION);
-	PREFER(realloc, BASE_VERSION);
-	PREFER(free, BASE_VERSION);
-	PREFER(memalign, BASE_VERSION);
-	PREFER(posix_memalign, BASE_VERSION);
-	PREFER(valloc, BASE_VERSION);
-	PREFER(pvalloc, BASE_VERSION);
-	PREFER(aligned_alloc, ALIGNED_VERSION);
+	PREFER(malloc, KS_LIBC_BASE);
+	PREFER(calloc, KS_LIBC_BASE);
+	PREFER(realloc, KS_LIBC_BASE);
+	PREFER(free, KS_LIBC_BASE);
+	PREFER(memalign, KS_LIBC_BASE);
+	PREFER(posix_memalign, KS_LIBC_BASE);
+	PREFER(valloc, KS_LIBC_BASE);
+	PREFER(pvalloc, KS_LIBC_BASE);
+	PREFER(aligned_alloc, KS_LIBC_ALIGNED_ALLOC);
 #undef PREFER
 	if (real.dlerror)
 		real.dlerror();		/* no text of ours is left behind */

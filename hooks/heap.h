@@ -12,6 +12,7 @@
 #include <malloc.h>
 
 #include "hooks/hooks.h"
+#include "shim/arch.h"
 #include "shim/safe.h"
 
 #define KS_PURSE_FULL	(256 << 10)	/* bytes between two visits of the slow path */

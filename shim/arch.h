@@ -14,6 +14,8 @@
  *	ks_uc_pc, _sp, _fp	program counter, stack and frame pointer of a signal's context
  *	ks_uc_regs		all registers in DWARF order, as struct ks_crash has them
  *	ks_uc_fault		trap number and error code of the fault (0 where the CPU has none)
+ *	KS_LIBC_BASE		version of libc's oldest symbols; KS_LIBC_ALIGNED_ALLOC of that one
+ *	ks_pointers_are_tagged	whether a block of malloc may carry a tag in its address
  *
  * The stack pointer handed to ks_before_NAME is the caller's at the call (DWARF's CFA), which in
  * a C function is KS_SP(). Everything here is async-signal-safe.
@@ -21,11 +23,13 @@
 #ifndef KS_ARCH_H
 #define KS_ARCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <ucontext.h>
 
 #include "shim/format.h"
+#include "shim/safe.h"
 
 /* Stack pointer of the caller of this function, before the call. */
 #define KS_SP() ((uintptr_t)__builtin_dwarf_cfa())

@@ -106,4 +106,16 @@ static inline void ks_uc_fault(const ucontext_t *uc, uint64_t *trap, uint64_t *e
 	}
 }
 
+/* The versions in which libc has had its old functions, and aligned_alloc, from the beginning. */
+#define KS_LIBC_BASE		"GLIBC_2.17"
+#define KS_LIBC_ALIGNED_ALLOC	"GLIBC_2.17"
+
+/* Memory tagging is on: the word before a block of malloc has another tag than the block. */
+static inline bool ks_pointers_are_tagged(void)
+{
+	long now = ks_sys(SYS_prctl, 56 /* PR_GET_TAGGED_ADDR_CTRL */, 0, 0, 0, 0);
+
+	return now > 0 && (now & 3 << 1);	/* PR_MTE_TCF_MASK */
+}
+
 #endif

@@ -94,4 +94,13 @@ static inline void ks_uc_fault(const ucontext_t *uc, uint64_t *trap, uint64_t *e
 	*error = (uint64_t)uc->uc_mcontext.gregs[REG_ERR];
 }
 
+/* The versions in which libc has had its old functions, and aligned_alloc, from the beginning. */
+#define KS_LIBC_BASE		"GLIBC_2.2.5"
+#define KS_LIBC_ALIGNED_ALLOC	"GLIBC_2.16"
+
+static inline bool ks_pointers_are_tagged(void)
+{
+	return false;
+}
+
 #endif
