@@ -98,6 +98,7 @@ int main(int argc, char **argv)
 	(void)argv;
 	if (argc > 1)
 		return child();
+	printf("allocators that are installed:\n");
 	for (size_t i = 0; i < sizeof(libraries) / sizeof(*libraries); i++) {
 		if (access(libraries[i], R_OK))
 			continue;

@@ -17,6 +17,13 @@ static const char *name(void (*f)(int))
 	       f == one ? "one" : f == two ? "two" : f == (void (*)(int))three ? "three" : "?";
 }
 
+/* glibc hands the kernel what was on its stack where the CPU needs no restorer. */
+#if defined(__x86_64__)
+#define RESTORER(a) ((a).sa_restorer != NULL)
+#else
+#define RESTORER(a) 1
+#endif
+
 static void show(const char *what, int sig)
 {
 	struct sigaction a;
@@ -31,7 +38,7 @@ static void show(const char *what, int sig)
 		printf("%s %d: rc %d errno %d\n", what, sig, rc, errno);
 	else
 		printf("%s %d: %s flags %#x mask %#lx restorer %d errno %d\n", what, sig, name(a.sa_handler),
-		       (unsigned)a.sa_flags, mask, a.sa_restorer != NULL, errno);
+		       (unsigned)a.sa_flags, mask, RESTORER(a), errno);
 }
 
 static void set(int sig, void (*f)(int), int flags, int masked)

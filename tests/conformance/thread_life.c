@@ -143,7 +143,7 @@ int main(void)
 	run("own stack used", uses, (void *)(800 << 10), &a);
 	pthread_attr_destroy(&a);
 	pthread_attr_init(&a);
-	pthread_attr_setstacksize(&a, (size_t)1 << 46);
+	pthread_attr_setstacksize(&a, SIZE_MAX / 4 & ~65535ul);
 	printf("too large: %d\n", pthread_create(&t[0], &a, returns, NULL));
 	pthread_attr_destroy(&a);
 	run("named", named, NULL, NULL);
