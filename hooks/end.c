@@ -67,6 +67,7 @@ void ks_end_process(int kind, int code, uintptr_t caller)
 	if (keep) {
 		ks_heap_settle();
 		ks_checkpoint(KS_CHECK_END);
+		ks_facts_late();
 		ks_end(kind, code);
 	} else {
 		ks_discard();

@@ -207,29 +207,28 @@ static uint64_t tightest(const char *dir, const char *file, char *where)
 
 	where[0] = '\0';
 	for (join(d, sizeof(d), dir, ""); d[0]; *strrchr(d, '/') = '\0') {
-		uint64_t n = ks_cgroup_number(d, file);
+		char path[KS_CGROUP_DIR + 32], text[32];
+		uint64_t n;
 
+		if (!join(path, sizeof(path), d, file) || ks_read_file(path, text, sizeof(text)) < 0)
+			break;		/* above the mount, or the root of version 2 */
+		n = number_in(text);
 		if (n < best) {
 			best = n;
 			join(where, KS_CGROUP_DIR, d, "");
 		}
-		if (n == UINT64_MAX && !exists(d, file))
-			break;		/* above the mount, or the root */
 	}
 	return best;
 }
 
-void ks_cgroup_find(void)
+void ks_cgroup_find(const char *text)
 {
-	static char text[4096];
 	struct ks_cgroup *c = &ks_cgroup;
 	const size_t size = sizeof(c->memory);
 
 	c->memory[0] = c->limited[0] = c->pids[0] = '\0';
 	c->limit = c->pids_max = UINT64_MAX;
 	c->v2 = false;
-	if (ks_read_file("/proc/self/cgroup", text, sizeof(text)) <= 0)
-		return;
 	if (!find(text, "memory", "/sys/fs/cgroup/memory", "/memory.limit_in_bytes", c->memory, size))
 		c->v2 = find(text, "", "/sys/fs/cgroup", "/memory.events", c->memory, size);
 	if (c->memory[0])

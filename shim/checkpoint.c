@@ -5,8 +5,8 @@
  * There is no timer and no thread: events and slow paths of the heap call here. Each checkpoint
  * measures what it cost and the next one is not taken before a thousand times that (0.1 % of
  * the time), so it slows down by itself where files are slow. Most are light (our own pages and
- * the cgroup's); twice a second, and whenever the reason is not growth, all counters are read.
- * The ends and failures of a process do not wait.
+ * the cgroup's), also the one at the start; twice a second, at the first growth and whenever the
+ * reason is not growth, all counters are read. The ends and failures of a process do not wait.
  *
  * Context: any thread, signal handlers, the crash path. Who comes while another thread is at work
  * goes without.
@@ -123,7 +123,8 @@ static bool due(enum ks_checkpoint_reason reason, uint64_t now, bool *full)
 {
 	const bool patient = reason == KS_CHECK_HEAP || reason == KS_CHECK_EVENT;
 
-	*full = !patient || now >= state.next_full || state.next_full - now > 1ull << 36;
+	*full = reason != KS_CHECK_START &&
+		(!patient || now >= state.next_full || state.next_full - now > 1ull << 36);
 	return !patient || now >= state.next || state.next - now > 1ull << 36;
 }
 

@@ -3,14 +3,17 @@
  * What every trace begins with: facts about the process and the machine, the environment (as far
  * as shim/environment.c lists it), limits, and whether this is a Jupyter kernel.
  *
- * Keys of info events: exe argv cwd comm uid host machine linux glibc cpu cpu_flags cpuid xcr0
- * hypervisor emulator nproc page_size memory_total swap_total shm_total shm_free overcommit
- * max_map_count seccomp no_new_privs oom_score_adj container cgroup cgroup_version cgroup_memory
- * cgroup_limited cgroup_limit cgroup_pids cgroup_pids_max pid_namespace mnt_namespace env_names.
- * Numbers are decimal, sizes in bytes; a fact that cannot be had is left out.
+ * Keys of info events, at the start: exe argv cwd comm uid linux host glibc nproc page_size
+ * memory_total swap_total pid_namespace cgroup cgroup_version cgroup_memory cgroup_limited
+ * cgroup_limit cgroup_pids cgroup_pids_max env_names; at a crash or a bad end: machine container
+ * cpu cpu_flags cpuid xcr0 hypervisor emulator seccomp no_new_privs oom_score_adj overcommit
+ * max_map_count shm_total shm_free mnt_namespace. Numbers are decimal, sizes in bytes; a fact
+ * that cannot be had is left out.
  *
- * Few files, each read once; no stdio. Called in the constructor and by a forked child that wakes,
- * which may be in the handler of a fatal signal: then only what is cheap and sure.
+ * Few files, each read once; no stdio. The start counts: what does not change and only explains a
+ * bad end waits for one (a file costs 5 to 20 µs, a cpuid in a virtual machine 5 to 50).
+ * ks_begin is called in the constructor and by a forked child that wakes, which may be in the
+ * handler of a fatal signal; ks_facts_late by the crash path and before an end that is kept.
  */
 #include "shim/surroundings.h"
 
@@ -98,32 +101,53 @@ static void boot_id(void)
 	}
 }
 
-/* machine-id(5) asks not to give the number itself away: its hash tells machines apart as well. */
 static void machine(void)
 {
+	static unsigned long cpus[1024 / sizeof(long)];
 	struct utsname u;
-	char id[64];
+	struct sysinfo i;
+	long n = ks_sys(SYS_sched_getaffinity, 0, sizeof(cpus), cpus);
+	unsigned nproc = 0;
 
 	if (ks_sys(SYS_uname, &u) == 0) {
 		fact("linux", u.release);
 		fact("host", u.nodename);
 	}
+	fact("glibc", gnu_get_libc_version());
+	for (long k = 0; k < n / (long)sizeof(long); k++)
+		nproc += (unsigned)__builtin_popcountl(cpus[k]);
+	fact_number("nproc", nproc);
+	fact_number("page_size", getauxval(AT_PAGESZ));
+	if (ks_sys(SYS_sysinfo, &i) == 0) {
+		fact_number("memory_total", (uint64_t)i.totalram * i.mem_unit);
+		fact_number("swap_total", (uint64_t)i.totalswap * i.mem_unit);
+	}
+}
+
+/* machine-id(5) asks not to give the number itself away: its hash tells machines apart as well. */
+static void machine_late(void)
+{
+	struct statfs fs;
+	struct stat st;
+	char id[64];
+
 	if (ks_read_file("/etc/machine-id", id, sizeof(id)) > 0) {
 		ks_put_hex(text, text + sizeof(text), hash(id));
 		fact("machine", text);
 	}
-	fact("glibc", gnu_get_libc_version());
-	if (ks_read_file("/run/systemd/container", text, 64) > 0) {
-		*strchrnul(text, '\n') = '\0';
-		fact("container", text);
-	} else {
-		struct stat st;
-
-		if (ks_sys_stat("/.dockerenv", &st, 0) == 0)
-			fact("container", "docker");
-		else if (ks_sys_stat("/run/.containerenv", &st, 0) == 0)
-			fact("container", "podman");
+	if (fact_file("container", "/run/systemd/container"))
+		;
+	else if (ks_sys_stat("/.dockerenv", &st, 0) == 0)
+		fact("container", "docker");
+	else if (ks_sys_stat("/run/.containerenv", &st, 0) == 0)
+		fact("container", "podman");
+	if (ks_sys(SYS_statfs, "/dev/shm", &fs) == 0) {
+		fact_number("shm_total", (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize);
+		fact_number("shm_free", (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize);
 	}
+	fact_file("overcommit", "/proc/sys/vm/overcommit_memory");
+	fact_file("max_map_count", "/proc/sys/vm/max_map_count");
+	fact_file("oom_score_adj", "/proc/self/oom_score_adj");
 }
 
 static void processor(void)
@@ -146,30 +170,6 @@ static void processor(void)
 	/* QEMU without a hypervisor's help (TCG), also qemu-user: target/i386/cpu.c. */
 	if (strncmp(cpu.hypervisor, "TCGTCGTCG", 9) == 0 || strstr(model, "QEMU TCG"))
 		fact("emulator", "qemu");
-}
-
-static void memory(void)
-{
-	static unsigned long cpus[1024 / sizeof(long)];
-	struct sysinfo s;
-	struct statfs fs;
-	long n = ks_sys(SYS_sched_getaffinity, 0, sizeof(cpus), cpus);
-	unsigned nproc = 0;
-
-	for (long i = 0; i < n / (long)sizeof(long); i++)
-		nproc += (unsigned)__builtin_popcountl(cpus[i]);
-	fact_number("nproc", nproc);
-	fact_number("page_size", getauxval(AT_PAGESZ));
-	if (ks_sys(SYS_sysinfo, &s) == 0) {
-		fact_number("memory_total", (uint64_t)s.totalram * s.mem_unit);
-		fact_number("swap_total", (uint64_t)s.totalswap * s.mem_unit);
-	}
-	if (ks_sys(SYS_statfs, "/dev/shm", &fs) == 0) {
-		fact_number("shm_total", (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize);
-		fact_number("shm_free", (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize);
-	}
-	fact_file("overcommit", "/proc/sys/vm/overcommit_memory");
-	fact_file("max_map_count", "/proc/sys/vm/max_map_count");
 }
 
 /* --- the process --- */
@@ -198,45 +198,47 @@ static void command_line(char *connection, size_t size)
 		fact("argv", text);
 }
 
-static void status(void)
+/* Two facts of /proc/self/stat: the command, and when the process began. */
+static void self(void)
+{
+	char *p, *name;
+
+	fact_number("uid", (uint64_t)ks_sys(SYS_getuid));
+	if (ks_read_file("/proc/self/stat", text, 1024) <= 0)
+		return;
+	p = strrchr(text, ')');
+	name = strchr(text, '(');
+	for (unsigned i = 2; p && i < 22; i++)
+		p = strchr(p + 1, ' ');
+	if (p)
+		ks.head->start_ticks = ks_number(p + 1, NULL);
+	p = strrchr(text, ')');
+	if (p && name) {
+		*p = '\0';
+		fact("comm", name + 1);
+	}
+}
+
+static void status_late(void)
 {
 	uint64_t n;
 
 	if (ks_read_file("/proc/self/status", text, sizeof(text)) <= 0)
 		return;
-	n = ks_line_number(text, "Uid:");
-	if (n != UINT64_MAX)
-		fact_number("uid", n);
 	n = ks_line_number(text, "Seccomp:");
 	if (n != UINT64_MAX)
 		fact_number("seccomp", n);
 	n = ks_line_number(text, "NoNewPrivs:");
 	if (n != UINT64_MAX)
 		fact_number("no_new_privs", n);
-	if (strncmp(text, "Name:\t", 6) == 0) {
-		*strchrnul(text, '\n') = '\0';
-		fact("comm", text + 6);
-	}
-}
-
-static void start_ticks(void)
-{
-	const char *p;
-
-	if (ks_read_file("/proc/self/stat", text, sizeof(text)) <= 0)
-		return;
-	p = strrchr(text, ')');
-	for (unsigned i = 2; p && i < 22; i++)
-		p = strchr(p + 1, ' ');
-	if (p)
-		ks.head->start_ticks = ks_number(p + 1, NULL);
 }
 
 static void cgroups(void)
 {
-	ks_cgroup_find();
-	if (ks_read_file("/proc/self/cgroup", text, 4096) > 0)
-		fact("cgroup", text);
+	if (ks_read_file("/proc/self/cgroup", text, 4096) <= 0)
+		text[0] = '\0';
+	ks_cgroup_find(text);
+	fact("cgroup", text);
 	if (ks_cgroup.memory[0]) {
 		fact("cgroup_version", ks_cgroup.v2 ? "2" : "1");
 		fact("cgroup_memory", ks_cgroup.memory);
@@ -250,17 +252,14 @@ static void cgroups(void)
 	fact("cgroup_pids", ks_cgroup.pids);
 	if (ks_cgroup.pids_max != UINT64_MAX)
 		fact_number("cgroup_pids_max", ks_cgroup.pids_max);
-	fact_file("oom_score_adj", "/proc/self/oom_score_adj");
 }
 
-static void namespaces(void)
+static void namespace(const char *key, const char *path)
 {
 	struct stat st;
 
-	if (ks_sys_stat("/proc/self/ns/pid", &st, 0) == 0)
-		fact_number("pid_namespace", st.st_ino);
-	if (ks_sys_stat("/proc/self/ns/mnt", &st, 0) == 0)
-		fact_number("mnt_namespace", st.st_ino);
+	if (ks_sys_stat(path, &st, 0) == 0)
+		fact_number(key, st.st_ino);
 }
 
 static void limits(void)
@@ -294,20 +293,29 @@ void ks_begin(void)
 	if (!ks.head)
 		return;
 	boot_id();
-	start_ticks();
 	fact_link("exe", "/proc/self/exe");
 	command_line(connection, sizeof(connection));
 	if (ks_sys(SYS_getcwd, text, sizeof(text)) > 1)
 		fact("cwd", text);
-	status();
+	self();
 	cgroups();
+	namespace("pid_namespace", "/proc/self/ns/pid");
 	limits();
+	machine();
 	if (ks.crashing)
 		return;
 	jupyter(connection);
-	machine();
-	processor();
-	memory();
-	namespaces();
 	ks_environment_record();
+}
+
+void ks_facts_late(void)
+{
+	static uint32_t done;		/* generation + 1 */
+
+	if (!ks.on || __atomic_exchange_n(&done, ks.generation + 1, __ATOMIC_RELAXED) == ks.generation + 1)
+		return;
+	processor();
+	status_late();
+	machine_late();
+	namespace("mnt_namespace", "/proc/self/ns/mnt");
 }

@@ -13,6 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "shim/format.h"
+#if defined(__x86_64__)
+#include "shim/arch/x86_64_base.h"
+#else
+#include "shim/arch/aarch64_base.h"
+#endif
 
 #define KS_HIDDEN	__attribute__((visibility("hidden")))
 #define KS_TLS		static __thread __attribute__((tls_model("initial-exec")))
@@ -105,12 +110,6 @@ struct ks_config {
 	char dir[1024];
 };
 
-#if defined(__aarch64__)
-#define KS_PAGES	65536		/* the largest page size of the architecture */
-#else
-#define KS_PAGES	4096
-#endif
-
 /*
  * The first part lies on pages of its own, which the kernel wipes in every forked child
  * (MADV_WIPEONFORK): a child that we do not hear of finds on == false and writes nothing.
@@ -147,15 +146,7 @@ uint32_t ks_tid(void);
 /* Clock of the slots. */
 static inline uint64_t ks_clock(void)
 {
-#if defined(__x86_64__)
-	uint32_t lo, hi;
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
-#else
-	uint64_t t;
-	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
-	return t;
-#endif
+	return ks_read_clock();
 }
 
 /* --- life of a recording (shim/ring.c; called by hooks/start.c and hooks/process.c) --- */
@@ -163,6 +154,7 @@ static inline uint64_t ks_clock(void)
 void ks_open(void);			/* make and map the trace of this process; sets ks.on (shim/file.c) */
 void ks_clock_mark(void);		/* the header's second pair of clocks: now */
 void ks_begin(void);			/* what every new trace begins with: facts, limits, modules (shim/info.c) */
+void ks_facts_late(void);		/* what only explains a bad end, once: machine, CPU. Handler-safe (shim/info.c) */
 void ks_forked(void);			/* in the child of a fork: forget the parent's trace */
 bool ks_wake(void);			/* begin the trace of a forked child now; true when recording */
 void ks_end(int kind, int code);	/* enum ks_end_kind: mark the header */

@@ -27,7 +27,7 @@ struct ks_cgroup {
 
 extern struct ks_cgroup ks_cgroup;	/* of this process, since the last ks_cgroup_find() */
 
-void ks_cgroup_find(void);
+void ks_cgroup_find(const char *text);	/* what /proc/self/cgroup says */
 /* The number in dir/file; ~0 for "max", for no such file, and for what version 1 means by "no limit". */
 uint64_t ks_cgroup_number(const char *dir, const char *file);
 uint64_t ks_cgroup_usage(const struct ks_cgroup *c);
