@@ -161,6 +161,7 @@ void ks_crash_record(const struct ks_fault *f, int last_signal, uintptr_t outer,
 		ks_scene_bus(f);
 	ks_scene_maps(f);
 	ks_scene_rest();
+	ks_scene_changed();
 	ks_checkpoint(KS_CHECK_CRASH);
 	ks_facts_late();
 	raise_state(KS_CRASH_DONE);

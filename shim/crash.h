@@ -61,6 +61,7 @@ void ks_scene_threads(uint32_t first_tid);
 void ks_scene_maps(const struct ks_fault *f);
 void ks_scene_bus(const struct ks_fault *f);
 void ks_scene_rest(void);
+void ks_scene_changed(void);		/* changed.c: files of modules that were written anew */
 
 #pragma GCC visibility pop
 

@@ -45,7 +45,7 @@ void (*ks_module_came)(const struct ks_module *m, const char *path);
 
 /* --- rows of the trace --- */
 
-static const struct ks_string *text_at(ks_str offset)
+const struct ks_string *ks_string_at(ks_str offset)
 {
 	for (unsigned i = ks_regions(); offset && i-- > 0;) {
 		const struct ks_region *r = ks_region(i);
@@ -235,11 +235,11 @@ static void add(struct known *k, const struct dl_phdr_info *info, bool main, uin
 	m.flags |= main ? KS_MODULE_MAIN : 0;
 	m.flags |= self >= m.start && self < m.end ? KS_MODULE_SELF : 0;
 	m.flags |= m.start && m.start == getauxval(AT_SYSINFO_EHDR) ? KS_MODULE_VDSO : 0;
-	k->path = text_at(m.path);
+	k->path = ks_string_at(m.path);
 	if (k->path)
 		look_at_file(&m, k->path->data);
 	read_memory(&m, info);
-	k->soname = text_at(m.soname);
+	k->soname = ks_string_at(m.soname);
 	k->row = claim(m.path);
 	if (!k->row)
 		return;
@@ -353,8 +353,8 @@ static void take_over(void)
 		m.soname = k->soname ? ks_text_n(k->soname->data, k->soname->size) : 0;
 		m.load = 0;
 		k->row = claim(m.path);
-		k->path = text_at(m.path);
-		k->soname = text_at(m.soname);
+		k->path = ks_string_at(m.path);
+		k->soname = ks_string_at(m.soname);
 		if (k->row)
 			*k->row = m;
 	}

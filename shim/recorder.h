@@ -143,12 +143,6 @@ bool ks_mine(void);
 /* Thread id of the caller, cached. */
 uint32_t ks_tid(void);
 
-/* Clock of the slots. */
-static inline uint64_t ks_clock(void)
-{
-	return ks_read_clock();
-}
-
 /* --- life of a recording (shim/ring.c; called by hooks/start.c and hooks/process.c) --- */
 
 void ks_open(void);			/* make and map the trace of this process; sets ks.on (shim/file.c) */
@@ -184,6 +178,7 @@ void ks_text_forget(void);		/* text.c: in a forked child */
 void ks_ring_forget(void);		/* ring.c: likewise */
 struct ks_region *ks_region(unsigned i);
 void *ks_region_at(unsigned i);		/* where region i is mapped */
+const struct ks_string *ks_string_at(ks_str offset);	/* a text of the trace where it is mapped; NULL */
 unsigned ks_regions(void);
 
 /* --- other parts of shim/ that hooks use --- */
