@@ -285,7 +285,7 @@ static void *answer(void *handle, const char *name)
 
 static __attribute__((noinline)) void *dlsym_slowly(void *handle, const char *name, uintptr_t caller, uintptr_t sp)
 {
-	if (self.depth && (sp >= self.stack[self.depth - 1].sp || (self.last == LOAD && ks_load_text_maybe())) &&
+	if (self.depth && (sp >= self.stack[self.depth - 1].sp || (self.last == LOAD && ks_load_text_words())) &&
 	    ks_mine())
 		before_call(sp);
 	self.kept = NULL;
@@ -342,14 +342,16 @@ static void asked(const char *text, uintptr_t sp)
 KS_EXPORT char *dlerror(void)
 {
 	char *text = self.kept, plain[1024];
+	const char *words;
 	bool failed = false;
 
 	if (KS_UNLIKELY(text)) {
 		self.kept = NULL;
 		return text;
 	}
-	if (ks.on && self.last != NOTHING && ks_load_text_maybe()) {
-		if (self.last == SYMBOL && !self.depth && ks_load_repeated(ks_load_text_words()))
+	words = ks.on && self.last != NOTHING ? ks_load_text_words() : NULL;
+	if (words) {
+		if (self.last == SYMBOL && !self.depth && ks_load_repeated(words))
 			self.last = NOTHING;
 		else
 			failed = ks_load_text(plain, sizeof(plain), false);

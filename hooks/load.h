@@ -14,13 +14,11 @@
 void ks_load_text_start(void);
 /* It can be read without side effects, so that "no text" is an answer too. */
 extern bool ks_load_text_known;
-/* Cheap: false means that no text is pending; true that ks_load_text is worth a try. */
-bool ks_load_text_maybe(void);
 /* Copies the text of this thread's latest dl call, in the C locale's words, asked for or not; its
  * size, 0: it has not failed, or it is not known. No side effects. With probe: async-signal-safe,
  * and survives a corrupt heap. */
 size_t ks_load_text(char *to, size_t size, bool probe);
-/* Where its last part is ("undefined symbol: NAME"), to be compared only; "": no text. */
+/* Cheap: its last part ("undefined symbol: NAME"), to be compared only; NULL: there is no text. */
 const char *ks_load_text_words(void);
 
 /* Should this one go unrecorded? True from the ninth time on, but for powers of two. */

@@ -11,20 +11,23 @@
 
 #include "shim/library.h"
 
+#define GOLDEN 0x9e3779b97f4a7c15ull	/* 2^64 by the golden ratio: spreads what it multiplies */
+
 /* Two texts with the same place share it in turn; a lost count costs a record more. */
 bool ks_load_repeated(const char *text)
 {
 	static struct { uint64_t hash, n; } counts[1024];
-	size_t left = text ? strlen(text) : 0;
-	uint64_t h = left, word, n;
+	size_t size = text ? strlen(text) : 0, i = 0;
+	uint64_t h = size * GOLDEN, word = 0, n;
 
-	for (; left; left -= left < 8 ? left : 8) {
-		word = 0;
-		memcpy(&word, text, left < 8 ? left : 8);
-		h = (h ^ word) * 0x9e3779b97f4a7c15ull;	/* 2^64 by the golden ratio */
-		h ^= h >> 29;
-		text += 8;
+	for (; i + 8 <= size; i += 8) {
+		memcpy(&word, text + i, 8);
+		h = ((h ^ word) * GOLDEN) ^ (h >> 32);
 	}
+	for (word = 0; i < size; i++)
+		word = word << 8 | (uint8_t)text[i];
+	h = (h ^ word) * GOLDEN;
+	h ^= h >> 32;
 	if (counts[h & 1023].hash != h) {
 		counts[h & 1023].hash = h;
 		counts[h & 1023].n = 0;

@@ -37,11 +37,6 @@ static const struct result *current(void)
 	return *(const struct result **)(ks_thread_pointer() + place);
 }
 
-bool ks_load_text_maybe(void)
-{
-	return ks_load_text_known && current();
-}
-
 static char *put(char *p, char *end, const char *from, bool probe)
 {
 	size_t n = (size_t)(end - p - 1);
@@ -88,7 +83,7 @@ const char *ks_load_text_words(void)
 {
 	const struct result *r = ks_load_text_known ? current() : NULL;
 
-	return r && r != NO_MEMORY && r->text ? r->text : "";
+	return r && r != NO_MEMORY ? r->text : NULL;
 }
 
 void ks_load_text_start(void)
