@@ -20,14 +20,6 @@
 #include "shim/elf.h"
 #include "shim/safe.h"
 
-#if defined(__x86_64__)
-#define SLOT_PLT	R_X86_64_JUMP_SLOT
-#define SLOT_DATA	R_X86_64_GLOB_DAT
-#else
-#define SLOT_PLT	R_AARCH64_JUMP_SLOT
-#define SLOT_DATA	R_AARCH64_GLOB_DAT
-#endif
-
 const struct ks_cuda_function ks_cuda_table[CU_COUNT] = {
 #define CU(how, symbol, base, version, stream, parameters, arguments)                              \
 	[CU_##symbol] = { #symbol, #base, version, stream, (void *)ks_w_##symbol },
@@ -258,7 +250,7 @@ static unsigned change_slots(const struct ks_elf *elf, const ElfW(Rela) *r, size
 		unsigned type = ELF64_R_TYPE(r->r_info);
 		const char *name = elf->strings + elf->symbols[ELF64_R_SYM(r->r_info)].st_name;
 
-		if ((type != SLOT_PLT && type != SLOT_DATA) || name[0] != 'c' || name[1] != 'u')
+		if ((type != KS_SLOT_PLT && type != KS_SLOT_DATA) || name[0] != 'c' || name[1] != 'u')
 			continue;
 		for (unsigned i = 0; i < CU_COUNT; i++)
 			if (ks_cuda_real[i] && strcmp(ks_cuda_table[i].symbol, name) == 0)

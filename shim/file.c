@@ -255,11 +255,7 @@ static void fill_header(struct ks_header *h, uint64_t realtime)
 	h->version = KS_VERSION;
 	h->endian = KS_ENDIAN;
 	h->word_size = sizeof(void *);
-#if defined(__x86_64__)
-	h->arch = KS_ARCH_X86_64;
-#else
-	h->arch = KS_ARCH_AARCH64;
-#endif
+	h->arch = KS_ARCH_HERE;
 	h->region_offset = KS_REGION_TABLE;
 	h->region_stride = sizeof(struct ks_region);
 	memcpy(h->build, KSHIM_RELEASE, sizeof(KSHIM_RELEASE));

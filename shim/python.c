@@ -131,11 +131,7 @@ uint32_t ks_python_tid_offset(void)
 	const char *self = (const char *)pthread_self();
 	const uint32_t tid = (uint32_t)ks_sys_gettid();
 	uint32_t value;
-#if defined(__x86_64__)
-	const uint32_t usual = 0x2d0;	/* glibc, nptl/descr.h: behind tcbhead_t and the list of stacks */
-#else
-	const uint32_t usual = 0xd0;
-#endif
+	const uint32_t usual = KS_TID_IN_PTHREAD;
 
 	memcpy(&value, self + usual, sizeof(value));
 	if (value == tid)
