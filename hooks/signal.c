@@ -24,13 +24,11 @@
 
 /* Exported by glibc, declared by no header of its present versions. */
 int __sigaction(int sig, const struct sigaction *act, struct sigaction *oact);
-ks_sighandler bsd_signal(int sig, ks_sighandler handler);
 
 struct ks_disposition ks_dispositions[KS_SIGNALS];
+bool ks_signals_virtual;
 
-static bool started;			/* the kernel may have functions of ours */
 static bool program_altstack;		/* the program has set an alternate stack in some thread */
-static uint64_t interrupting;		/* siginterrupt(sig, 1) was called */
 static uint32_t setting;		/* tid of the thread that changes the table */
 static uint32_t changes[KS_SIGNALS];
 
@@ -154,12 +152,24 @@ void ks_signal_was_reset(int sig)
 {
 	struct sigaction now = ks_dispositions[sig].program, kernel;
 
-	if (!started || !ks_mine() || set(sig, NULL, &kernel) != 0 || kernel.sa_handler != SIG_DFL)
+	if (!ks_signals_virtual || !ks_mine() || set(sig, NULL, &kernel) != 0 || kernel.sa_handler != SIG_DFL)
 		return;
 	now.sa_handler = SIG_DFL;
 	ks_dispositions[sig].program = now;
 	set(sig, &now, NULL);
 	ks_catch_default(sig);
+}
+
+/* siginterrupt has changed SA_RESTART of what the kernel has. */
+void ks_signal_restarts(int sig, bool yes)
+{
+	struct sigaction now;
+
+	if (ks_mine() && set(sig, NULL, &now) == 0 && is_ours(&now)) {
+		int *flags = &ks_dispositions[sig].program.sa_flags;
+
+		*flags = (*flags & ~SA_RESTART) | (yes ? SA_RESTART : 0);
+	}
 }
 
 /* The first changes of a signal, then ever fewer: ipykernel sets SIGINT around each cell. */
@@ -173,13 +183,13 @@ static void note_change(int sig, const struct sigaction *act, const struct sigac
 		.caller = caller, .old = (uintptr_t)old->sa_handler);
 }
 
-static int virtual_sigaction(int sig, const struct sigaction *act, struct sigaction *oact, uintptr_t caller)
+int ks_virtual_sigaction(int sig, const struct sigaction *act, struct sigaction *oact, uintptr_t caller)
 {
 	struct sigaction want, old, before;
 	bool entered, mine;
 	int rc;
 
-	if (!started || sig <= 0 || sig >= KS_SIGNALS)
+	if (!ks_signals_virtual || sig <= 0 || sig >= KS_SIGNALS)
 		return set(sig, act, oact);
 	mine = act && ks_mine();
 	if (mine && ks.on && !ks.crashing)
@@ -205,115 +215,12 @@ static int virtual_sigaction(int sig, const struct sigaction *act, struct sigact
 
 KS_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *oact)
 {
-	return virtual_sigaction(sig, act, oact, KS_CALLER());
+	return ks_virtual_sigaction(sig, act, oact, KS_CALLER());
 }
 
 KS_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigaction *oact)
 {
-	return virtual_sigaction(sig, act, oact, KS_CALLER());
-}
-
-/* signal(3) and kin are sigaction with flags and mask of their own: glibc, sysdeps/posix/signal.c,
- * sysv_signal.c, sigset.c, sigignore.c, sigintr.c. */
-static ks_sighandler simple(int sig, ks_sighandler handler, int flags, bool masked, uintptr_t caller)
-{
-	struct sigaction act = { .sa_handler = handler, .sa_flags = flags }, old;
-
-	if (handler == SIG_ERR || sig < 1 || sig >= KS_SIGNALS) {
-		errno = EINVAL;
-		return SIG_ERR;
-	}
-	if (masked)
-		sigaddset(&act.sa_mask, sig);
-	return virtual_sigaction(sig, &act, &old, caller) < 0 ? SIG_ERR : old.sa_handler;
-}
-
-static ks_sighandler bsd(int sig, ks_sighandler handler, uintptr_t caller)
-{
-	bool interrupts = sig >= 1 && sig < KS_SIGNALS && (interrupting >> (sig - 1) & 1);
-
-	return simple(sig, handler, interrupts ? 0 : SA_RESTART, true, caller);
-}
-
-static ks_sighandler sysv(int sig, ks_sighandler handler, uintptr_t caller)
-{
-	return simple(sig, handler, (int)SA_RESETHAND | SA_NODEFER | SA_INTERRUPT, false, caller);
-}
-
-KS_EXPORT ks_sighandler signal(int sig, ks_sighandler handler)
-{
-	return started ? bsd(sig, handler, KS_CALLER()) : REAL(signal)(sig, handler);
-}
-
-KS_EXPORT ks_sighandler bsd_signal(int sig, ks_sighandler handler)
-{
-	return started ? bsd(sig, handler, KS_CALLER()) : REAL(bsd_signal)(sig, handler);
-}
-
-KS_EXPORT ks_sighandler ssignal(int sig, ks_sighandler handler)
-{
-	return started ? bsd(sig, handler, KS_CALLER()) : REAL(ssignal)(sig, handler);
-}
-
-KS_EXPORT ks_sighandler sysv_signal(int sig, ks_sighandler handler)
-{
-	return started ? sysv(sig, handler, KS_CALLER()) : REAL(sysv_signal)(sig, handler);
-}
-
-KS_EXPORT ks_sighandler __sysv_signal(int sig, ks_sighandler handler)
-{
-	return started ? sysv(sig, handler, KS_CALLER()) : REAL(__sysv_signal)(sig, handler);
-}
-
-KS_EXPORT ks_sighandler sigset(int sig, ks_sighandler handler)
-{
-	struct sigaction old;
-	ks_sighandler result;
-	sigset_t one, mask;
-
-	if (!started)
-		return REAL(sigset)(sig, handler);
-	sigemptyset(&one);
-	if (sigaddset(&one, sig) < 0)
-		return SIG_ERR;
-	if (handler == SIG_HOLD) {
-		if (sigprocmask(SIG_BLOCK, &one, &mask) < 0)
-			return SIG_ERR;
-		if (sigismember(&mask, sig))
-			return SIG_HOLD;
-		return virtual_sigaction(sig, NULL, &old, 0) < 0 ? SIG_ERR : old.sa_handler;
-	}
-	result = simple(sig, handler, 0, false, KS_CALLER());
-	if (result == SIG_ERR || sigprocmask(SIG_UNBLOCK, &one, &mask) < 0)
-		return SIG_ERR;
-	return sigismember(&mask, sig) ? SIG_HOLD : result;
-}
-
-KS_EXPORT int sigignore(int sig)
-{
-	struct sigaction act = { .sa_handler = SIG_IGN };
-
-	return started ? virtual_sigaction(sig, &act, NULL, KS_CALLER()) : REAL(sigignore)(sig);
-}
-
-/* The real one changes SA_RESTART of whatever the kernel has: with us that is ours. */
-KS_EXPORT int siginterrupt(int sig, int flag)
-{
-	struct sigaction now;
-	int rc = REAL(siginterrupt)(sig, flag);
-
-	if (rc != 0 || sig < 1 || sig >= KS_SIGNALS)
-		return rc;
-	if (flag)
-		__atomic_fetch_or(&interrupting, 1ull << (sig - 1), __ATOMIC_RELAXED);
-	else
-		__atomic_fetch_and(&interrupting, ~(1ull << (sig - 1)), __ATOMIC_RELAXED);
-	if (started && ks_mine() && set(sig, NULL, &now) == 0 && is_ours(&now)) {
-		int *flags = &ks_dispositions[sig].program.sa_flags;
-
-		*flags = (*flags & ~SA_RESTART) | (flag ? 0 : SA_RESTART);
-	}
-	return rc;
+	return ks_virtual_sigaction(sig, act, oact, KS_CALLER());
 }
 
 /* --- alternate stacks: the program does not see ours --- */
@@ -338,10 +245,10 @@ static void pass_on_altstack(void)
 KS_EXPORT int sigaltstack(const stack_t *want, stack_t *old)
 {
 	stack_t ours, got, copy;
-	bool have = started && ks_own_altstack(&ours);
+	bool have = ks_signals_virtual && ks_own_altstack(&ours);
 	int error = errno, rc;
 
-	if (!started || (!want && !old))
+	if (!ks_signals_virtual || (!want && !old))
 		return REAL(sigaltstack)(want, old);
 	if (want)
 		copy = *want;
@@ -388,19 +295,19 @@ void ks_signals_start(void)
 			ks_catch_default(sig);
 		}
 	}
-	started = true;
+	ks_signals_virtual = true;
 }
 
 void ks_signals_release(void)
 {
-	for (int sig = 1; started && sig < KS_SIGNALS; sig++) {
+	for (int sig = 1; ks_signals_virtual && sig < KS_SIGNALS; sig++) {
 		struct sigaction now;
 
 		if (set(sig, NULL, &now) == 0 && is_ours(&now))
 			set(sig, &ks_dispositions[sig].program, NULL);
 	}
 	if (ks_mine())
-		started = false;
+		ks_signals_virtual = false;
 }
 
 /* In strict mode a handler may only return, and any other call kills: from here on there is no recorder. */
@@ -423,7 +330,7 @@ KS_EXPORT int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
-	if (option != PR_SET_SECCOMP || !started)
+	if (option != PR_SET_SECCOMP || !ks_signals_virtual)
 		return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
 	if (!ks_mine()) {		/* a vfork child: its own dispositions, our table untouched */
 		ks_signals_release();

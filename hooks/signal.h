@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between signal.c (what the program set), deliver.c (what happens when a signal comes), thread.c
+ * Between signal.c and signal_kin.c (what the program set), deliver.c (what happens when a signal comes), thread.c
  * (alternate stacks) and kill.c.
  */
 #ifndef KS_HOOKS_SIGNAL_H
@@ -21,6 +21,10 @@ struct ks_disposition {
 
 #pragma GCC visibility push(hidden)
 extern struct ks_disposition ks_dispositions[KS_SIGNALS];
+extern bool ks_signals_virtual;		/* the kernel may have functions of ours */
+
+int ks_virtual_sigaction(int signal, const struct sigaction *act, struct sigaction *old, uintptr_t caller);
+void ks_signal_restarts(int signal, bool yes);	/* siginterrupt was called */
 
 void ks_on_signal(int signal, siginfo_t *info, void *context);	/* for handlers of the program */
 void ks_on_default(int signal, siginfo_t *info, void *context);	/* where it has the default, and that is to die */

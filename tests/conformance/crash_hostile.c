@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* native: yes */
 /* Deaths in a process whose state is broken, the recorder's included: it ends, at once and by the same signal. */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* native: yes */
 /* Dispositions in fork, vfork, spawned and exec'd children, and that the parent keeps its own. */
 #define _GNU_SOURCE
 #include <signal.h>
