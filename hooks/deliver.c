@@ -248,10 +248,11 @@ static struct {
 
 static bool written;			/* the crash area is in use: a handler of a fault has called exit */
 
-/* Pools stop their workers so: a forked child that had nothing to say, and whose own parent ends it, leaves no trace. */
+/* Pools stop their workers so: a forked child that had nothing to say, and whose own parent ends it, leaves no trace.
+ * Not where it may hang since the fork: its parent had threads, whose locks it has inherited. */
 static bool stopped_by_parent(void)
 {
-	return !ks.on && fatal.info->si_code == SI_USER && (fatal.sig == SIGTERM || fatal.sig == SIGINT || fatal.sig == SIGHUP) &&
+	return !ks.on && ks_forked_threads <= 1 && fatal.info->si_code == SI_USER && (fatal.sig == SIGTERM || fatal.sig == SIGINT || fatal.sig == SIGHUP) &&
 	       fatal.info->si_pid == (int)ks_sys(SYS_getppid);
 }
 
@@ -270,6 +271,7 @@ static void record(void *unused)
 	ks.crashing = true;
 	if (!ks.on && !ks_wake())
 		return;
+	ks_self.load = ks_load_now(sp);
 	ks_fault_read(&fresh, fatal.info, fatal.uc, 0);
 	again = first_mark.at && (still_runs(&first_mark, sp) || (first.pc == fresh.pc && first.sp == sp));
 	if (!outside && again)

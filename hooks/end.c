@@ -70,6 +70,7 @@ void ks_end_process(int kind, int code, uintptr_t caller)
 		ks_facts_late();
 		ks_end(kind, code);
 	} else {
+		ks_witness_clean();
 		ks_discard();
 	}
 }

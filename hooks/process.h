@@ -15,6 +15,8 @@ bool ks_child_worth_noting(uint32_t *count);
 
 /* witness.c: a child has ended badly: leave a record in its trace, if it has one, and say so. */
 void ks_witness_child(int pid, int status);
+/* This process ends well: the traces of workers that it had stopped itself explain nothing. */
+void ks_witness_clean(void);
 
 #pragma GCC visibility pop
 

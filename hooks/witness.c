@@ -183,6 +183,37 @@ static uint32_t asked_to_stop(const struct ks_witness *w)
 	return 0;
 }
 
+/*
+ * Traces of children that this process stopped itself (pools and loaders do so with their workers).
+ * They are evidence as long as nobody knows how the whole ends: a worker that hung is stopped too.
+ */
+#define STOPPED 64
+
+static struct {
+	uint32_t generation, n;
+	char name[STOPPED][sizeof(((struct ks_other *)0)->name)];
+} stopped;
+
+static void remember(const struct ks_other *o)
+{
+	char *slot;
+
+	if (stopped.generation != ks.generation)
+		stopped.n = 0;
+	stopped.generation = ks.generation;
+	slot = stopped.name[__atomic_fetch_add(&stopped.n, 1, __ATOMIC_RELAXED) % STOPPED];
+	if (stopped.n > STOPPED)
+		ks_other_remove(slot);
+	memcpy(slot, o->name, sizeof(o->name));
+}
+
+void ks_witness_clean(void)
+{
+	if (stopped.generation == ks.generation)
+		for (uint32_t i = 0; i < stopped.n && i < STOPPED; i++)
+			ks_other_remove(stopped.name[i]);
+}
+
 /* An end that its trace tells otherwise was another process's: pids are used again. */
 static bool agrees(const struct ks_header *h, int status)
 {
@@ -222,6 +253,8 @@ void ks_witness_child(int pid, int status)
 		if (ks_other_witness(&o, &w) && o.head.connection && (int)o.head.kernel_parent == ks.pid &&
 		    ks.config.say && !w.requested && runs_kernels())
 			say(&o, &w);
+		if (w.requested && WIFSIGNALED(status) && !o.head.connection && ks.config.keep == KS_KEEP_DEATH)
+			remember(&o);
 	}
 	if (found || ks_child_worth_noting(&children)) {
 		KS_EMIT(child_end, .pid = pid, .status = status, .trace = found ? ks_text(o.name) : 0);

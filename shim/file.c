@@ -28,6 +28,7 @@ static void *mapped[KS_MAX_REGIONS];	/* begin of each region */
 static unsigned growing;
 static struct ks_header *forked_from;	/* the last mapped trace: in a forked child still its parent's, only read */
 static uint64_t forked_clock;
+uint64_t ks_forked_threads;
 
 unsigned ks_regions(void)
 {
@@ -467,6 +468,7 @@ void ks_forked(void)
 	if (!ks.chosen)
 		return;
 	forked_clock = ks_clock();
+	ks_forked_threads = forked_from ? forked_from->threads : 0;
 	memset(ks.wiped, 0, sizeof(ks.wiped));	/* where the kernel has not */
 	ks.path[0] = '\0';
 	ks.generation++;
@@ -490,7 +492,7 @@ bool ks_wake(void)
 		if (parent) {
 			ks.head->parent_pid = parent->pid;
 			ks.head->parent_start = parent->start_realtime;
-			KS_EMIT(child_of, .parent = parent->pid, .threads = parent->threads, .forked = forked_clock,
+			KS_EMIT(child_of, .parent = parent->pid, .threads = ks_forked_threads, .forked = forked_clock,
 				.load = ks_self.load);
 		}
 		ks_begin();

@@ -266,6 +266,21 @@ bool ks_other_witness(const struct ks_other *o, struct ks_witness *w)
 	return written;
 }
 
+void ks_other_remove(const char *name)
+{
+	struct ks_other o;
+	int dir = open_directory();
+
+	if (dir < 0)
+		return;
+	ks_put(o.name, o.name + sizeof(o.name), name);
+	if (name[0] && open_in(dir, &o)) {
+		ks_sys(SYS_unlinkat, dir, o.name, 0);
+		ks_other_close(&o);
+	}
+	ks_sys_close(dir);
+}
+
 /* --- the kernel before this one --- */
 
 struct before {

@@ -39,6 +39,9 @@ bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slo
  * w: pid, kind, status and signals filled in. False: there is one already, or it cannot be written. */
 bool ks_other_witness(const struct ks_other *o, struct ks_witness *w);
 
+/* Removes a trace by its name, if it is a regular file of ours. */
+void ks_other_remove(const char *name);
+
 uint64_t ks_realtime(void);		/* ns since 1970 */
 
 /* This process is a kernel: leave a record in the trace of the one before, if it ended without a word. */

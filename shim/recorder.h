@@ -149,6 +149,7 @@ void ks_open(void);			/* make and map the trace of this process; sets ks.on (shi
 void ks_clock_mark(void);		/* the header's second pair of clocks: now */
 void ks_begin(void);			/* what every new trace begins with: facts, limits, modules (shim/info.c) */
 void ks_facts_late(void);		/* what only explains a bad end, once: machine, CPU. Handler-safe (shim/info.c) */
+extern uint64_t ks_forked_threads;	/* in a forked child: how many threads its parent had */
 void ks_forked(void);			/* in the child of a fork: forget the parent's trace */
 bool ks_wake(void);			/* begin the trace of a forked child now; true when recording */
 void ks_end(int kind, int code);	/* enum ks_end_kind: mark the header */

@@ -164,6 +164,7 @@ struct ks_thread *ks_thread_counters(void)
 				t[k].tid = self->tid;
 				t[k].start_time = ks_clock();
 				self->thread = &t[k];
+				__atomic_fetch_add(&ks.head->threads, 1, __ATOMIC_RELAXED);
 				return &t[k];
 			}
 		}
@@ -180,6 +181,7 @@ void ks_thread_ended(void)
 	if (self->generation == ks.generation && ks.on) {
 		if (self->thread) {
 			self->thread->end_time = ks_clock();
+			__atomic_fetch_sub(&ks.head->threads, 1, __ATOMIC_RELAXED);
 			__atomic_store_n(&self->thread->state, 2, __ATOMIC_RELEASE);
 		}
 		if (self->ring && self->ring != shared_ring)
