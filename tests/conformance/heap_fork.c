@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* build: -pthread */
+/* native: yes */
 /*
  * Forks while other threads allocate: each child allocates, grows and frees, fails once, and ends;
  * none of them may hang or die.
