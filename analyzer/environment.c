@@ -135,11 +135,23 @@ static const char *from_top(struct arena *arena, const char *rest)
 	return top;
 }
 
+/* auditwheel's folder beside a package, wherever that lies: /target/numpy.libs/libX.so. */
+static const char *from_libs(struct arena *arena, const char *path)
+{
+	const char *libs = strstr(path, ".libs/"), *begin = libs;
+
+	while (begin && begin > path && begin[-1] != '/')
+		begin--;
+	return libs && libs > begin ? from_top(arena, arena_text(arena, begin, libs - begin)) : NULL;
+}
+
 const char *package_of(struct arena *arena, const char *path)
 {
 	const char *rest = NULL, *found;
 	char *site = path ? site_of(arena, path, &rest) : NULL;
 
+	if (!site && path)
+		return from_libs(arena, path);
 	if (!site || !*rest)
 		return NULL;
 	found = find_dist(arena, site, rest);

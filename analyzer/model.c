@@ -349,6 +349,7 @@ static struct model *build(struct trace *trace, bool plain)
 	m->private = p;
 	p->trace = trace;
 	p->plain = plain;
+	build_maps(m);
 	build_modules(m);
 	p->names = names_new(&p->arena, trace->header.arch);
 	build_events(m);
@@ -359,7 +360,6 @@ static struct model *build(struct trace *trace, bool plain)
 	build_output(m);
 	build_threads(m);
 	build_loads(m);
-	build_maps(m);
 	build_crash(m);
 	build_own_look(m);
 	build_native_stack(m);

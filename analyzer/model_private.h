@@ -63,7 +63,8 @@ void build_own_look(struct model *m);		/* witness.c; after facts and the crash *
 void build_gpu(struct model *m);
 void build_output(struct model *m);		/* output.c */
 void build_crash(struct model *m);		/* crash.c; after modules, threads */
-void build_maps(struct model *m);		/* maps.c */
+void build_maps(struct model *m);		/* maps.c; before build_modules */
+void build_mapped_modules(struct model *m, size_t *room);	/* mapped.c: adds those that only the maps know */
 void build_native_stack(struct model *m);	/* native.c */
 void build_ending(struct model *m);		/* ending.c; last */
 

@@ -100,10 +100,13 @@ void build_modules(struct model *m)
 {
 	const struct trace *t = private_of(m)->trace;
 
+	size_t room = t->nmodules;
+
 	m->modules = xalloc(t->nmodules, sizeof(*m->modules));
 	m->nmodules = t->nmodules;
 	for (size_t i = 0; i < t->nmodules; i++)
 		fill_module(m, &m->modules[i], &t->modules[i]);
+	build_mapped_modules(m, &room);
 	if (m->nmodules)
 		qsort(m->modules, m->nmodules, sizeof(*m->modules), by_load_time);
 	build_index(m);

@@ -268,6 +268,7 @@ bool has_word(const char *list, const char *word)
 
 char *arena_line(struct arena *arena, const char *text)
 {
+	text += strspn(text, "\n ");
 	return arena_text(arena, text, strcspn(text, "\n"));
 }
 

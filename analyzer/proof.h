@@ -105,7 +105,7 @@ bool path_under(const char *path, const char *directory);
 /* The entry of a list "a:b:c" that holds path; NULL: none. */
 const char *path_entry(struct arena *arena, const char *list, const char *path);
 bool has_word(const char *list, const char *word);	/* in a list separated by spaces or commas */
-char *arena_line(struct arena *arena, const char *text);	/* copy up to the end of the line */
+char *arena_line(struct arena *arena, const char *text);	/* copy of the first line that is not empty */
 
 /* Python's version as text ("3.8"), NULL. */
 const char *python_version(const struct model *m, struct arena *arena);

@@ -117,7 +117,7 @@ static void from_event(struct py_error *e, const struct event *event)
 	if (type)
 		e->type = dot ? dot + 1 : type;
 	/* What was printed is longer (an OSError's whole text) where it is the same exception. */
-	if (text && !strstr(e->text, text))
+	if (text && *text && !strstr(e->text, text))
 		e->text = text;
 	e->name = FIELD_TEXT(event, py_exception, name);
 	e->path = FIELD_TEXT(event, py_exception, path);

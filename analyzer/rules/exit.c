@@ -51,7 +51,7 @@ static enum confidence match_library(const struct model *m, struct finding *f)
 		return m->ending.kind == END_CLEAN && model_last(m, KS_py_finalize, 0, NULL) ? NO_MATCH : PROVEN;
 	}
 	/* A library that sends its own process a signal. */
-	sent = m->ending.kind == END_SIGNAL ? own_signal(m) : NULL;
+	sent = m->ending.kind == END_SIGNAL && !(m->crash.present && m->crash.raw->code > 0) ? own_signal(m) : NULL;
 	f->module = sent ? failure_module(m, sent, FIELD(sent, signal_sent, caller)) : NULL;
 	if (!f->module || module_is_python(f->module) || is_ffi(f->module) || (f->module->flags & KS_MODULE_MAIN))
 		return NO_MATCH;

@@ -19,8 +19,7 @@ static const struct event *refused(const struct finding *f)
 /* Folders whose files are made anew when they are missing. */
 static bool is_cache(const char *path)
 {
-	static const char *const parts[] = { "/.theano/", "compiledir", "/.cache/", "torch_extensions", "/.triton/", "torchinductor",
-					     "/.numba", "/.keras/", NULL };
+	static const char *const parts[] = { "/.theano/", "compiledir", "torch_extensions", "/.triton/", "torchinductor", "/.numba", "/.keras/", NULL };
 
 	for (const char *const *p = parts; *p; p++) {
 		if (strstr(path, *p))
