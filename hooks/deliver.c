@@ -101,7 +101,7 @@ static void emit_sender(const siginfo_t *info, const struct ks_sender *s, bool f
 {
 	KS_EMIT(signal_from, .signal = info->si_signo, .code = info->si_code, .pid = s->pid, .uid = info->si_uid,
 		.comm = ks_text(s->name), .ppid = s->ppid, .parent_comm = ks_text(s->parent), .fatal = fatal,
-		.argv = ks_text(s->argv));
+		.argv = ks.config.text == KS_TEXT_OFF ? 0 : ks_text(s->argv));
 }
 
 /* The first of each sender and signal, and then ever fewer: some programs signal each other all day. */
@@ -282,6 +282,7 @@ static void record(void *unused)
 	}
 	ks_crash_record(f, fatal.sig, f == &fresh && still_runs(&last_mark, sp) ? last_mark.sp : 0,
 			outside ? &sender : NULL);
+	ks_loads_at_crash(sp);
 }
 
 static void record_first(void *unused)

@@ -69,6 +69,7 @@ void ks_python_start(void);		/* python.c: find the interpreter's symbols (constr
 bool ks_is_python(void);		/* python.c: this process runs an interpreter */
 void ks_loads_start(void);		/* load.c: constructor, before the first ks_modules_sync */
 void ks_loads_settle(uintptr_t sp);	/* load.c: which loads of this thread have returned? sp: KS_SP() of shim/arch.h. No dl calls; not in handlers */
+void ks_loads_at_crash(uintptr_t sp);	/* load.c: how the pending loads ended, as far as memory tells; sp: where it crashed. Handler-safe */
 uint32_t ks_load_now(uintptr_t sp);	/* load.c: id of the load in progress on this thread's stack at sp, 0: none. Handler-safe */
 void ks_load_last_words(void);		/* load.c: an end is near (abort, exit): note the pending text of dlerror, as it is */
 void ks_heap_settle(void);		/* heap_slow.c: the caller's counters into the trace (a thread ends, a crash) */

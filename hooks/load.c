@@ -187,6 +187,21 @@ void ks_load_last_words(void)
 	errno = error;
 }
 
+void ks_loads_at_crash(uintptr_t sp)
+{
+	char text[1024] = "";
+
+	if (!ks.on || self.busy || !ks_load_text_known)
+		return;
+	self.busy = true;
+	if (self.depth)
+		self.stack[self.depth - 1].modules += ks_modules_late(self.stack[self.depth - 1].id);
+	if (self.last != NOTHING)
+		ks_load_text(text, sizeof(text), true);
+	ended(text[0] ? text : NULL, sp);
+	self.busy = false;
+}
+
 uint32_t ks_load_now(uintptr_t sp)
 {
 	for (unsigned i = self.depth; i-- > 0;)

@@ -186,6 +186,8 @@ unsigned ks_regions(void);
 
 /* modules.c: note what came and went; load: id that brought them. Returns how many came. Not in handlers. */
 unsigned ks_modules_sync(uint32_t load);
+/* At a crash: adds what came since, from memory that is only probed. Handler-safe. */
+unsigned ks_modules_late(uint32_t load);
 /* If set: called for each module that came, after the walk; path is the loader's, absolute. */
 extern void (*ks_module_came)(const struct ks_module *m, const char *path);
 void ks_checkpoint(enum ks_checkpoint_reason reason);	/* checkpoint.c: memory, cgroup, counters. Opens files; handler-safe */

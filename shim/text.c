@@ -114,3 +114,14 @@ ks_str ks_stack(const uintptr_t *pcs, unsigned n)
 		return 0;
 	return keep(KS_STRING_STACK, pcs, n * sizeof(*pcs));
 }
+
+const struct ks_string *ks_string_at(ks_str offset)
+{
+	for (unsigned i = ks_regions(); offset && i-- > 0;) {
+		const struct ks_region *r = ks_region(i);
+
+		if (offset >= r->offset && offset - r->offset < r->size)
+			return (void *)((char *)ks_region_at(i) + (offset - r->offset));
+	}
+	return NULL;
+}
