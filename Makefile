@@ -29,6 +29,8 @@ WARN += -Werror
 endif
 BASE := -std=gnu11 -D_GNU_SOURCE -iquote . -iquote $(O)/gen -O2 -g -MMD -MP $(WARN) $(CFLAGS)
 LIB_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -fno-stack-protector -fno-strict-aliasing -fasynchronous-unwind-tables
+# Some distributions switch it on: it would touch each page of the alternate stacks that hooks/thread.c sets aside.
+LIB_CFLAGS += $(shell $(CC) -Werror -fno-stack-clash-protection -x c -c -o /dev/null /dev/null 2>/dev/null && echo -fno-stack-clash-protection)
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
 lib_src := $(wildcard shim/*.c hooks/*.c)

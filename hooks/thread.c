@@ -28,6 +28,7 @@ struct start {
 	void *(*routine)(void *);
 	void *argument;
 	size_t stack_size, guard_size;	/* as the attributes say; stack_size 0: not known */
+	bool given;			/* the program has made the stack itself: left alone, too */
 };
 
 static struct start starts[STARTS];
@@ -156,7 +157,7 @@ static void *begin(void *argument)
 
 	__atomic_store_n(&((struct start *)argument)->owner, 0, __ATOMIC_RELEASE);
 	pthread_cleanup_push(over_with, s.routine);
-	if (s.stack_size >= ALT_FROM)
+	if (s.stack_size >= ALT_FROM && !s.given)
 		use_altstack(alloca(ALT_SIZE), ALT_SIZE);
 	if (ks.on)
 		note_begin(&s, ((uintptr_t)__builtin_frame_address(0) | 4095) + 1);
@@ -168,11 +169,17 @@ static void *begin(void *argument)
 static void read_attributes(struct start *s, const pthread_attr_t *attr)
 {
 	static size_t default_stack, default_guard;
+	size_t size = 0;
+	void *low = NULL;
 
 	s->stack_size = s->guard_size = 0;
+	s->given = false;
 	if (attr) {
+		/* Where no stack was set, glibc answers with one that ends at address 0. */
+		pthread_attr_getstack(attr, &low, &size);
 		pthread_attr_getstacksize(attr, &s->stack_size);
 		pthread_attr_getguardsize(attr, &s->guard_size);
+		s->given = (uintptr_t)low + size != 0;
 		return;
 	}
 	if (!default_stack) {

@@ -112,7 +112,8 @@ static bool read_exception(uintptr_t header)
 	if (!n)
 		return false;
 	ks.crash->exception_module = type;
-	ks.crash->exception_text = read_what(name[0] == '*' ? name + 1 : name, object);
+	if (ks.config.text != KS_TEXT_OFF)
+		ks.crash->exception_text = read_what(name[0] == '*' ? name + 1 : name, object);
 	ks.crash->exception_type = ks_text(name[0] == '*' ? name + 1 : name);
 	return true;
 }
