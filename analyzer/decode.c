@@ -44,12 +44,10 @@ const unsigned nevent_kinds = sizeof(events) / sizeof(events[0]);
 static const struct field_info header_fields[] = {
 	AT(ks_header, FIELD_U32, version), AT(ks_header, FIELD_U16, arch), AT(ks_header, FIELD_U32, pid),
 	AT(ks_header, FIELD_U32, ppid), AT(ks_header, FIELD_U32, parent_pid), AT(ks_header, FIELD_U64, parent_start),
-	AT(ks_header, FIELD_U64, start_clock), AT(ks_header, FIELD_U64, start_realtime),
-	AT(ks_header, FIELD_U64, start_monotonic), AT(ks_header, FIELD_U64, last_clock),
-	AT(ks_header, FIELD_U64, last_realtime), AT(ks_header, FIELD_U64, last_monotonic),
-	AT(ks_header, FIELD_U64, clock_hz), AT(ks_header, FIELD_U64, start_ticks), AT(ks_header, FIELD_BYTES, boot_id),
+	AT(ks_header, FIELD_U64, start_realtime), AT(ks_header, FIELD_TIME, last_clock),
+	AT(ks_header, FIELD_U64, last_realtime), AT(ks_header, FIELD_U64, start_ticks), AT(ks_header, FIELD_BYTES, boot_id),
 	AT(ks_header, FIELD_BYTES, build_id), AT(ks_header, FIELD_CHARS, build), AT(ks_header, FIELD_U32, end_kind),
-	AT(ks_header, FIELD_I32, end_code), AT(ks_header, FIELD_U64, end_clock), AT(ks_header, FIELD_U64, lost_events),
+	AT(ks_header, FIELD_I32, end_code), AT(ks_header, FIELD_TIME, end_clock), AT(ks_header, FIELD_U64, lost_events),
 	AT(ks_header, FIELD_U64, lost_strings), AT(ks_header, FIELD_U64, lost_rings), AT(ks_header, FIELD_U64, lost_modules),
 };
 
@@ -83,7 +81,7 @@ static const struct field_info checkpoint_fields[] = {
 	AT(ks_checkpoint, FIELD_U64, cg_pids),
 };
 
-static const struct field_info crash_fields[] = {
+static const struct field_info crash_area_fields[] = {
 	AT(ks_crash, FIELD_U32, state), AT(ks_crash, FIELD_I32, signal), AT(ks_crash, FIELD_I32, code),
 	AT(ks_crash, FIELD_I32, error), AT(ks_crash, FIELD_PTR, address), AT(ks_crash, FIELD_U32, sender_pid),
 	AT(ks_crash, FIELD_U32, sender_uid), AT(ks_crash, FIELD_CHARS, sender_name), AT(ks_crash, FIELD_U32, sender_ppid),
@@ -117,12 +115,12 @@ static const struct field_info thread_info_fields[] = {
 	AT(ks_thread_info, FIELD_PTR, sp), AT(ks_thread_info, FIELD_PTR, pc),
 };
 
-#define RECORD(word, type)	{ .name = #word, .size = sizeof(struct type),				\
-				  .nfields = sizeof(word##_fields) / sizeof(word##_fields[0]), .field = word##_fields }
+#define RECORD(word, type, ...)	{ .name = #word, .size = sizeof(struct type),				\
+				  .nfields = sizeof(word##_fields) / sizeof(word##_fields[0]), .field = word##_fields, __VA_ARGS__ }
 
 const struct record_info records[] = {
 	RECORD(header, ks_header), RECORD(module, ks_module), RECORD(thread, ks_thread),
-	RECORD(checkpoint, ks_checkpoint), RECORD(crash, ks_crash), RECORD(witness, ks_witness),
+	RECORD(checkpoint, ks_checkpoint, .keep_zeros = true), RECORD(crash_area, ks_crash), RECORD(witness, ks_witness),
 	RECORD(block, ks_block), RECORD(thread_info, ks_thread_info),
 };
 const unsigned nrecord_kinds = sizeof(records) / sizeof(records[0]);
@@ -189,6 +187,11 @@ static uint64_t clock_rate(const struct ks_header *h)
 			return hz;
 	}
 	return 2000000000u;
+}
+
+uint64_t trace_clock_rate(const struct trace *t)
+{
+	return clock_rate(&t->header);
 }
 
 int64_t trace_span(const struct trace *t, int64_t ticks)
@@ -308,7 +311,7 @@ void decode_record(struct text *out, const struct trace *t, const struct record_
 		const struct field_info *f = &info->field[i];
 		const char *at = (const char *)record + f->offset;
 
-		if (!all_zero(at, f->size))
+		if (info->keep_zeros || !all_zero(at, f->size))
 			put_field(out, t, f, at);
 	}
 	text_printf(out, " at=0x%" PRIx64, offset);

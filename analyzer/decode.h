@@ -11,7 +11,8 @@
  * trace began, with up to nine decimals. u64 and i64 are decimal, or hexadecimal with 0x; ptr is
  * hexadecimal; str is a quoted C string (\n \t \" \\ \xHH); stk is addresses joined by commas,
  * innermost first. "in_load" is the slot's load in progress; "at" (the record's place in its
- * file) is printed and ignored when read. A field left out is 0. '#' begins a comment line.
+ * file) is printed and ignored when read. A field left out is 0, in a
+ * checkpoint "not known". '#' begins a comment line.
  *
  * Behind "block kind=WORD tid=… address=…" stands text="…" where it is text (maps, status, statfs,
  * native, gpu_log), else data=HEXDIGITS where there are not too many (stack, memory). Blocks of
@@ -49,13 +50,14 @@ struct record_info {
 	unsigned number;		/* of an event; 0 for a record */
 	const char *lane, *meaning;	/* of an event */
 	size_t size;			/* of a record: sizeof its struct */
+	bool keep_zeros;		/* its zeros say something else than a field left out */
 	unsigned nfields;
 	const struct field_info *field;
 };
 
 extern const struct record_info events[];	/* in the order of events.def */
 extern const unsigned nevent_kinds;
-/* header, module, thread, checkpoint, crash, witness, block (its head), thread_info */
+/* header, module, thread, checkpoint, crash_area, witness, block (its head), thread_info */
 extern const struct record_info records[];
 extern const unsigned nrecord_kinds;
 
@@ -71,6 +73,7 @@ unsigned block_kind(const char *word);
 
 /* Nanoseconds since the trace began, of clock ticks. */
 int64_t trace_time(const struct trace *t, uint64_t ticks);
+uint64_t trace_clock_rate(const struct trace *t);		/* ticks in a second, never 0 */
 int64_t trace_span(const struct trace *t, int64_t ticks);	/* of a duration */
 void decode_slot(struct text *out, const struct trace *t, const struct slot *s);
 void decode_record(struct text *out, const struct trace *t, const struct record_info *info, const void *record,

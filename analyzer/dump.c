@@ -29,6 +29,7 @@ static void dump_head(const struct trace *t, struct text *line, FILE *out)
 		fprintf(out, "# damage at 0x%" PRIx64 ": %s\n", t->damage[i].offset, t->damage[i].text);
 	if (t->torn)
 		fprintf(out, "# %" PRIu64 " slots were being written or overwritten\n", t->torn);
+	fprintf(out, "# clock: %" PRIu64 " ticks at the begin, %" PRIu64 " in a second\n", t->header.start_clock, trace_clock_rate(t));
 	decode_record(line, t, record_named("header"), &t->header, 0);
 	put_line(line, out);
 }
@@ -154,7 +155,7 @@ void dump(const struct trace *t, FILE *out)
 		put_line(&line, out);
 	}
 	if (t->crash_offset && t->crash.state) {
-		decode_record(&line, t, record_named("crash"), &t->crash, t->crash_offset);
+		decode_record(&line, t, record_named("crash_area"), &t->crash, t->crash_offset);
 		put_line(&line, out);
 	}
 	for (size_t i = 0; i < t->nblocks; i++)
