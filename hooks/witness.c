@@ -184,8 +184,9 @@ static uint32_t asked_to_stop(const struct ks_witness *w)
 }
 
 /*
- * Traces of children that this process stopped itself (pools and loaders do so with their workers).
- * They are evidence as long as nobody knows how the whole ends: a worker that hung is stopped too.
+ * Traces of workers that this process stopped itself, as pools and loaders do. They are evidence as
+ * long as nobody knows how the whole ends: a worker that hung is stopped too. A program that was
+ * started and then ended is another matter: its trace stays.
  */
 #define STOPPED 64
 
@@ -194,10 +195,23 @@ static struct {
 	char name[STOPPED][sizeof(((struct ks_other *)0)->name)];
 } stopped;
 
+static bool is_worker(const struct ks_other *o)
+{
+	char argv[512];
+
+	if ((int)o->head.parent_pid == ks.pid)
+		return true;
+	/* multiprocessing/spawn.py, joblib's loky/backend/popen_loky_posix.py */
+	ks_other_info(o, "argv", argv, sizeof(argv));
+	return strstr(argv, "multiprocessing") || strstr(argv, "loky");
+}
+
 static void remember(const struct ks_other *o)
 {
 	char *slot;
 
+	if (o->head.connection || !is_worker(o))
+		return;
 	if (stopped.generation != ks.generation)
 		stopped.n = 0;
 	stopped.generation = ks.generation;
@@ -253,7 +267,7 @@ void ks_witness_child(int pid, int status)
 		if (ks_other_witness(&o, &w) && o.head.connection && (int)o.head.kernel_parent == ks.pid &&
 		    ks.config.say && !w.requested && runs_kernels())
 			say(&o, &w);
-		if (w.requested && WIFSIGNALED(status) && !o.head.connection && ks.config.keep == KS_KEEP_DEATH)
+		if (w.requested && WIFSIGNALED(status) && ks.config.keep == KS_KEEP_DEATH)
 			remember(&o);
 	}
 	if (found || ks_child_worth_noting(&children)) {

@@ -72,13 +72,33 @@ static void add_heap(struct ks_checkpoint *c)
 	}
 }
 
-static void measure(struct ks_checkpoint *c, bool full)
+/* A process may be moved to another cgroup while it runs. */
+static void follow_cgroup(void)
+{
+	static uint32_t was;
+	uint32_t now = 2166136261u;	/* FNV-1a */
+	char *p = state.text;
+
+	if (ks_read_file("/proc/self/cgroup", state.text, 4096) <= 0)
+		return;
+	while (*p)
+		now = (now ^ (uint8_t)*p++) * 16777619u;
+	if (now == was)
+		return;
+	if (was)
+		ks_cgroup_record(state.text);
+	was = now;
+}
+
+static void measure(struct ks_checkpoint *c, enum ks_checkpoint_reason reason, bool full)
 {
 	char text[128];
 	const char *p = text;
 
 	c->rss = c->vsize = c->cg_usage = c->cg_oom_kill = UNKNOWN;
 	c->sys_oom_kill = c->mem_available = c->swap_free = c->cg_pids = UNKNOWN;
+	if ((full || reason == KS_CHECK_START) && !ks.crashing)
+		follow_cgroup();
 	c->cg_limit = ks_cgroup.limit;
 	if (ks_read_file("/proc/self/statm", text, sizeof(text)) > 0) {
 		c->vsize = ks_number(p, &p) * page_size();
@@ -143,7 +163,7 @@ void ks_checkpoint(enum ks_checkpoint_reason reason)
 	c.time = begin;
 	c.tid = ks_tid();
 	c.threads = ks.head->threads > UINT16_MAX ? UINT16_MAX : (uint16_t)ks.head->threads;
-	measure(&c, full);
+	measure(&c, reason, full);
 	publish(&c);
 	ks_clock_mark();
 	cost = ks_clock() - begin;

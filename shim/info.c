@@ -233,17 +233,17 @@ static void status_late(void)
 		fact_number("no_new_privs", n);
 }
 
-static void cgroups(void)
+void ks_cgroup_record(const char *membership)
 {
-	if (ks_read_file("/proc/self/cgroup", text, 4096) <= 0)
-		text[0] = '\0';
-	ks_cgroup_find(text);
-	fact("cgroup", text);
+	char packed[2 * KS_CGROUP_DIR + 8];
+
+	ks_cgroup_find(membership);
+	fact("cgroup", membership);
 	if (ks_cgroup.memory[0]) {
 		fact("cgroup_version", ks_cgroup.v2 ? "2" : "1");
 		fact("cgroup_memory", ks_cgroup.memory);
-		ks_cgroup_pack(&ks_cgroup, text, sizeof(text));
-		ks.head->cgroup = ks_text(text);
+		ks_cgroup_pack(&ks_cgroup, packed, sizeof(packed));
+		ks.head->cgroup = ks_text(packed);
 	}
 	if (ks_cgroup.limited[0]) {
 		fact("cgroup_limited", ks_cgroup.limited);
@@ -252,6 +252,12 @@ static void cgroups(void)
 	fact("cgroup_pids", ks_cgroup.pids);
 	if (ks_cgroup.pids_max != UINT64_MAX)
 		fact_number("cgroup_pids_max", ks_cgroup.pids_max);
+}
+
+static void cgroups(void)
+{
+	if (ks_read_file("/proc/self/cgroup", text, 4096) > 0)
+		ks_cgroup_record(text);
 }
 
 static void namespace(const char *key, const char *path)

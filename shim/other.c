@@ -197,6 +197,28 @@ bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slo
 	return best != 0;
 }
 
+void ks_other_info(const struct ks_other *o, const char *key, char *to, size_t size)
+{
+	char slot[KS_RARE_SLOT] __attribute__((aligned(8))), name[32];
+	const struct ks_slot *s = (const void *)slot;
+	struct ks_region r;
+
+	to[0] = '\0';
+	if (!ks_other_region_of(o, KS_REGION_RARE, &r) || r.slot != KS_RARE_SLOT)
+		return;
+	for (uint64_t i = 0; i < 64; i++) {
+		if (!ks_other_read(o, r.offset + sizeof(struct ks_ring_head) + i * sizeof(slot), slot, sizeof(slot)) || !s->seq)
+			return;
+		if (s->event != KS_info)
+			continue;
+		ks_other_text(o, s->field[0], name, sizeof(name));
+		if (strcmp(name, key) == 0) {
+			ks_other_text(o, s->field[1], to, size);
+			return;
+		}
+	}
+}
+
 /* --- a witness's record --- */
 
 static bool has_witness(const struct ks_other *o)

@@ -35,6 +35,9 @@ void ks_other_module(const struct ks_other *o, uint64_t address, char *to, size_
 /* The latest event of a kind in the lane of rare ones, its slot with fields; false: none. */
 bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slot *slot, uint64_t *fields, unsigned n);
 
+/* The value of an info event of the start; "" : none. */
+void ks_other_info(const struct ks_other *o, const char *key, char *to, size_t size);
+
 /* Appends a witness's record, with the counters of the dead process's cgroup as they are now.
  * w: pid, kind, status and signals filled in. False: there is one already, or it cannot be written. */
 bool ks_other_witness(const struct ks_other *o, struct ks_witness *w);

@@ -39,6 +39,9 @@ bool ks_cgroup_unpack(struct ks_cgroup *c, const char *from);
 /* Number behind word at the begin of a line of text; ~0: no such line. */
 uint64_t ks_line_number(const char *text, const char *word);
 
+/* info.c: the same, and as facts in the trace. */
+void ks_cgroup_record(const char *text);
+
 /* --- checkpoint.c --- */
 
 /* oom_kill of /proc/vmstat; MemAvailable and SwapFree in bytes; ~0 unknown. 8 KiB of stack or a static buffer of the caller's. */
