@@ -79,6 +79,8 @@ static void find_symbols(const struct ks_elf *elf)
 	ks_py_api.finalizing_6 = (uintptr_t *)ks_elf_symbol(elf, "_Py_Finalizing");
 	ks_py_api.tuple_type = ks_elf_symbol(elf, "PyTuple_Type");
 	ks_py_api.list_type = ks_elf_symbol(elf, "PyList_Type");
+	ks_py_api.traceback_type = ks_elf_symbol(elf, "PyTraceBack_Type");
+	ks_py_api.frame_type = ks_elf_symbol(elf, "PyFrame_Type");
 	ks_py_api.base_exception = (uintptr_t *)ks_elf_symbol(elf, "PyExc_BaseException");
 	ks_py_api.import_error = (uintptr_t *)ks_elf_symbol(elf, "PyExc_ImportError");
 	ks_py_api.os_error = (uintptr_t *)ks_elf_symbol(elf, "PyExc_OSError");
@@ -113,7 +115,8 @@ void ks_python_start(void)
 		return;
 	find_symbols(&elf);
 	if (!ks_py_api.current || !ks_py_api.own || !ks_py_api.sys_object || !ks_py_api.error || !ks_py_api.clear ||
-	    !ks_py_api.is_subtype || !ks_py_api.base_exception || !ks_python.code_type || !ks_python.bytes_type ||
+	    !ks_py_api.is_subtype || !ks_py_api.tuple_type || !ks_py_api.list_type || !ks_py_api.traceback_type ||
+	    !ks_py_api.frame_type || !ks_py_api.base_exception || !ks_python.code_type || !ks_python.bytes_type ||
 	    !ks_python.text_type)
 		return;			/* PyPy, or no interpreter that we know */
 	read_version();
@@ -141,7 +144,9 @@ static uintptr_t attached(void)
 
 static void begin(uintptr_t state)
 {
-	if (!ks_python_prove(state))
+	if (ks_python_prove(state))
+		ks_py_api.interp = ks_py_word(state, ks_python.at.thread_interp);
+	else
 		ks_note("this Python's structures are not where they should be: no frames, no audit hook", 0);
 	if (ks_python.known && ks_python.minor >= 8 && ks_py_api.add_hook &&
 	    ks_py_api.add_hook(ks_py_audit, NULL) != 0) {

@@ -34,8 +34,9 @@ struct ks_py_api {
 	KS_PY_API
 #undef PY_API
 	uintptr_t *finalizing_6;		/* &_Py_Finalizing, 3.6 alone */
-	uintptr_t tuple_type, list_type;	/* &PyTuple_Type, &PyList_Type */
+	uintptr_t tuple_type, list_type, traceback_type, frame_type;	/* &PyTuple_Type … */
 	uintptr_t *base_exception, *import_error, *os_error;	/* &PyExc_BaseException, … */
+	uintptr_t interp;			/* PyInterpreterState in which the hook was added */
 	const char *cell_name;			/* IPYKERNEL_CELL_NAME, NULL */
 	unsigned long hexversion;		/* PY_VERSION_HEX, from Py_GetVersion's text (release level final) */
 };

@@ -8,7 +8,9 @@
  * events: there we look at the next load of a library, and when a signal's handler is set.
  *
  * An exception is read by following its structures; no attribute look-up, no str(): these could run
- * code of the program. All with the interpreter's lock, so that the objects live.
+ * code of the program. All with the interpreter's lock, so that the objects live; each one's
+ * type is looked at before its members are, for a program may put None nearly everywhere. Where there is no
+ * such lock (free-threaded builds) nothing is read.
  */
 #include "hooks/python.h"
 
@@ -17,7 +19,7 @@
 #define MOST_CHAIN	6	/* exceptions behind the one that reached the top */
 #define MOST_TRACEBACK	10000
 
-static uintptr_t seen[2];		/* the last ones that were written; two, for interpreters that take turns */
+static uintptr_t seen;			/* the last one, held by sys.last_value: no other has its address */
 
 static uintptr_t type_of(uintptr_t object)
 {
@@ -46,13 +48,21 @@ static uintptr_t text_of(uintptr_t value)
 	return 0;
 }
 
+/* An exception's traceback, and the next of its entries, are a traceback, None or nothing. */
+static uintptr_t traceback(uintptr_t object)
+{
+	return object && type_of(object) == ks_py_api.traceback_type ? object : 0;
+}
+
 /* The code object of an entry of a traceback; 0: none. */
 static uintptr_t code_of(uintptr_t entry)
 {
 	const struct ks_py_layout *at = &ks_python.at;
 	uintptr_t frame = ks_py_word(entry, at->tb_frame), code;
 
-	if (frame && at->object_frame != KS_PY_NONE)
+	if (!frame || type_of(frame) != ks_py_api.frame_type)
+		return 0;
+	if (at->object_frame != KS_PY_NONE)
 		frame = ks_py_word(frame, at->object_frame);
 	if (!frame)
 		return 0;
@@ -84,7 +94,7 @@ static uint64_t line_of(uintptr_t entry, uintptr_t code)
 static uintptr_t raised_in(uintptr_t value, uint64_t *line)
 {
 	const struct ks_py_layout *at = &ks_python.at;
-	uintptr_t entry = ks_py_word(value, at->exc_traceback), found = 0, in = 0;
+	uintptr_t entry = traceback(ks_py_word(value, at->exc_traceback)), found = 0, in = 0;
 
 	for (unsigned i = 0; entry && i < MOST_TRACEBACK; i++) {
 		uintptr_t code = code_of(entry);
@@ -93,7 +103,7 @@ static uintptr_t raised_in(uintptr_t value, uint64_t *line)
 			found = code;
 			in = entry;
 		}
-		entry = ks_py_word(entry, at->tb_next);
+		entry = traceback(ks_py_word(entry, at->tb_next));
 	}
 	*line = found ? line_of(in, found) : 0;
 	return found;
@@ -135,20 +145,14 @@ static uintptr_t behind(uintptr_t value)
 	return ks_py_word(value, at->exc_context);
 }
 
-static void remember(uintptr_t value)
-{
-	seen[1] = seen[0];
-	seen[0] = value;
-}
-
 void ks_py_exception(uintptr_t value)
 {
 	uintptr_t chain[MOST_CHAIN + 1];
 	unsigned n = 0;
 
-	if (!ks_python.known || !value)
+	if (!ks_python.known || !value || ks_python.free_threaded)
 		return;
-	remember(value);
+	seen = value;
 	while (value && n <= MOST_CHAIN && is_a(value, ks_py_api.base_exception)) {
 		chain[n++] = value;
 		value = behind(value);
@@ -159,15 +163,16 @@ void ks_py_exception(uintptr_t value)
 
 void ks_py_look(void)
 {
+	const uintptr_t state = ks_py_api.current();
 	uintptr_t value;
 
-	if (ks_python.free_threaded)
+	/* Interpreters of one process each have their own; only the first one's is told of. */
+	if (ks_python.free_threaded || !state || ks_py_word(state, ks_python.at.thread_interp) != ks_py_api.interp)
 		return;
 	value = ks_py_api.sys_object("last_value");
-	if (KS_LIKELY(!value || value == seen[0] || value == seen[1]))
+	if (KS_LIKELY(!value || value == seen))
 		return;
+	seen = value;
 	if (is_a(value, ks_py_api.base_exception))
 		ks_py_exception(value);
-	else
-		remember(value);
 }
