@@ -16,6 +16,7 @@
 #include "analyzer/error.h"
 #include "analyzer/model.h"
 #include "analyzer/process.h"
+#include "analyzer/rule.h"
 #include "analyzer/trace.h"
 
 #define LOOKED_AT	32	/* traces that are opened to find out whether they ended badly */
@@ -140,7 +141,7 @@ void folder_free(struct folder *f)
 
 /* --- choosing --- */
 
-/* What only the whole trace tells: a status 0 that nobody asked for, a child that its parent ended. */
+/* What only the whole trace tells: a status 0 that nobody asked for, an end that was asked for, a child that its parent ended. */
 static bool ended_badly(const struct entry *e)
 {
 	const char *why;
@@ -155,6 +156,13 @@ static bool ended_badly(const struct entry *e)
 	if (e->child && m->ending.kind == END_SIGNAL && m->ending.sender_pid &&
 	    (m->ending.sender_pid == e->head.ppid || m->ending.sender_pid == e->head.parent_pid))
 		bad = false;
+	if (bad && !e->child) {
+		struct verdict v;
+
+		rules_run(m, &v);
+		bad = strcmp(v.best.rule->id, "none") != 0;
+		verdict_free(&v);
+	}
 	model_free(m);
 	trace_close(t);
 	return bad;
@@ -182,9 +190,7 @@ static const struct entry *newest_bad(const struct folder *f, bool child)
 
 		if (e->child != child || e->alive || (!e->bad && !doubtful))
 			continue;
-		if (!child && e->bad)
-			return kernel_of(f, e);
-		if (looked++ < LOOKED_AT && ended_badly(e))
+		if (looked++ >= LOOKED_AT ? e->bad && !child : ended_badly(e))
 			return kernel_of(f, e);
 	}
 	return NULL;

@@ -167,21 +167,34 @@ static bool passes_on(const struct case_file *parent, const struct case_file *ch
 	       strcmp(child->verdict.best.rule->id, "exit.by-program") != 0;
 }
 
-/* A process that gave up because a child of it died, or failed, is explained by the child. */
+/* Ended from outside while it waited for a child that hangs. */
+static bool waits_for(const struct case_file *parent, const struct case_file *child)
+{
+	const struct stack *s = parent->model->crash.stack;
+
+	if (parent->model->ending.kind != END_SIGNAL || strcmp(child->verdict.best.rule->id, "fork.deadlock") != 0)
+		return false;
+	for (size_t i = 0; s && i < s->n && i < 4; i++)
+		if (s->frames[i].symbol && strstr(s->frames[i].symbol, "wait"))
+			return true;
+	return false;
+}
+
+/* A process that gave up because a child of it died, or failed, or that waited for one, is explained by the child. */
 static bool find_child(const struct folder *f, const struct case_file *parent, struct case_file *child)
 {
 	const struct model *m = parent->model;
 	const char *why;
 
-	if (!f || m->ending.kind != END_EXIT)
+	if (!f || (m->ending.kind != END_EXIT && m->ending.kind != END_SIGNAL))
 		return false;
 	if (parent->verdict.best.confidence == PROVEN && !parent->verdict.best.rule->general &&
-	    strcmp(parent->verdict.best.rule->id, "none") != 0)
+	    strcmp(parent->verdict.best.rule->id, "none") != 0 && strcmp(parent->verdict.best.rule->id, "killed.by-process") != 0)
 		return false;
 	for (const struct entry *e = NULL; (e = folder_child(f, m->header, e));) {
 		if (e->ended > m->started + m->ending.time + 1000000000 || !case_open(child, e->path, &why))
 			continue;
-		if (speaks_of_a_child(m, e->head.pid) || passes_on(parent, child))
+		if (m->ending.kind == END_EXIT ? speaks_of_a_child(m, e->head.pid) || passes_on(parent, child) : waits_for(parent, child))
 			return true;
 		case_close(child);
 	}
@@ -227,7 +240,8 @@ static void report_on(const struct request *r, const struct folder *f, const cha
 	if (has_child) {
 		s.where = child.model;
 		s.v = &child.verdict;
-		s.note = "it gave up because a child process of it died; the cause is the child's";
+		s.note = c.model->ending.kind == END_EXIT ? "it gave up because a child process of it died; the cause is the child's" :
+			 "it was waiting for a child process that hangs; the cause is the child's";
 	}
 	print(r, &s);
 	if (has_child)
