@@ -57,6 +57,8 @@ void ks_resolve(void) KS_HIDDEN;
 void ks_exit_watch(void);		/* end.c: learn of the normal end (on_exit) */
 void ks_signals_start(void);		/* signal.c: our handlers for what is fatal by default */
 void ks_signals_release(void);		/* signal.c: give all dispositions back (seccomp strict, exec) */
+/* seccomp.c: the program is about to put this on. True: the recording goes on; else it has ended. */
+bool ks_before_seccomp(unsigned long mode, const void *filter, uintptr_t caller);
 void ks_main_altstack(void);		/* thread.c: for the thread that runs the constructor */
 void ks_signals_last_words(void);	/* deliver.c: exit with a bad status; the handler of a fault may have called it */
 /* kill.c: the last signals that this process sent to pid (or the group that it leads), newest

@@ -310,21 +310,13 @@ void ks_signals_release(void)
 		ks_signals_virtual = false;
 }
 
-/* In strict mode a handler may only return, and any other call kills: from here on there is no recorder. */
-static void before_seccomp(unsigned long mode, uintptr_t caller)
-{
-	KS_EMIT(seccomp_on, .mode = mode, .caller = caller);
-	ks_signals_release();
-	if (mode == 1)
-		ks.on = ks.chosen = false;
-}
-
 KS_EXPORT int prctl(int option, ...)
 {
 	const bool on = ks.on, chosen = ks.chosen;
 	int error = errno, rc;
 	unsigned long a[4];
 	va_list ap;
+	bool spared;
 
 	va_start(ap, option);
 	for (int i = 0; i < 4; i++)
@@ -332,15 +324,12 @@ KS_EXPORT int prctl(int option, ...)
 	va_end(ap);
 	if (option != PR_SET_SECCOMP || !ks_signals_virtual)
 		return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
-	if (!ks_mine()) {		/* a vfork child: its own dispositions, our table untouched */
-		ks_signals_release();
-		return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
-	}
-	before_seccomp(a[0], KS_CALLER());
+	spared = ks_before_seccomp(a[0], (const void *)a[1], KS_CALLER());
 	errno = error;
 	rc = REAL(prctl)(option, a[0], a[1], a[2], a[3]);
-	if (rc != 0) {
+	if (rc != 0 && !spared && ks.sealed) {
 		error = errno;
+		ks.sealed = false;
 		ks.on = on;
 		ks.chosen = chosen;
 		ks_signals_start();

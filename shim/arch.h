@@ -15,6 +15,7 @@
  *	ks_uc_regs		all registers in DWARF order, as struct ks_crash has them
  *	ks_uc_fault		trap number and error code of the fault (0 where the CPU has none)
  *	KS_LIBC_BASE		version of libc's oldest symbols; KS_LIBC_ALIGNED_ALLOC of that one
+ *	KS_AUDIT_ARCH		its name in seccomp filters
  *	ks_pointers_are_tagged	whether a block of malloc may carry a tag in its address
  *
  * The stack pointer handed to ks_before_NAME is the caller's at the call (DWARF's CFA), which in
@@ -23,6 +24,7 @@
 #ifndef KS_ARCH_H
 #define KS_ARCH_H
 
+#include <linux/audit.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>

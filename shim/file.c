@@ -434,7 +434,7 @@ int ks_block(enum ks_block_kind kind, uint32_t tid, uint64_t address, const void
 
 bool ks_mine(void)
 {
-	return ks.pid == ks_sys_getpid();
+	return !ks.sealed && ks.pid == ks_sys_getpid();
 }
 
 void ks_end(int kind, int code)

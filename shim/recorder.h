@@ -119,6 +119,7 @@ struct ks {
 		struct {
 			bool on;			/* this process is recorded now, its trace is mapped */
 			bool crashing;			/* a crash is being recorded: no growth, no new rings */
+			bool sealed;			/* a seccomp filter may kill for what we call: no system call of ours any more */
 			struct ks_header *head;		/* the mapped trace, NULL: none */
 			struct ks_crash *crash;		/* crash area */
 			size_t crash_room;		/* bytes for blocks behind it */

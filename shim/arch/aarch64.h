@@ -118,4 +118,6 @@ static inline bool ks_pointers_are_tagged(void)
 	return now > 0 && (now & 3 << 1);	/* PR_MTE_TCF_MASK */
 }
 
+#define KS_AUDIT_ARCH AUDIT_ARCH_AARCH64
+
 #endif

@@ -103,4 +103,6 @@ static inline bool ks_pointers_are_tagged(void)
 	return false;
 }
 
+#define KS_AUDIT_ARCH AUDIT_ARCH_X86_64
+
 #endif
