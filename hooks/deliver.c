@@ -252,8 +252,16 @@ static bool written;			/* the crash area is in use: a handler of a fault has cal
  * Not where it may hang since the fork: its parent had threads, whose locks it has inherited. */
 static bool stopped_by_parent(void)
 {
-	return !ks.on && ks_forked_threads <= 1 && fatal.info->si_code == SI_USER && (fatal.sig == SIGTERM || fatal.sig == SIGINT || fatal.sig == SIGHUP) &&
-	       fatal.info->si_pid == (int)ks_sys(SYS_getppid);
+	static struct ks_sender parent;
+	const int by = fatal.info->si_pid, above = (int)ks_sys(SYS_getppid);
+
+	if (ks.on || ks_forked_threads > 1 || fatal.info->si_code != SI_USER ||
+	    (fatal.sig != SIGTERM && fatal.sig != SIGINT && fatal.sig != SIGHUP))
+		return false;
+	if (by == above)
+		return true;
+	ks_sender_read((uint32_t)above, &parent);	/* a fork server made it for its own parent */
+	return parent.ppid && (int)parent.ppid == by;
 }
 
 /* On our own stack. */

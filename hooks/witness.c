@@ -206,6 +206,17 @@ static bool is_worker(const struct ks_other *o)
 	return strstr(argv, "multiprocessing") || strstr(argv, "loky");
 }
 
+/* A fork server's worker is stopped by the process that the fork server works for. */
+static bool stopped_by_our_parent(const struct ks_other *o)
+{
+	struct ks_region r;
+	struct ks_crash c;
+
+	return ks_other_region_of(o, KS_REGION_CRASH, &r) && ks_other_read(o, r.offset, &c, sizeof(c)) &&
+	       c.state >= KS_CRASH_CONTEXT && c.signal == SIGTERM && c.sender_pid &&
+	       (int)c.sender_pid == (int)ks_sys(SYS_getppid);
+}
+
 static void remember(const struct ks_other *o)
 {
 	char *slot;
@@ -267,7 +278,7 @@ void ks_witness_child(int pid, int status)
 		if (ks_other_witness(&o, &w) && o.head.connection && (int)o.head.kernel_parent == ks.pid &&
 		    ks.config.say && !w.requested && runs_kernels())
 			say(&o, &w);
-		if (w.requested && WIFSIGNALED(status) && ks.config.keep == KS_KEEP_DEATH)
+		if (WIFSIGNALED(status) && ks.config.keep == KS_KEEP_DEATH && (w.requested || stopped_by_our_parent(&o)))
 			remember(&o);
 	}
 	if (found || ks_child_worth_noting(&children)) {
