@@ -128,7 +128,10 @@ static void fill_abort_message(struct ks_crash *c)
 	const void *message;
 	size_t n;
 
-	if (!abort_message_at || ks_read_memory((uintptr_t)abort_message_at, &message, sizeof(message)) < sizeof(message) || !message)
+	if (!abort_message_at)
+		return;
+	n = ks_read_memory((uintptr_t)abort_message_at, &message, sizeof(message));
+	if (n < sizeof(message) || !message)
 		return;
 	n = ks_read_memory((uintptr_t)message + sizeof(unsigned), text, sizeof(text) - 1);
 	text[n] = '\0';
