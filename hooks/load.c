@@ -145,7 +145,7 @@ static void ended(const char *error, uintptr_t sp)
 /* A dl call is about to be made, which frees the text. */
 static void before_call(uintptr_t sp)
 {
-	char text[1024];
+	char text[KS_LOAD_TEXT];
 	int error = errno;
 
 	if (self.busy)
@@ -172,7 +172,7 @@ void ks_loads_settle(uintptr_t sp)
 
 void ks_load_last_words(void)
 {
-	char text[1024] = "";
+	char text[KS_LOAD_TEXT] = "";
 	int error = errno;
 
 	if (!ks.on || ks.crashing || self.busy || self.last == NOTHING || !ks_mine())
@@ -189,7 +189,7 @@ void ks_load_last_words(void)
 
 void ks_loads_at_crash(uintptr_t sp)
 {
-	char text[1024] = "";
+	char text[KS_LOAD_TEXT] = "";
 
 	if (!ks.on || self.busy || !ks_load_text_known)
 		return;
@@ -356,7 +356,7 @@ static void asked(const char *text, uintptr_t sp)
 
 KS_EXPORT char *dlerror(void)
 {
-	char *text = self.kept, plain[1024];
+	char *text = self.kept, plain[KS_LOAD_TEXT];
 	const char *words;
 	bool failed = false;
 

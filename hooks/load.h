@@ -14,6 +14,8 @@
 void ks_load_text_start(void);
 /* It can be read without side effects, so that "no text" is an answer too. */
 extern bool ks_load_text_known;
+#define KS_LOAD_TEXT 2048	/* bytes that are kept of one */
+
 /* Copies the text of this thread's latest dl call, in the C locale's words, asked for or not; its
  * size, 0: it has not failed, or it is not known. No side effects. With probe: async-signal-safe,
  * and survives a corrupt heap. */

@@ -18,7 +18,7 @@
 #include "shim/arch.h"
 #include "shim/safe.h"
 
-struct result {			/* struct dl_action_result of glibc 2.34 to 2.42 */
+struct result {			/* struct dl_action_result of glibc 2.34 to 2.43 */
 	int code;		/* errno, 0: none */
 	char source;
 	bool returned;		/* dlerror has handed it out */

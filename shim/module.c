@@ -119,8 +119,11 @@ ks_str ks_module_path(const char *name, bool main)
 	long n;
 
 	if (main) {
-		n = ks_sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof(path));
-		return n > 0 ? ks_text_n(path, (size_t)n) : 0;
+		n = ks_sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof(path) - 1);
+		path[n > 0 ? n : 0] = '\0';
+		name = (const char *)getauxval(AT_EXECFN);
+		if (!name || !strstr(path, "/ld-linux-"))	/* the loader was run as a program, with ours as argument */
+			return ks_text(n > 0 ? path : NULL);
 	}
 	if (name[0] == '/' || !strchr(name, '/'))
 		return ks_text(name);
