@@ -12,14 +12,13 @@
 static void ended(int pid, int status)
 {
 	static uint32_t good;
-	const bool badly = !WIFEXITED(status) || WEXITSTATUS(status);
 	int error = errno;
 
-	if (ks_mine()) {
-		if (badly)
-			ks_witness_child(pid, status);
-		else if (ks_child_worth_noting(&good))
+	if (WIFEXITED(status) && !WEXITSTATUS(status)) {
+		if (ks_child_worth_noting(&good))
 			KS_EMIT(child_end, .pid = pid, .status = status);
+	} else if (ks_mine()) {
+		ks_witness_child(pid, status);
 	}
 	errno = error;
 }
