@@ -24,7 +24,8 @@ static void say(const char *what, int rc)
 
 static void *sleeper(void *p)
 {
-	pause();
+	while (!calls)		/* not pause(): the signal may come before it */
+		usleep(1000);
 	return p;
 }
 
@@ -76,7 +77,8 @@ int main(void)
 	say("alarm", (int)alarm(100));
 	printf("alarm again %u\n", alarm(0));
 	say("setitimer", setitimer(ITIMER_REAL, &t, NULL));
-	pause();
+	while (!calls)
+		usleep(1000);
 	say("paused", 0);
 	say("setitimer query", setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, &old));
 	printf("old %ld\n", (long)old.it_value.tv_sec);
