@@ -270,6 +270,10 @@ static void explain_handle(const struct model *m, struct finding *f)
 		finding_fix(f, "Leave room: TF_FORCE_GPU_ALLOW_GROWTH=true, a smaller batch, and no other process on this GPU (nvidia-smi).");
 		return;
 	}
+	if (!f->event) {
+		finding_say(f, "The library's own text (%s…) has several causes, and no call of the driver is known to have failed before it.", f->text);
+		return;
+	}
 	say_error(f);
 	say_log(m, f);
 	finding_say(f, "The library's own text (%s…) has several causes; the driver call above failed before it and is the first thing to look at.", f->text);
