@@ -175,6 +175,47 @@ async def two_kernels_one_dies(place):
         await one.alive_again()
 
 
+def said(lines):
+    return [x for x in lines if x.startswith("kshim: ")]
+
+
+@in_a_place
+async def the_server_says_one_line_for_each_death_and_none_for_a_restart(place):
+    """Its own crash, somebody's kill -9, os._exit; then the user's restart of a kernel that does not answer, and a shutdown."""
+    async with Server(place.folder, "server", place.preload()) as server:
+        kernel = await server.open_notebook("work.ipynb")
+        wanted = []
+        for code, text in ((DEADLY, "SIGSEGV in "), ("import os; os.kill(os.getpid(), 9)", "SIGKILL"), ("import os; os._exit(3)", "_exit(3)")):
+            reply = await kernel.run("import os; print(os.getpid())")
+            wanted.append((reply.stdout.strip(), text))
+            expect((await kernel.run(code)).died, f"{code!r}: the kernel lives")
+            await kernel.alive_again()
+        lines = said(server.log_lines())
+        expect(len(lines) == len(wanted), f"{len(wanted)} deaths, and the server said {lines}")
+        for line, (pid, text) in zip(lines, wanted):
+            expect(f"kernel {pid} died: {text}" in line and ", cell 2; kshim-analyze " in line, f"{text}: {line}")
+            path = line.split("kshim-analyze ")[1]
+            expect(os.path.isfile(path) and f"-{pid}.trace" in path, f"no such trace: {line}")
+            expect(place.report(path)["verdict"]["cause"] not in ("none", "mem.oom-killed-cgroup", "mem.oom-killed-system"), f"the report of {path}")
+        task = asyncio.ensure_future(kernel.run("import time, signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(600)"))
+        await asyncio.sleep(1)
+        await kernel.restart()
+        await kernel.alive_again()
+        task.cancel()
+        await kernel.close()
+    expect(said(server.log_lines()) == lines, f"after a restart and a shutdown: {said(server.log_lines())[len(lines):]}")
+
+
+@in_a_place
+async def the_server_says_nothing_where_it_is_told_so(place):
+    async with Server(place.folder, "server", place.preload(KSHIM_SAY="off")) as server:
+        kernel = await server.open_notebook("work.ipynb")
+        expect((await kernel.run("import os; os._exit(3)")).died, "the kernel lives")
+        await kernel.alive_again()
+        await kernel.close()
+    expect(not said(server.log_lines()), f"{said(server.log_lines())}")
+
+
 def notebook_file(place, *cells):
     import nbformat
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -192,6 +233,7 @@ async def nbclient_reports_a_dead_kernel_and_kshim_why(place):
             "except nbclient.exceptions.DeadKernelError as e:\n    print('dead:', e)")
     run = kit.run([sys.executable, "-c", code, path], kit.clean_environment(**place.preload()), 120, place.folder)
     expect("dead:" in run.output and run.status == 0, f"status {run.status}: {run.output[-200:]}")
+    expect(len(said(run.output.splitlines())) == 1, f"nbclient's process says one line: {run.output[-300:]}")
     about_the_kernel(place.report(), 2)
 
 
@@ -229,6 +271,7 @@ async def a_kernel_of_jupyter_console_dies(place):
 
 GROUPS = {
     "notebook7": [a_kernel_of_jupyter_notebook_dies, a_kernel_of_jupyterlab_dies, a_kernel_switched_on_in_kernel_json_dies,
+                  the_server_says_one_line_for_each_death_and_none_for_a_restart, the_server_says_nothing_where_it_is_told_so,
                   healthy_kernels_leave_nothing, two_kernels_one_dies, nbclient_reports_a_dead_kernel_and_kshim_why,
                   papermill_runs_as_without_it_and_reports_a_death, a_kernel_of_jupyter_console_dies],
     "notebook6": [a_kernel_of_the_classic_notebook_dies],
