@@ -111,8 +111,7 @@ static const char *how(struct report *r, bool brief)
 			return "exited with status 0, although nobody asked it to";
 		return arena_printf(&r->arena, "exited with status %d", e->status);
 	case END_KILLED:
-		return e->signal ? "was killed from outside (SIGKILL)" :
-				   "vanished without writing its end: it was killed from outside";
+		return e->signal ? "was killed from outside (SIGKILL)" : "was killed from outside: it wrote no end";
 	case END_EXEC:
 		return "was replaced by another program (exec)";
 	case END_CLEAN:
@@ -153,7 +152,7 @@ static void last_import(struct report *r, struct section *s)
 {
 	const struct thread *th = report_thread(r->m);
 	const struct event *e = model_last(r->m, KS_py_import, th ? th->tid : 0, NULL);
-	bool importing = r->m->ending.kind == END_KILLED;
+	bool importing = r->m->ending.kind == END_KILLED && e && r->m->ending.time - e->time < 1000000000;
 
 	for (size_t i = 0; th && i < th->npython; i++)
 		importing |= report_import_frame(&th->python[i]);
@@ -178,7 +177,8 @@ static void what_happened(struct report *r)
 {
 	const struct model *m = r->m;
 	struct section *s = report_begin(r, "What happened");
-	const char *version = process_version(m, &r->arena), *argv = model_info(m, "argv");
+	const char *version = process_version(m, &r->arena), *const *argv;
+	size_t n = process_argv(m, &r->arena, &argv);
 	const char *venv = process_venv(m), *conda = process_conda(m);
 	const struct event *cell = model_last(m, KS_py_cell, 0, NULL);
 	struct text t = { 0 };
@@ -188,8 +188,8 @@ static void what_happened(struct report *r)
 		text_printf(&t, ", Python %s", version);
 	if (conda || venv)
 		text_printf(&t, " of %s", conda ? conda : venv);
-	if (argv)
-		text_printf(&t, ": %.*s", (int)strcspn(argv, "\n"), argv);
+	for (size_t i = 0; i < n; i++)
+		text_printf(&t, "%s%.*s", i ? " " : ": ", (int)strcspn(argv[i], "\n"), i ? argv[i] : base_name(argv[i]));
 	report_put(s, ITEM_FACT, clock_words(&r->arena, m->started), arena_text(&r->arena, text_get(&t), t.n));
 	text_free(&t);
 	if (cell)

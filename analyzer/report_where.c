@@ -103,19 +103,46 @@ static const char *short_path(const char *path)
 	return path;
 }
 
+/* The source of a cell: a file of ipykernel's, or the name that IPython gives it. */
+static bool cell_frame(const struct model *m, const struct py_frame *f)
+{
+	const char *folder = strstr(f->file, "/ipykernel_");
+
+	return strncmp(f->file, "<ipython-input-", 15) == 0 || (folder && folder[11] >= '0' && folder[11] <= '9') ||
+	       (m->cell_file && strcmp(f->file, m->cell_file) == 0);
+}
+
+static const char *python_line(struct report *r, const struct model *m, const struct py_frame *f)
+{
+	bool own = m->cell && m->cell_file && strcmp(f->file, m->cell_file) == 0;
+	const char *place = own ? arena_printf(&r->arena, "cell %llu", (unsigned long long)m->cell) : short_path(f->file);
+
+	if (!f->line)
+		return arena_printf(&r->arena, "%s  %s", place, f->function);
+	return arena_printf(&r->arena, own ? "%s, line %d  %s" : "%s:%d  %s", place, f->line, f->function);
+}
+
+/* What lies below the outermost frame of a cell is the kernel's own machinery. */
+static size_t own_frames(const struct model *m, const struct thread *th)
+{
+	for (size_t i = th->npython; i-- > 0;)
+		if (cell_frame(m, &th->python[i]))
+			return i + 1;
+	return th->npython;
+}
+
 static void python_frames(struct report *r, struct section *s, const struct thread *th)
 {
+	const struct model *m = r->where;
+	size_t n = own_frames(m, th);
 	struct lines l = { 0 };
 
-	for (size_t i = 0; i < th->npython; i++) {
-		const struct py_frame *f = &th->python[i];
-
-		if (i && report_import_frame(f))
-			continue;
-		add_line(r, &l, f->line ? arena_printf(&r->arena, "%s:%d  %s", short_path(f->file), f->line, f->function) :
-					  arena_printf(&r->arena, "%s  %s", short_path(f->file), f->function));
-	}
-	put_lines(r, s, &l, MOST_PYTHON, th->python_cut);
+	for (size_t i = 0; i < n; i++)
+		if (!i || !report_import_frame(&th->python[i]))
+			add_line(r, &l, python_line(r, m, &th->python[i]));
+	put_lines(r, s, &l, MOST_PYTHON, th->python_cut && n == th->npython);
+	if (n < th->npython)
+		report_put(s, ITEM_CODE, NULL, "… the kernel's own code");
 }
 
 static void where_python(struct report *r)
@@ -215,6 +242,15 @@ static const char *frame_text(struct report *r, const struct frame *f, const str
 	return text;
 }
 
+/* An end that Python code asked for: the native stack adds nothing. */
+static bool interpreter_alone(const struct stack *stack)
+{
+	for (size_t i = 0; i < stack->n; i++)
+		if (!interpreter_frame(&stack->frames[i]))
+			return false;
+	return true;
+}
+
 static void where_native(struct report *r)
 {
 	const struct model *m = r->where;
@@ -224,7 +260,7 @@ static void where_native(struct report *r)
 	struct lines l = { 0 };
 	struct section *s;
 
-	if (!stack || !stack->n)
+	if (!stack || !stack->n || interpreter_alone(stack))
 		return;
 	s = report_begin(r, "Where, in native code (innermost first)");
 	if (crash && m->crash.instruction && m->crash.raw->code > 0)
@@ -246,21 +282,29 @@ static void where_native(struct report *r)
 	put_lines(r, s, &l, sent ? SENT_FRAMES : MOST_FRAMES, stack->cut);
 }
 
+/* Where the other threads are, in a line each; the main one in more, as it is what one knows. */
 static void other_threads(struct report *r)
 {
 	const struct model *m = r->where;
-	const struct thread *own = report_thread(m);
-	struct section *s = report_begin(r, "Other threads in Python code");
+	const struct thread *own = report_thread(m), *main_thread = model_thread(m, m->pid);
+	struct section *s = report_begin(r, "Other threads");
 
 	s->aside = true;
 	for (size_t i = 0; i < m->nthreads && s->n < 64; i++) {
 		const struct thread *th = &m->threads[i];
+		bool named;
 
 		if (th == own || !th->npython)
 			continue;
-		report_put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "Thread %u%s%s%s%s:", th->tid, *th->name ? " (" : "", th->name,
-							    *th->name ? ")" : "", th->tid == m->pid ? ", the main one" : ""));
-		python_frames(r, s, th);
+		named = *th->name && !(main_thread && strcmp(th->name, main_thread->name) == 0);
+		if (th == main_thread) {
+			report_put(s, ITEM_TEXT, NULL, "The main thread:");
+			python_frames(r, s, th);
+		} else {
+			report_put(s, ITEM_CODE, NULL,
+				   arena_printf(&r->arena, "%s%s%s", python_line(r, m, &th->python[0]), named ? "  in thread " : "",
+						named ? th->name : ""));
+		}
 	}
 	if (!s->n)
 		r->n--;
