@@ -22,7 +22,7 @@ static const struct event *exit_call(const struct model *m, struct finding *f)
 	f->name = FIELD_TEXT(e, exit_call, function) ? FIELD_TEXT(e, exit_call, function) : "exit";
 	f->number[0] = FIELD(e, exit_call, status) & 0xff;
 	caller = FIELD(e, exit_call, caller) ? model_frame(m, FIELD(e, exit_call, caller), true) : NULL;
-	if (!caller || !caller->module || module_is_runtime(caller->module)) {
+	if (!caller || module_is_runtime(caller->module)) {
 		const struct frame *outside = frame_outside(e->stack);
 
 		caller = outside ? outside : caller;
@@ -143,10 +143,10 @@ static enum confidence match_abort(const struct model *m, struct finding *f)
 
 	if (m->ending.kind != END_ABORT || !e || e->number != KS_abort_call)
 		return NO_MATCH;
-	caller = frame_outside(e->stack);
-	if (!caller)
-		caller = model_frame(m, FIELD(e, abort_call, caller), true);
-	if (!caller || (!module_is_python(caller->module) && !is_ffi(caller->module)))
+	caller = model_frame(m, FIELD(e, abort_call, caller), true);
+	if (module_is_runtime(caller->module))
+		caller = frame_outside(e->stack);
+	if (!caller || !caller->module || (!module_is_python(caller->module) && !is_ffi(caller->module)))
 		return NO_MATCH;
 	/* Python's own fatal errors come from the same file; they say so. */
 	if (model_stderr_line(m, "Fatal Python error", true) && !frame_calling(e->stack, "os_abort"))

@@ -197,7 +197,7 @@ static enum confidence match_terminal(const struct model *m, struct finding *f)
 		return NO_MATCH;
 	f->name = m->ending.sender;
 	if (!end_was_sent(m) && !own_signal(m))
-		return PROVEN;
+		return m->ending.code > 0 ? PROVEN : LIKELY;	/* SI_KERNEL */
 	return one_of(m->ending.sender, shells) ? LIKELY : NO_MATCH;
 }
 

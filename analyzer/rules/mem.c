@@ -182,7 +182,7 @@ static void explain_limit(const struct model *m, struct finding *f)
 	if (f->load) {
 		const struct event *record = f->load->ended ? f->load->ended : f->load->began;
 
-		finding_title(f, "The limit on the address space (%s) leaves no room to map %s", limit, base_name(f->path));
+		finding_title(f, "The limit on the address space (%s) is too small to map %s", limit, base_name(f->path));
 		finding_cite(f, record ? record->record : 0, f->load->begin, "loading %s failed: %s", f->load->path ? f->load->path : "",
 			     f->load->error);
 		if (f->number[0])

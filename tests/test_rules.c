@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rules against text traces: every tests/cases/ID.N.case is a test.
+ *
+ * A case holds records (tests/assemble.h) and, at the begin of a line:
+ *
+ *	%expect CAUSE [likely]		the verdict, proven unless said otherwise; first word of the file's name or not
+ *	%mention WORDS			the verdict's title, explanation, evidence and fix hold these words
+ *	%innocent WORDS			its title and cause do not
+ *	%seen CAUSE			"also seen" holds this cause, with its why_not
+ *	%decisive RECORD		a record; without it the verdict must be vague
+ *	%vaguer CAUSE...		further verdicts that are as true as vague ones once a record is missing
+ *
+ * Mutation: every line of records is left out once, and the verdict must be the same, vague
+ * (unknown, none of the causes: crash.*, killed.unknown) or one of %vaguer: never another cause.
+ * A rule that no case expects fails the suite.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "analyzer/model.h"
+#include "analyzer/rule.h"
+#include "analyzer/text.h"
+#include "analyzer/trace.h"
+#include "tests/assemble.h"
+
+#define MOST_CASES	512
+#define MOST_LINES	400
+#define MOST_WORDS	16
+
+struct a_case {
+	char *name, *bytes;
+	char *line[MOST_LINES];
+	bool decisive[MOST_LINES];
+	unsigned lines;
+	char *expect, *mention[MOST_WORDS], *innocent[MOST_WORDS], *seen[MOST_WORDS], *vaguer;
+	bool likely;
+};
+
+static struct a_case cases[MOST_CASES];
+static unsigned ncases;
+
+/* --- reading --- */
+
+static void keep_word(char **list, char *word)
+{
+	while (*list)
+		list++;
+	*list = word;
+}
+
+static void directive(struct a_case *c, char *line)
+{
+	char *word = line + strcspn(line, " ");
+
+	if (*word)
+		*word++ = '\0';
+	if (strcmp(line, "%expect") == 0) {
+		c->expect = word;
+		word += strcspn(word, " ");
+		c->likely = strcmp(word, " likely") == 0;
+		*word = '\0';
+	} else if (strcmp(line, "%mention") == 0) {
+		keep_word(c->mention, word);
+	} else if (strcmp(line, "%innocent") == 0) {
+		keep_word(c->innocent, word);
+	} else if (strcmp(line, "%seen") == 0) {
+		keep_word(c->seen, word);
+	} else if (strcmp(line, "%vaguer") == 0) {
+		c->vaguer = word;
+	} else if (strcmp(line, "%decisive") == 0) {
+		c->decisive[c->lines] = true;
+		c->line[c->lines++] = word;
+	} else {
+		fprintf(stderr, "%s: what is %s?\n", c->name, line);
+		exit(1);
+	}
+}
+
+static void take_apart(struct a_case *c)
+{
+	for (char *line = c->bytes, *next; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (c->lines == MOST_LINES) {
+			fprintf(stderr, "%s: too many lines\n", c->name);
+			exit(1);
+		}
+		if (*line == '%')
+			directive(c, line);
+		else if (*line && *line != '#')
+			c->line[c->lines++] = line;
+	}
+	if (!c->expect) {
+		fprintf(stderr, "%s: no %%expect\n", c->name);
+		exit(1);
+	}
+}
+
+static char *read_file(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *bytes = calloc(1, 1 << 20);
+
+	if (!f || !bytes) {
+		perror(path);
+		exit(1);
+	}
+	if (fread(bytes, 1, (1 << 20) - 1, f) == 0)
+		fprintf(stderr, "%s is empty\n", path);
+	fclose(f);
+	return bytes;
+}
+
+static void read_cases(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		struct a_case *c = &cases[ncases];
+		size_t n = strlen(e->d_name);
+		char path[600];
+
+		if (n < 6 || strcmp(e->d_name + n - 5, ".case") != 0 || ncases == MOST_CASES)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+		c->name = strdup(e->d_name);
+		c->bytes = read_file(path);
+		take_apart(c);
+		ncases++;
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* --- running --- */
+
+struct run {
+	struct image image;
+	struct trace *trace;
+	struct model *model;
+	struct verdict verdict;
+};
+
+static void run_open(struct run *r, const struct a_case *c, unsigned without)
+{
+	struct text text = { 0 };
+	const char *why;
+
+	for (unsigned i = 0; i < c->lines; i++) {
+		/* The places of the modules behind it stay. */
+		if (i == without && strncmp(c->line[i], "module ", 7) == 0)
+			text_add(&text, "module path=\"/gone.so\" base=0x1 start=0x1 end=0x2\n");
+		if (i == without)
+			continue;
+		text_add(&text, c->line[i]);
+		text_char(&text, '\n');
+	}
+	why = assemble(text_get(&text), &r->image);
+	text_free(&text);
+	if (why)
+		fail_msg("%s: %s", c->name, why);
+	r->trace = trace_from_memory(c->name, r->image.bytes, r->image.size, &why);
+	if (!r->trace)
+		fail_msg("%s: %s", c->name, why);
+	r->model = model_build_plain(r->trace);
+	rules_run(r->model, &r->verdict);
+}
+
+static void run_close(struct run *r)
+{
+	verdict_free(&r->verdict);
+	model_free(r->model);
+	trace_close(r->trace);
+	free(r->image.bytes);
+}
+
+static const char *title_of(const struct finding *f)
+{
+	return f->title ? f->title : f->rule->title;
+}
+
+static void all_words(const struct finding *f, struct text *t)
+{
+	text_printf(t, "%s\n%s\n%s\n%s\n", f->rule->id, title_of(f), text_get(f->explanation), text_get(f->fix));
+	for (unsigned i = 0; i < f->nevidence; i++)
+		text_printf(t, "%s\n", f->evidence[i].text);
+}
+
+static void check_words(const struct a_case *c, const struct finding *f)
+{
+	struct text t = { 0 };
+
+	all_words(f, &t);
+	for (unsigned i = 0; c->mention[i]; i++) {
+		if (!strcasestr(t.s, c->mention[i]))
+			fail_msg("%s: does not mention \"%s\":\n%s", c->name, c->mention[i], t.s);
+	}
+	for (unsigned i = 0; c->innocent[i]; i++) {
+		if (strcasestr(title_of(f), c->innocent[i]) || strcasestr(f->rule->id, c->innocent[i]))
+			fail_msg("%s: accuses \"%s\": %s", c->name, c->innocent[i], title_of(f));
+	}
+	if (strstr(t.s, "(null)") || strstr(t.s, "(none)"))
+		fail_msg("%s: a text that is not there:\n%s", c->name, t.s);
+	text_free(&t);
+}
+
+static void check_seen(const struct a_case *c, const struct verdict *v)
+{
+	for (unsigned i = 0; c->seen[i]; i++) {
+		bool found = false;
+
+		for (unsigned k = 0; k < v->nalso; k++)
+			found |= strcmp(v->also[k].rule->id, c->seen[i]) == 0 && v->also[k].why_not;
+		if (!found)
+			fail_msg("%s: %s is not among what was also seen", c->name, c->seen[i]);
+	}
+}
+
+static void a_case_gives_its_verdict(void **state)
+{
+	const struct a_case *c = *state;
+	enum confidence want = c->likely ? LIKELY : PROVEN;
+	struct run r;
+
+	run_open(&r, c, MOST_LINES);
+	if (strcmp(r.verdict.best.rule->id, c->expect) != 0)
+		fail_msg("%s: %s (%s), not %s", c->name, r.verdict.best.rule->id, title_of(&r.verdict.best), c->expect);
+	if (r.verdict.best.confidence != want && strcmp(c->expect, "unknown") != 0)
+		fail_msg("%s: %s, not %s", c->name, r.verdict.best.confidence == PROVEN ? "proven" : "likely", c->likely ? "likely" : "proven");
+	assert_int_equal(strlen(r.verdict.fingerprint), 16);
+	if (r.verdict.best.nevidence == 0 && strcmp(c->expect, "none") != 0 && strcmp(c->expect, "unknown") != 0)
+		fail_msg("%s: no evidence is shown", c->name);
+	if (!r.verdict.best.explanation->n)
+		fail_msg("%s: nothing is explained", c->name);
+	check_words(c, &r.verdict.best);
+	check_seen(c, &r.verdict);
+	run_close(&r);
+}
+
+/* --- mutation --- */
+
+static bool is_word_of(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = list; p && (p = strstr(p, word)); p += n) {
+		if ((p == list || p[-1] == ' ') && (!p[n] || p[n] == ' '))
+			return true;
+	}
+	return false;
+}
+
+static bool is_vague(const struct a_case *c, const char *id)
+{
+	return strcmp(id, "unknown") == 0 || strcmp(id, "none") == 0 || strcmp(id, "killed.unknown") == 0 || strncmp(id, "crash.", 6) == 0 ||
+	       is_word_of(c->vaguer, id);
+}
+
+static void without_a_record_it_names_no_other_cause(void **state)
+{
+	const struct a_case *c = *state;
+
+	for (unsigned i = 0; i < c->lines; i++) {
+		const char *id;
+		struct run r;
+
+		run_open(&r, c, i);
+		id = r.verdict.best.rule->id;
+		if (strcmp(id, c->expect) != 0 && !is_vague(c, id))
+			fail_msg("%s: without \"%.80s\" it says %s (%s)", c->name, c->line[i], id, title_of(&r.verdict.best));
+		if (c->decisive[i] && strcmp(id, c->expect) == 0 && r.verdict.best.confidence == PROVEN)
+			fail_msg("%s: without the decisive \"%.80s\" it still says %s", c->name, c->line[i], id);
+		run_close(&r);
+	}
+}
+
+/* --- all rules have cases, pages and sources --- */
+
+static void check_rule(const struct rule *rule, void *data)
+{
+	bool *good = data, found = false, decisive = false;
+
+	for (unsigned i = 0; i < ncases; i++) {
+		if (strcmp(cases[i].expect, rule->id) != 0)
+			continue;
+		found = true;
+		for (unsigned k = 0; k < cases[i].lines; k++)
+			decisive |= cases[i].decisive[k];
+	}
+	if (!found)
+		print_error("%s: no case expects it\n", rule->id);
+	else if (!decisive && strcmp(rule->id, "none") != 0 && strcmp(rule->id, "unknown") != 0 && strcmp(rule->id, "killed.unknown") != 0)
+		print_error("%s: no case has a %%decisive record\n", rule->id);
+	else
+		found = found && rule->title && rule->page && rule->sources && rule->match && rule_named(rule->id) == rule;
+	if (!found)
+		*good = false;
+}
+
+static void every_rule_has_a_case_a_page_and_sources(void **state)
+{
+	bool good = true;
+
+	(void)state;
+	rules_each(check_rule, &good);
+	assert_true(good);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct a_case *)a)->name, ((const struct a_case *)b)->name);
+}
+
+int main(int argc, char **argv)
+{
+	struct CMUnitTest *all;
+	unsigned n = 0;
+
+	read_cases(argc > 1 ? argv[1] : "tests/cases");
+	qsort(cases, ncases, sizeof(cases[0]), by_name);
+	all = calloc(2 * ncases + 1, sizeof(*all));
+	if (!all || !ncases) {
+		fprintf(stderr, "no cases in tests/cases\n");
+		return 1;
+	}
+	for (unsigned i = 0; i < ncases; i++) {
+		char *mutation = malloc(strlen(cases[i].name) + 32);
+
+		sprintf(mutation, "%s, each record left out", cases[i].name);
+		all[n++] = (struct CMUnitTest){ cases[i].name, a_case_gives_its_verdict, NULL, NULL, &cases[i] };
+		all[n++] = (struct CMUnitTest){ mutation, without_a_record_it_names_no_other_cause, NULL, NULL, &cases[i] };
+	}
+	all[n++] = (struct CMUnitTest)cmocka_unit_test(every_rule_has_a_case_a_page_and_sources);
+	return _cmocka_run_group_tests("rules", all, n, NULL, NULL);
+}
