@@ -16,6 +16,7 @@
 #include "analyzer/dump.h"
 #include "analyzer/error.h"
 #include "analyzer/events.h"
+#include "analyzer/explain.h"
 #include "analyzer/folder.h"
 #include "analyzer/list.h"
 #include "analyzer/report.h"
@@ -32,6 +33,8 @@ static const char help[] =
 	"      --json            the report for programs\n"
 	"      --html            the report as one self-contained page\n"
 	"      --dump            every record of the trace as text\n"
+	"      --explain=CAUSE   what a cause means, how it is proven, what is mistaken for it\n"
+	"      --list-causes     all causes that there are\n"
 	"      --list-events     the events that a trace may hold\n"
 	"      --color=WHEN      auto (the default), always or never\n"
 	"      --help, --version\n"
@@ -73,6 +76,30 @@ static struct look choose_look(const char *when)
 	return look;
 }
 
+/* Options that need no trace. */
+static bool tell(int option, const char *argument)
+{
+	switch (option) {
+	case 'h':
+		fputs(help, stdout);
+		return true;
+	case 'v':
+		printf("kshim-analyze %s\n", KSHIM_RELEASE);
+		return true;
+	case 'e':
+		dump_event_table(stdout);
+		return true;
+	case 'l':
+		list_causes(stdout);
+		return true;
+	case 'x':
+		if (!explain_cause(argument, stdout))
+			die(EXIT_USAGE, "no cause is called '%s'; --list-causes names them", argument);
+		return true;
+	}
+	return false;
+}
+
 static struct request parse(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -80,22 +107,16 @@ static struct request parse(int argc, char **argv)
 		{ "html", no_argument, NULL, FORM_HTML }, { "dump", no_argument, NULL, FORM_DUMP },
 		{ "list-events", no_argument, NULL, 'e' }, { "color", required_argument, NULL, 'c' },
 		{ "colour", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 },
+		{ "version", no_argument, NULL, 'v' }, { "list-causes", no_argument, NULL, 'l' },
+		{ "explain", required_argument, NULL, 'x' }, { NULL, 0, NULL, 0 },
 	};
 	struct request r = { .form = FORM_TEXT };
 	const char *when = "auto";
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h' || c == 'v' || c == 'e') {
-			if (c == 'h')
-				fputs(help, stdout);
-			else if (c == 'v')
-				printf("kshim-analyze %s\n", KSHIM_RELEASE);
-			else
-				dump_event_table(stdout);
+		if (tell(c, optarg))
 			exit(EXIT_REPORT);
-		}
 		if (c == '?') {
 			fputs("Try 'kshim-analyze --help'.\n", stderr);
 			exit(EXIT_USAGE);

@@ -152,7 +152,7 @@ static void last_import(struct report *r, struct section *s)
 {
 	const struct thread *th = report_thread(r->m);
 	const struct event *e = model_last(r->m, KS_py_import, th ? th->tid : 0, NULL);
-	bool importing = r->m->ending.kind == END_KILLED && e && r->m->ending.time - e->time < 1000000000;
+	bool importing = (r->m->ending.kind == END_KILLED || r->m->ending.kind == END_RUNNING) && e && r->m->ending.time - e->time < 1000000000;
 
 	for (size_t i = 0; th && i < th->npython; i++)
 		importing |= report_import_frame(&th->python[i]);
@@ -204,6 +204,45 @@ static void what_happened(struct report *r)
 		report_put(s, ITEM_FACT, at(r, m->ending.time), "its last sign of life");
 	else if (m->ending.kind != END_RUNNING)
 		report_put(s, ITEM_FACT, at(r, m->ending.time), arena_printf(&r->arena, "it %s", how(r, true)));
+}
+
+static void put_status(struct report *r, struct section *s, const char *status, const char *key, const char *label)
+{
+	const char *at = strstr(status, key), *value;
+
+	if (!at)
+		return;
+	at += strlen(key);
+	value = arena_clean(&r->arena, at, strcspn(at, "\n"));
+	value += strspn(value, " ");
+	report_put(s, ITEM_FACT, label, strstr(value, " kB") ? size_words(&r->arena, strtoull(value, NULL, 10) << 10) : value);
+}
+
+/* A process that runs: what /proc says of it at this moment (proc(5)). */
+static void now(struct report *r)
+{
+	char path[64], status[4096];
+	struct section *s;
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/status", r->m->pid);
+	f = r->m->ending.kind == END_RUNNING ? fopen(path, "re") : NULL;
+	if (!f)
+		return;
+	n = fread(status, 1, sizeof(status) - 1, f);
+	fclose(f);
+	status[n] = '\0';
+	s = report_begin(r, "Now");
+	put_status(r, s, status, "State:\t", "state");
+	put_status(r, s, status, "VmRSS:\t", "memory");
+	put_status(r, s, status, "VmHWM:\t", "at the most");
+	put_status(r, s, status, "Threads:\t", "threads");
+	if (r->m->nevents)
+		report_put(s, ITEM_FACT, "last event", at(r, r->m->events[r->m->nevents - 1].time));
+	last_import(r, s);
+	if (!s->n)
+		r->n--;
 }
 
 static void why(struct report *r)
@@ -317,6 +356,7 @@ void report_build(struct report *r, const struct subject *s)
 	*r = (struct report){ .m = s->m, .where = s->where, .v = s->v, .note = s->note };
 	headline(r);
 	why(r);
+	now(r);
 	what_to_do(r);
 	what_happened(r);
 	proof(r);

@@ -19,23 +19,27 @@ bool report_import_frame(const struct py_frame *f)
 }
 
 /* A row of frames as lines, with those that repeat told once. */
+struct line_text {
+	const char *text, *key;		/* lines with equal keys are the same place */
+};
+
 struct lines {
-	const char **line;
+	struct line_text *line;
 	size_t n, room;
 };
 
-static void add_line(struct report *r, struct lines *l, const char *line)
+static void add_line(struct report *r, struct lines *l, const char *text, const char *key)
 {
 	if (l->n == l->room) {
 		size_t room = l->room ? l->room * 2 : 64;
-		const char **more = arena_alloc(&r->arena, room * sizeof(*more));
+		struct line_text *more = arena_alloc(&r->arena, room * sizeof(*more));
 
 		if (l->n)
 			memcpy(more, l->line, l->n * sizeof(*more));
 		l->line = more;
 		l->room = room;
 	}
-	l->line[l->n++] = line;
+	l->line[l->n++] = (struct line_text){ text, key };
 }
 
 /* How often the period lines from i on are repeated behind themselves. */
@@ -45,7 +49,7 @@ static size_t repeats(const struct lines *l, size_t i, size_t period)
 
 	while (i + period * (n + 2) <= l->n) {
 		for (size_t k = 0; k < period; k++)
-			if (strcmp(l->line[i + k], l->line[i + period * (n + 1) + k]) != 0)
+			if (strcmp(l->line[i + k].key, l->line[i + period * (n + 1) + k].key) != 0)
 				return n;
 		n++;
 	}
@@ -63,12 +67,12 @@ static void put_lines(struct report *r, struct section *s, const struct lines *l
 			n = repeats(l, i, period);
 		period--;
 		if (n < 2) {
-			report_put(s, ITEM_CODE, NULL, l->line[i++]);
+			report_put(s, ITEM_CODE, NULL, l->line[i++].text);
 			shown++;
 			continue;
 		}
 		for (size_t k = 0; k < period; k++)
-			report_put(s, ITEM_CODE, NULL, l->line[i + k]);
+			report_put(s, ITEM_CODE, NULL, l->line[i + k].text);
 		report_put(s, ITEM_CODE, NULL,
 			   period == 1 ? arena_printf(&r->arena, "… and again, %zu times more", n) :
 					 arena_printf(&r->arena, "… these %zu again, %zu times more", period, n));
@@ -137,9 +141,12 @@ static void python_frames(struct report *r, struct section *s, const struct thre
 	size_t n = own_frames(m, th);
 	struct lines l = { 0 };
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		const char *line = python_line(r, m, &th->python[i]);
+
 		if (!i || !report_import_frame(&th->python[i]))
-			add_line(r, &l, python_line(r, m, &th->python[i]));
+			add_line(r, &l, line, line);
+	}
 	put_lines(r, s, &l, MOST_PYTHON, th->python_cut && n == th->npython);
 	if (n < th->npython)
 		report_put(s, ITEM_CODE, NULL, "… the kernel's own code");
@@ -256,6 +263,7 @@ static void where_native(struct report *r)
 	const struct model *m = r->where;
 	const struct stack *stack = report_stack(m);
 	bool crash = stack && stack == m->crash.stack, sent = crash && m->crash.raw->code <= 0 && m->ending.kind == END_SIGNAL;
+	const char *interpreter = "… the Python interpreter";
 	size_t skipped = 0;
 	struct lines l = { 0 };
 	struct section *s;
@@ -273,12 +281,12 @@ static void where_native(struct report *r)
 			continue;
 		}
 		if (skipped)
-			add_line(r, &l, "… the Python interpreter");
-		add_line(r, &l, frame_text(r, f, i && !skipped ? &stack->frames[i - 1] : NULL));
+			add_line(r, &l, interpreter, interpreter);
+		add_line(r, &l, frame_text(r, f, i && !skipped ? &stack->frames[i - 1] : NULL), frame_text(r, f, f));
 		skipped = 0;
 	}
 	if (skipped)
-		add_line(r, &l, "… the Python interpreter");
+		add_line(r, &l, interpreter, interpreter);
 	put_lines(r, s, &l, sent ? SENT_FRAMES : MOST_FRAMES, stack->cut);
 }
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between unwind.c, which asks, and symbols.c, which answers from a child process through a pipe:
+ * a row of struct found, each followed by its two texts.
+ */
+#ifndef SYMBOLS_PRIVATE_H
+#define SYMBOLS_PRIVATE_H
+
+#include "analyzer/symbols.h"
+
+#define MOST_FRAMES	256
+#define WITH_LINES	64		/* frames whose source is looked for */
+#define MOST_INLINED	16		/* at one address */
+#define MOST_MODULES	512
+#define MILLISECONDS	2000		/* that the child may take */
+
+/* What the child says of one frame; the two texts follow. */
+struct found {
+	uint64_t pc;
+	int32_t line;
+	uint16_t file_size, name_size;
+	uint8_t inlined, exact;		/* exact: pc is no return address */
+	uint8_t last;			/* no frame: the walk is over; line 1: it came to the thread's begin */
+	uint8_t pad;
+};
+
+struct reported {			/* modules that an address on the stack points into */
+	const struct module *module[MOST_MODULES];
+	size_t n;
+};
+
+/* In the child: walks, writes what it finds to the pipe, and ends the process. */
+void symbols_child(const struct model *m, const struct unwind *u, const struct reported *r, int to) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The asking side of symbols.h: chooses the modules that the stack can be about, starts the child
+ * that walks, takes its answer as far as it came, and gives the frames their names.
+ */
+#include "analyzer/symbols_private.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analyzer/names.h"
+
+static void want_module(const struct model *m, struct reported *r, uint64_t address)
+{
+	const struct module *mod = model_module_at(m, address);
+
+	if (!mod || !mod->file_there || r->n == MOST_MODULES)
+		return;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->module[i] == mod)
+			return;
+	if (names_file_same(private_of(m)->names, mod))
+		r->module[r->n++] = mod;
+}
+
+static void want_modules(const struct model *m, const struct unwind *u, struct reported *r)
+{
+	want_module(m, r, u->pc);
+	for (size_t i = 0; i < u->nmemory; i++) {
+		uint64_t page = 0, word;
+
+		for (uint64_t at = 0; at + 8 <= u->memory[i].size; at += 8) {
+			memcpy(&word, u->memory[i].bytes + at, 8);
+			if (word >> 12 == page || word < 4096)
+				continue;
+			page = word >> 12;
+			want_module(m, r, word);
+		}
+	}
+	for (unsigned i = 0; i < u->nregs; i++)
+		want_module(m, r, u->regs[i]);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void receive(int from, struct text *all)
+{
+	int64_t deadline = now_ms() + MILLISECONDS;
+	char piece[65536];
+
+	while (all->n < (4u << 20)) {
+		struct pollfd p = { .fd = from, .events = POLLIN };
+		int64_t left = deadline - now_ms();
+		ssize_t n;
+
+		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
+			return;
+		n = read(from, piece, sizeof(piece));
+		if (n <= 0)
+			return;
+		text_add_n(all, piece, (size_t)n);
+	}
+}
+
+static struct made_frame *add_frame(struct model *m, struct frame *to, const struct found *f, const char *file, const char *name)
+{
+	struct private *p = m->private;
+	struct made_frame *made = frame_at(m, f->pc, !f->exact, INT64_MAX);
+
+	made->needed = true;
+	*to = made->frame;
+	to->inlined = f->inlined;
+	if (f->inlined)
+		to->offset = 0;
+	to->line = f->line > 0 ? f->line : 0;
+	if (f->file_size)
+		to->file = arena_clean(&p->arena, file, f->file_size);
+	if (f->name_size) {
+		to->raw = arena_clean(&p->arena, name, f->name_size);
+		to->symbol = names_demangle(p->names, to->raw, false);
+	}
+	return made;
+}
+
+/* All names at once; an inlined function has brought its own. */
+static void name_frames(struct model *m, struct stack *s, struct made_frame *const *made)
+{
+	model_symbolise(m);
+	for (size_t i = 0; i < s->n; i++) {
+		struct frame *f = &s->frames[i];
+
+		if (f->raw)
+			continue;
+		f->raw = made[i]->frame.raw;
+		f->symbol = made[i]->frame.symbol;
+		f->offset = made[i]->frame.offset;
+	}
+}
+
+static const struct stack *take_frames(struct model *m, const struct text *all)
+{
+	struct private *p = m->private;
+	struct stack *s = arena_alloc(&p->arena, sizeof(*s));
+	const size_t most = MOST_FRAMES + WITH_LINES * MOST_INLINED;
+	struct made_frame **made = arena_alloc(&p->arena, most * sizeof(*made));
+	size_t at = 0;
+
+	s->frames = arena_alloc(&p->arena, most * sizeof(*s->frames));
+	s->cut = true;
+	while (all->n - at >= sizeof(struct found) && s->n < most) {
+		struct found f;
+
+		memcpy(&f, all->s + at, sizeof(f));
+		at += sizeof(f);
+		if (f.last) {
+			s->cut = !f.line;
+			break;
+		}
+		if ((size_t)f.file_size + f.name_size > all->n - at)
+			break;
+		made[s->n] = add_frame(m, &s->frames[s->n], &f, all->s + at, all->s + at + f.file_size);
+		s->n++;
+		at += (size_t)f.file_size + f.name_size;
+	}
+	name_frames(m, s, made);
+	return s->n ? s : NULL;
+}
+
+const struct stack *symbols_unwind(struct model *m, const struct unwind *u)
+{
+	struct reported r = { .n = 0 };
+	struct text all = { 0 };
+	const struct stack *s;
+	int fd[2];
+	pid_t pid;
+
+	want_modules(m, u, &r);
+	if (pipe(fd) < 0)
+		return NULL;
+	pid = fork();
+	if (pid == 0) {
+		close(fd[0]);
+		symbols_child(m, u, &r, fd[1]);
+	}
+	close(fd[1]);
+	if (pid > 0) {
+		receive(fd[0], &all);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	close(fd[0]);
+	s = take_frames(m, &all);
+	text_free(&all);
+	return s;
+}
