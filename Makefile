@@ -2,6 +2,7 @@
 #
 #   make                 build/libkshim.so and build/kshim-analyze
 #   make check           all tests (scripts/check does the same and installs what they need)
+#   make check-gpu       on a machine with a GPU: the clients of its driver
 #   make bench           what it costs, as ratios to a run without it
 #   make demo            a real Jupyter kernel dies on a Keras import, and is explained
 #   make install         PREFIX=/usr/local DESTDIR=
@@ -31,6 +32,13 @@ BASE := -std=gnu11 -D_GNU_SOURCE -iquote . -iquote $(O)/gen -O2 -g -MMD -MP $(WA
 LIB_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -fno-stack-protector -fno-strict-aliasing -fasynchronous-unwind-tables
 # Some distributions switch it on: it would touch each page of the alternate stacks that hooks/thread.c sets aside.
 LIB_CFLAGS += $(shell $(CC) -Werror -fno-stack-clash-protection -x c -c -o /dev/null /dev/null 2>/dev/null && echo -fno-stack-clash-protection)
+# x86_64: no vector registers, so no aligned spill slots: signal handlers, and hooks that are called by them, run
+# on the stack that they are given, and qemu-user 7.2 gives one that is not aligned (linux-user/i386/signal.c, get_sigframe).
+# printf's arguments and logarithms need them: these files align the stack themselves.
+MACHINE := $(shell $(CC) -dumpmachine)
+PLAIN_REGS := $(if $(filter x86_64%,$(MACHINE)),-mgeneral-regs-only)
+ALIGN_STACK := $(if $(filter x86_64%,$(MACHINE)),-mstackrealign)
+vector_src := hooks/output.c hooks/heap_slow.c
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
 lib_src := $(wildcard shim/*.c hooks/*.c)
@@ -48,7 +56,7 @@ ZYDIS := -lZydis
 ANA_DEFS := -DHAVE_ZYDIS
 endif
 
-.PHONY: all lib analyze check unit bench demo install uninstall clean help fuzz
+.PHONY: all lib analyze check check-gpu unit bench demo install uninstall clean help fuzz
 all: lib analyze
 lib: $(O)/libkshim.so
 analyze: $(O)/kshim-analyze
@@ -67,7 +75,7 @@ $(O)/gen/exports.map: hooks/hooks.def Makefile
 
 $(O)/lib/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(LIB_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(LIB_CFLAGS) $(if $(filter $(vector_src),$<),$(ALIGN_STACK),$(PLAIN_REGS)) -c -o $@ $<
 
 $(O)/kshim-analyze: $(ana_obj)
 	$(call say,LINK,$@)$(CC) $(SANITIZE) -o $@ $(ana_obj) $(LDFLAGS) $(ana_libs)
@@ -88,6 +96,9 @@ unit: $(unit_bin)
 
 check: all
 	$(Q)scripts/check
+# On a machine with an NVIDIA GPU: the clients of tests/run-gpu on its own driver.
+check-gpu: all
+	$(Q)O=$(O) tests/run-gpu --real --wheels $(O)/venv
 bench: all
 	$(Q)O=$(O) scripts/bench
 demo:
