@@ -179,13 +179,14 @@ static void fingerprint(const struct model *m, struct verdict *v)
 static void add_also(struct verdict *v, const struct finding *f)
 {
 	static const char beaten[] = "a cause with a stronger or more specific proof was found";
+	static const char unlinked[] = "nothing links it to the end";
 
 	v->also = realloc(v->also, (v->nalso + 1) * sizeof(*v->also));
 	if (!v->also)
 		abort();
 	v->also[v->nalso] = *f;
 	if (!v->also[v->nalso].why_not)
-		v->also[v->nalso].why_not = beaten;
+		v->also[v->nalso].why_not = f->confidence == SEEN ? unlinked : beaten;
 	v->nalso++;
 }
 
