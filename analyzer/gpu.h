@@ -37,9 +37,4 @@ const char *cuda_minimum_driver(int version);
 /* Version of the newest CUDA runtime that is loaded (from its file name: libcudart.so.12.8.90…), 0 unknown. */
 int cuda_runtime_version(const struct model *m, const struct module **which);
 
-/* A chart of device memory over time for the report, width columns; false: nothing to draw. */
-bool gpu_chart(const struct model *m, struct text *t, unsigned width);
-/* The story in a few lines: driver, devices, memory, the first failure. Appends nothing where no GPU was used. */
-void gpu_tell(const struct model *m, struct text *t, unsigned width);
-
 #endif

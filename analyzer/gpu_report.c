@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "analyzer/proof.h"
+#include "analyzer/report_parts.h"
 
 #define ROWS	5
+#define COLUMNS	56
 
 /* Live bytes at each change; allocations older than the rings hold are in the base line. */
 static size_t curve(const struct model *m, uint64_t *at, unsigned columns, uint64_t *highest)
@@ -52,67 +54,67 @@ static size_t curve(const struct model *m, uint64_t *at, unsigned columns, uint6
 	return n;
 }
 
-bool gpu_chart(const struct model *m, struct text *t, unsigned width)
+/* The highest row first, each with its scale before it. */
+static void chart(struct report *r, struct section *s)
 {
 	static const char *const bars[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
-	unsigned columns = width > 90 ? 72 : width > 30 ? width - 18 : 12;
-	uint64_t at[80], highest = 0;
-	struct arena arena = { 0 };
+	uint64_t at[COLUMNS], highest = 0;
 
-	if (!curve(m, at, columns, &highest) || !highest)
-		return false;
+	if (!curve(r->where, at, COLUMNS, &highest) || !highest)
+		return;
 	for (int row = ROWS - 1; row >= 0; row--) {
-		if (row == ROWS - 1)
-			text_printf(t, "  %12s ", size_text(&arena, highest));
-		else
-			text_printf(t, "  %12s ", row ? "" : "0");
-		for (unsigned i = 0; i < columns; i++) {
-			uint64_t eighths = (uint64_t)((double)at[i] / (double)highest * ROWS * 8 + 0.5);
-			uint64_t below = (uint64_t)row * 8;
+		struct text t = { 0 };
 
-			text_add(t, bars[eighths <= below ? 0 : eighths - below >= 8 ? 8 : eighths - below]);
+		text_printf(&t, "%9s ", row == ROWS - 1 ? size_text(&r->arena, highest) : row ? "" : "0");
+		for (unsigned i = 0; i < COLUMNS; i++) {
+			uint64_t eighths = (uint64_t)((double)at[i] / (double)highest * ROWS * 8 + 0.5), below = (uint64_t)row * 8;
+
+			text_add(&t, bars[eighths <= below ? 0 : eighths - below >= 8 ? 8 : eighths - below]);
 		}
-		text_char(t, '\n');
+		report_put(s, ITEM_CODE, NULL, arena_text(&r->arena, text_get(&t), t.n));
+		text_free(&t);
 	}
-	arena_free(&arena);
-	return true;
 }
 
-static void tell_devices(const struct model *m, struct text *t, struct arena *a)
+static void devices(struct report *r, struct section *s)
 {
 	const struct event *e = NULL;
 
-	while ((e = model_next(m, KS_cuda_device, 0, e))) {
-		if (FIELD_SIGNED(e, cuda_device, device) < 0)
-			continue;
-		text_printf(t, "  device %lld   %s, %s, compute capability %llu.%llu\n",
-			    (long long)FIELD_SIGNED(e, cuda_device, device),
-			    FIELD_TEXT(e, cuda_device, name) ? FIELD_TEXT(e, cuda_device, name) : "?",
-			    size_text(a, FIELD(e, cuda_device, total)), (unsigned long long)FIELD(e, cuda_device, major),
-			    (unsigned long long)FIELD(e, cuda_device, minor));
+	while ((e = model_next(r->where, KS_cuda_device, 0, e))) {
+		const char *name = FIELD_TEXT(e, cuda_device, name);
+
+		if (FIELD_SIGNED(e, cuda_device, device) >= 0)
+			report_put(s, ITEM_FACT, arena_printf(&r->arena, "device %lld", (long long)FIELD_SIGNED(e, cuda_device, device)),
+				   arena_printf(&r->arena, "%s, %s, compute capability %llu.%llu", name ? name : "?",
+						size_text(&r->arena, FIELD(e, cuda_device, total)),
+						(unsigned long long)FIELD(e, cuda_device, major),
+						(unsigned long long)FIELD(e, cuda_device, minor)));
 	}
 }
 
-void gpu_tell(const struct model *m, struct text *t, unsigned width)
+void report_gpu(struct report *r)
 {
-	struct gpu g = gpu_look(m, m->crash.present ? m->crash.tid : m->pid);
-	struct arena arena = { 0 };
+	struct gpu g = gpu_look(r->where, r->where->crash.present ? r->where->crash.tid : r->where->pid);
+	struct arena *a = &r->arena;
+	struct section *s;
 
 	if (!g.used)
 		return;
+	s = report_begin(r, "The GPU");
 	if (g.library)
-		text_printf(t, "  driver     %s%s%s\n", g.library, g.version ? ", CUDA " : "",
-			    g.version ? cuda_version_text(&arena, g.version) : "");
-	tell_devices(m, t, &arena);
-	if (g.peak)
-		text_printf(t, "  memory     at most %s at once%s%s\n", size_text(&arena, g.peak),
-			    g.total != UNKNOWN ? " of " : "", g.total != UNKNOWN ? size_text(&arena, g.total) : "");
+		report_put(s, ITEM_FACT, "driver", arena_printf(a, "%s%s%s", g.library, g.version ? ", CUDA " : "",
+							       g.version ? cuda_version_text(a, g.version) : ""));
+	devices(r, s);
 	if (g.first)
-		text_printf(t, "  first failure  %s gave %lld, %s (%.3f s)\n", FIELD_TEXT(g.first, cuda_failed, function),
-			    (long long)FIELD_SIGNED(g.first, cuda_failed, result),
-			    cuda_error_name((int)FIELD_SIGNED(g.first, cuda_failed, result)), SECONDS(g.first->time));
+		report_put(s, ITEM_FACT, "failed first",
+			   arena_printf(a, "%s: %lld, %s", FIELD_TEXT(g.first, cuda_failed, function),
+					(long long)FIELD_SIGNED(g.first, cuda_failed, result),
+					cuda_error_name((int)FIELD_SIGNED(g.first, cuda_failed, result))));
 	if (g.entered)
-		text_printf(t, "  never returned from %s\n", FIELD_TEXT(g.entered, cuda_enter, function));
-	gpu_chart(m, t, width);
-	arena_free(&arena);
+		report_put(s, ITEM_FACT, "did not return", FIELD_TEXT(g.entered, cuda_enter, function));
+	if (g.peak)
+		report_put(s, ITEM_FACT, "memory", arena_printf(a, "at most %s at once%s%s", size_text(a, g.peak),
+							       g.total != UNKNOWN ? " of " : "",
+							       g.total != UNKNOWN ? size_text(a, g.total) : ""));
+	chart(r, s);
 }

@@ -61,7 +61,8 @@ static const char *command(struct report *r)
 	for (size_t i = 1; i < n; i++) {
 		/* The script without its folder; what follows it is the script's own business. */
 		script = script || argv[i][0] != '-';
-		text_printf(&t, " %s", script && i && argv[i - 1][0] != '-' ? base_name(argv[i]) : argv[i]);
+		text_printf(&t, " %s",
+			    script && i && argv[i - 1][0] != '-' ? base_name(argv[i]) : argv[i]);
 	}
 	all = strcspn(text_get(&t), "\n");
 	if (all < t.n || all > 60) {
@@ -83,11 +84,13 @@ static const char *who(struct report *r)
 	const char *line;
 
 	if (m->is_kernel && m->notebook)
-		return arena_printf(&r->arena, "The kernel of %s (pid %u)", base_name(m->notebook), m->pid);
+		return arena_printf(&r->arena, "The kernel of %s (pid %u)", base_name(m->notebook),
+				    m->pid);
 	if (m->is_kernel)
 		return arena_printf(&r->arena, "The Jupyter kernel with pid %u", m->pid);
 	line = command(r);
-	return line ? arena_printf(&r->arena, "Process %u (%s)", m->pid, line) : arena_printf(&r->arena, "Process %u", m->pid);
+	return line ? arena_printf(&r->arena, "Process %u (%s)", m->pid, line) :
+		      arena_printf(&r->arena, "Process %u", m->pid);
 }
 
 /* brief: without what the signal means. */
@@ -100,10 +103,12 @@ static const char *how(struct report *r, bool brief)
 	switch (e->kind) {
 	case END_SIGNAL:
 		if (sent)
-			return arena_printf(&r->arena, "was ended by %s from process %u%s%s%s", name, e->sender_pid,
-					    e->sender ? " (" : "", e->sender ? e->sender : "", e->sender ? ")" : "");
-		return *meaning && !brief ? arena_printf(&r->arena, "died of %s: %s", name, meaning) :
-				  arena_printf(&r->arena, "died of %s", name);
+			return arena_printf(&r->arena, "was ended by %s from process %u%s%s%s",
+					    name, e->sender_pid, e->sender ? " (" : "",
+					    e->sender ? e->sender : "", e->sender ? ")" : "");
+		return *meaning && !brief ?
+			       arena_printf(&r->arena, "died of %s: %s", name, meaning) :
+			       arena_printf(&r->arena, "died of %s", name);
 	case END_ABORT:
 		return brief ? "aborted" : "aborted (SIGABRT): it gave up by itself";
 	case END_EXIT:
@@ -111,7 +116,8 @@ static const char *how(struct report *r, bool brief)
 			return "exited with status 0, although nobody asked it to";
 		return arena_printf(&r->arena, "exited with status %d", e->status);
 	case END_KILLED:
-		return e->signal ? "was killed from outside (SIGKILL)" : "was killed from outside: it wrote no end";
+		return e->signal ? "was killed from outside (SIGKILL)" :
+				   "was killed from outside: it wrote no end";
 	case END_EXEC:
 		return "was replaced by another program (exec)";
 	case END_CLEAN:
@@ -132,9 +138,11 @@ static void headline(struct report *r)
 	if (m->ending.kind == END_RUNNING || m->ending.time <= 0)
 		r->headline = arena_printf(&r->arena, "%s %s.", who(r), how(r, false));
 	else if (m->ending.kind == END_KILLED)
-		r->headline = arena_printf(&r->arena, "%s %s; its last sign of life came after %s.", who(r), how(r, false), after);
+		r->headline = arena_printf(&r->arena, "%s %s; its last sign of life came after %s.",
+					   who(r), how(r, false), after);
 	else
-		r->headline = arena_printf(&r->arena, "%s %s, after %s.", who(r), how(r, false), after);
+		r->headline =
+			arena_printf(&r->arena, "%s %s, after %s.", who(r), how(r, false), after);
 	r->title = f->title ? f->title : f->rule->title;
 	r->cause = f->rule->id;
 	r->confidence = confidence_word(f);
@@ -152,13 +160,15 @@ static void last_import(struct report *r, struct section *s)
 {
 	const struct thread *th = report_thread(r->m);
 	const struct event *e = model_last(r->m, KS_py_import, th ? th->tid : 0, NULL);
-	bool importing = (r->m->ending.kind == END_KILLED || r->m->ending.kind == END_RUNNING) && e && r->m->ending.time - e->time < 1000000000;
+	bool importing = (r->m->ending.kind == END_KILLED || r->m->ending.kind == END_RUNNING) &&
+			 e && r->m->ending.time - e->time < 1000000000;
 
 	for (size_t i = 0; th && i < th->npython; i++)
 		importing |= report_import_frame(&th->python[i]);
 	if (importing && e && FIELD_TEXT(e, py_import, name))
 		report_put(s, ITEM_FACT, at(r, e->time),
-		    arena_printf(&r->arena, "the last import that began: %s", FIELD_TEXT(e, py_import, name)));
+			   arena_printf(&r->arena, "the last import that began: %s",
+					FIELD_TEXT(e, py_import, name)));
 }
 
 static void loads_in_progress(struct report *r, struct section *s)
@@ -169,7 +179,10 @@ static void loads_in_progress(struct report *r, struct section *s)
 		const struct load *l = &r->m->loads[i];
 
 		if (l->outcome == LOAD_RUNNING && l->tid == th->tid && l->path)
-			report_put(s, ITEM_FACT, at(r, l->begin), arena_printf(&r->arena, "began to load %s, and never got back from it", l->path));
+			report_put(s, ITEM_FACT, at(r, l->begin),
+				   arena_printf(&r->arena,
+						"began to load %s, and never got back from it",
+						l->path));
 	}
 }
 
@@ -189,13 +202,16 @@ static void what_happened(struct report *r)
 	if (conda || venv)
 		text_printf(&t, " of %s", conda ? conda : venv);
 	for (size_t i = 0; i < n; i++)
-		text_printf(&t, "%s%.*s", i ? " " : ": ", (int)strcspn(argv[i], "\n"), i ? argv[i] : base_name(argv[i]));
-	report_put(s, ITEM_FACT, clock_words(&r->arena, m->started), arena_text(&r->arena, text_get(&t), t.n));
+		text_printf(&t, "%s%.*s", i ? " " : ": ", (int)strcspn(argv[i], "\n"),
+			    i ? argv[i] : base_name(argv[i]));
+	report_put(s, ITEM_FACT, clock_words(&r->arena, m->started),
+		   arena_text(&r->arena, text_get(&t), t.n));
 	text_free(&t);
 	if (cell)
 		report_put(s, ITEM_FACT, at(r, cell->time),
-		    arena_printf(&r->arena, "cell %llu began (%llu lines)", (unsigned long long)FIELD(cell, py_cell, count),
-				 (unsigned long long)FIELD(cell, py_cell, lines)));
+			   arena_printf(&r->arena, "cell %llu began (%llu lines)",
+					(unsigned long long)FIELD(cell, py_cell, count),
+					(unsigned long long)FIELD(cell, py_cell, lines)));
 	if (r->bad) {
 		last_import(r, s);
 		loads_in_progress(r, s);
@@ -203,10 +219,12 @@ static void what_happened(struct report *r)
 	if (m->ending.kind == END_KILLED)
 		report_put(s, ITEM_FACT, at(r, m->ending.time), "its last sign of life");
 	else if (m->ending.kind != END_RUNNING)
-		report_put(s, ITEM_FACT, at(r, m->ending.time), arena_printf(&r->arena, "it %s", how(r, true)));
+		report_put(s, ITEM_FACT, at(r, m->ending.time),
+			   arena_printf(&r->arena, "it %s", how(r, true)));
 }
 
-static void put_status(struct report *r, struct section *s, const char *status, const char *key, const char *label)
+static void put_status(struct report *r, struct section *s, const char *status, const char *key,
+		       const char *label)
 {
 	const char *at = strstr(status, key), *value;
 
@@ -215,7 +233,9 @@ static void put_status(struct report *r, struct section *s, const char *status, 
 	at += strlen(key);
 	value = arena_clean(&r->arena, at, strcspn(at, "\n"));
 	value += strspn(value, " ");
-	report_put(s, ITEM_FACT, label, strstr(value, " kB") ? size_words(&r->arena, strtoull(value, NULL, 10) << 10) : value);
+	report_put(s, ITEM_FACT, label,
+		   strstr(value, " kB") ? size_words(&r->arena, strtoull(value, NULL, 10) << 10) :
+					  value);
 }
 
 /* A process that runs: what /proc says of it at this moment (proc(5)). */
@@ -270,7 +290,8 @@ static void what_to_do(struct report *r)
 static void proof(struct report *r)
 {
 	const struct finding *f = &r->v->best;
-	struct section *s = report_begin(r, f->confidence == PROVEN ? "The proof" : "What this rests on");
+	struct section *s =
+		report_begin(r, f->confidence == PROVEN ? "The proof" : "What this rests on");
 
 	for (unsigned i = 0; i < f->nevidence; i++)
 		report_put(s, ITEM_FACT, at(r, f->evidence[i].time), f->evidence[i].text);
@@ -304,7 +325,9 @@ static void also_seen(struct report *r)
 		const char *title = f->title ? f->title : f->rule->title;
 
 		report_put(s, ITEM_FACT, f->rule->id,
-		    f->why_not ? arena_printf(&r->arena, "%s. Not the cause: %s", title, f->why_not) : title);
+			   f->why_not ? arena_printf(&r->arena, "%s. Not the cause: %s", title,
+						     f->why_not) :
+					title);
 	}
 	if (!s->n)
 		r->n--;
@@ -320,16 +343,20 @@ static void memory(struct report *r)
 	if (mem.rss_peak != UNKNOWN && mem.rss_peak != mem.rss)
 		text_printf(&t, " (%s at the most)", size_words(&r->arena, mem.rss_peak));
 	if (mem.cgroup_limit != UNKNOWN)
-		text_printf(&t, "%sits container may use %s", t.n ? "; " : "", size_words(&r->arena, mem.cgroup_limit));
+		text_printf(&t, "%sits container may use %s", t.n ? "; " : "",
+			    size_words(&r->arena, mem.cgroup_limit));
 	if (mem.cgroup_limit != UNKNOWN && mem.cgroup_usage != UNKNOWN)
 		text_printf(&t, " and used %s", size_words(&r->arena, mem.cgroup_usage));
 	if (mem.as_limit != UNKNOWN)
-		text_printf(&t, "%saddress space limited to %s, %s used", t.n ? "; " : "", size_words(&r->arena, mem.as_limit),
+		text_printf(&t, "%saddress space limited to %s, %s used", t.n ? "; " : "",
+			    size_words(&r->arena, mem.as_limit),
 			    mem.vsize == UNKNOWN ? "?" : size_words(&r->arena, mem.vsize));
 	if (mem.available != UNKNOWN)
-		text_printf(&t, "%s%s free on the machine", t.n ? "; " : "", size_words(&r->arena, mem.available));
+		text_printf(&t, "%s%s free on the machine", t.n ? "; " : "",
+			    size_words(&r->arena, mem.available));
 	if (t.n)
-		report_put(report_begin(r, "Memory, when last looked at"), ITEM_TEXT, NULL, arena_printf(&r->arena, "%s.", text_get(&t)));
+		report_put(report_begin(r, "Memory, when last looked at"), ITEM_TEXT, NULL,
+			   arena_printf(&r->arena, "%s.", text_get(&t)));
 	text_free(&t);
 }
 
@@ -341,7 +368,9 @@ static void trace(struct report *r)
 	report_put(s, ITEM_FACT, "file", r->m->file);
 	if (r->where != r->m)
 		report_put(s, ITEM_FACT, "its child's", r->where->file);
-	report_put(s, ITEM_FACT, "verdict", arena_printf(&r->arena, "%s (%s), fingerprint %s", r->cause, r->confidence, r->v->fingerprint));
+	report_put(s, ITEM_FACT, "verdict",
+		   arena_printf(&r->arena, "%s (%s), fingerprint %s", r->cause, r->confidence,
+				r->v->fingerprint));
 	if (r->note)
 		report_put(s, ITEM_FACT, "chosen", r->note);
 	for (size_t i = 0; i < r->m->ndamage && i < 5; i++)
@@ -363,6 +392,7 @@ void report_build(struct report *r, const struct subject *s)
 	report_where(r);
 	last_words(r);
 	also_seen(r);
+	report_gpu(r);
 	memory(r);
 	trace(r);
 }

@@ -139,7 +139,9 @@ static void add_ending(cJSON *root, const struct model *m, struct arena *a)
 		add_text(o, "code", code);
 	else
 		add(o, "code", e->signal ? cJSON_CreateNumber(e->code) : cJSON_CreateNull());
-	add(o, "status", e->kind == END_EXIT || e->kind == END_CLEAN ? cJSON_CreateNumber(e->status) : cJSON_CreateNull());
+	add(o, "status",
+	    e->kind == END_EXIT || e->kind == END_CLEAN ? cJSON_CreateNumber(e->status) :
+							  cJSON_CreateNull());
 	if (e->sender_pid) {
 		s = add_object(o, "sender");
 		add_number(s, "pid", e->sender_pid);
@@ -280,8 +282,10 @@ static void add_memory(cJSON *root, const struct model *m)
 
 static void add_gpu(cJSON *root, const struct model *m)
 {
-	const struct event *driver = model_last(m, KS_cuda_driver, 0, NULL), *init = model_last(m, KS_cuda_init, 0, NULL);
-	const struct event *device = model_last(m, KS_cuda_device, 0, NULL), *mem = model_last(m, KS_cuda_memory, 0, NULL);
+	const struct event *driver = model_last(m, KS_cuda_driver, 0, NULL),
+			   *init = model_last(m, KS_cuda_init, 0, NULL);
+	const struct event *device = model_last(m, KS_cuda_device, 0, NULL),
+			   *mem = model_last(m, KS_cuda_memory, 0, NULL);
 	cJSON *o;
 
 	if (!driver && !init && !device) {
@@ -290,12 +294,27 @@ static void add_gpu(cJSON *root, const struct model *m)
 	}
 	o = add_object(root, "gpu");
 	add_text(o, "driver", driver ? FIELD_TEXT(driver, cuda_driver, path) : NULL);
-	add_number(o, "driver_version", driver && FIELD(driver, cuda_driver, version) ? FIELD(driver, cuda_driver, version) : UNKNOWN);
-	add(o, "init_result", init ? cJSON_CreateNumber((double)FIELD_SIGNED(init, cuda_init, result)) : cJSON_CreateNull());
+	add_number(o, "driver_version",
+		   driver && FIELD(driver, cuda_driver, version) ?
+			   FIELD(driver, cuda_driver, version) :
+			   UNKNOWN);
+	add(o, "init_result",
+	    init ? cJSON_CreateNumber((double)FIELD_SIGNED(init, cuda_init, result)) :
+		   cJSON_CreateNull());
 	add_text(o, "device", device ? FIELD_TEXT(device, cuda_device, name) : NULL);
-	add_number(o, "total", device ? FIELD(device, cuda_device, total) : mem ? FIELD(mem, cuda_memory, total) : UNKNOWN);
+	add_number(o, "total",
+		   device ? FIELD(device, cuda_device, total) :
+		   mem	  ? FIELD(mem, cuda_memory, total) :
+			    UNKNOWN);
 	add_number(o, "free", mem ? FIELD(mem, cuda_memory, free) : UNKNOWN);
-	add_number(o, "live", mem ? FIELD(mem, cuda_memory, live) : UNKNOWN);
+	add_number(o, "live",
+		   m->gpu ? m->gpu->device_live :
+		   mem	  ? FIELD(mem, cuda_memory, live) :
+			    UNKNOWN);
+	add_number(o, "peak", m->gpu ? m->gpu->device_peak : UNKNOWN);
+	add_number(o, "launches", m->gpu ? m->gpu->launches : UNKNOWN);
+	add_number(o, "first_error",
+		   m->gpu && m->gpu->first_error ? (uint64_t)m->gpu->first_error : UNKNOWN);
 }
 
 static void add_trace(cJSON *root, const struct subject *s)
@@ -341,10 +360,13 @@ void report_json(const struct subject *s, FILE *out)
 	arena_free(&arena);
 }
 
-void report_json_nothing(const char *directory, const char *title, const char *explanation, FILE *out)
+void report_json_nothing(const char *directory, const char *title, const char *explanation,
+			 FILE *out)
 {
-	static const char *const empty[] = { "also_seen", "python_stack", "native_stack", "threads", "libraries" };
-	static const char *const missing[] = { "process", "memory", "gpu", "stderr", "fingerprint" };
+	static const char *const empty[] = { "also_seen", "python_stack", "native_stack", "threads",
+					     "libraries" };
+	static const char *const missing[] = { "process", "memory", "gpu", "stderr",
+					       "fingerprint" };
 	cJSON *root = cJSON_CreateObject(), *o;
 	char *printed;
 
