@@ -40,8 +40,8 @@ static void read_instruction(struct model *m)
 	uint64_t skip = c->raw->pc - c->raw->opcode_address;
 
 	if (skip < c->raw->opcode_size)
-		instruction_decode(&private_of(m)->arena, m->arch, c->raw->opcode + skip, c->raw->opcode_size - skip, c->pc,
-				   &c->instruction, &c->isa);
+		instruction_decode(&private_of(m)->arena, m->arch, c->raw->opcode + skip,
+				   c->raw->opcode_size - skip, c->pc, &c->instruction, &c->isa);
 }
 
 static void read_exception(struct model *m)

@@ -189,6 +189,11 @@ static uint64_t clock_rate(const struct ks_header *h)
 	return 2000000000u;
 }
 
+int64_t header_realtime(uint64_t ns)
+{
+	return ns > INT64_MAX / 4 ? INT64_MAX / 4 : (int64_t)ns;
+}
+
 uint64_t trace_clock_rate(const struct trace *t)
 {
 	return clock_rate(&t->header);
@@ -199,7 +204,7 @@ int64_t trace_span(const struct trace *t, int64_t ticks)
 	uint64_t hz = clock_rate(&t->header);
 	__int128 ns = (__int128)ticks * 1000000000 / (hz ? hz : 1);
 
-	return ns > INT64_MAX / 2 ? INT64_MAX / 2 : ns < INT64_MIN / 2 ? INT64_MIN / 2 : (int64_t)ns;
+	return ns > INT64_MAX / 4 ? INT64_MAX / 4 : ns < INT64_MIN / 4 ? INT64_MIN / 4 : (int64_t)ns;
 }
 
 int64_t trace_time(const struct trace *t, uint64_t ticks)

@@ -71,6 +71,8 @@ unsigned block_kind(const char *word);
 
 /* --- to text --- */
 
+/* A realtime of a header. This and all other times stay so small that sums and differences of a few fit. */
+int64_t header_realtime(uint64_t ns);
 /* Nanoseconds since the trace began, of clock ticks. */
 int64_t trace_time(const struct trace *t, uint64_t ticks);
 uint64_t trace_clock_rate(const struct trace *t);		/* ticks in a second, never 0 */

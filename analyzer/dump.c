@@ -23,13 +23,15 @@ static void put_line(struct text *line, FILE *out)
 
 static void dump_head(const struct trace *t, struct text *line, FILE *out)
 {
-	fprintf(out, "# kshim trace, format %u, %llu bytes, %u regions, %zu events\n", t->header.version,
-		(unsigned long long)t->size, t->nregions, t->nslots);
+	fprintf(out, "# kshim trace, format %u, %llu bytes, %u regions, %zu events\n",
+		t->header.version, (unsigned long long)t->size, t->nregions, t->nslots);
 	for (size_t i = 0; i < t->ndamage; i++)
-		fprintf(out, "# damage at 0x%" PRIx64 ": %s\n", t->damage[i].offset, t->damage[i].text);
+		fprintf(out, "# damage at 0x%" PRIx64 ": %s\n", t->damage[i].offset,
+			t->damage[i].text);
 	if (t->torn)
 		fprintf(out, "# %" PRIu64 " slots were being written or overwritten\n", t->torn);
-	fprintf(out, "# clock: %" PRIu64 " ticks at the begin, %" PRIu64 " in a second\n", t->header.start_clock, trace_clock_rate(t));
+	fprintf(out, "# clock: %" PRIu64 " ticks at the begin, %" PRIu64 " in a second\n",
+		t->header.start_clock, trace_clock_rate(t));
 	decode_record(line, t, record_named("header"), &t->header, 0);
 	put_line(line, out);
 }
@@ -60,15 +62,18 @@ static void dump_events(const struct trace *t, struct text *line, FILE *out)
 static void dump_tables(const struct trace *t, struct text *line, FILE *out)
 {
 	for (size_t i = 0; i < t->nmodules; i++) {
-		decode_record(line, t, record_named("module"), &t->modules[i].raw, t->modules[i].offset);
+		decode_record(line, t, record_named("module"), &t->modules[i].raw,
+			      t->modules[i].offset);
 		put_line(line, out);
 	}
 	for (size_t i = 0; i < t->nthreads; i++) {
-		decode_record(line, t, record_named("thread"), &t->threads[i].raw, t->threads[i].offset);
+		decode_record(line, t, record_named("thread"), &t->threads[i].raw,
+			      t->threads[i].offset);
 		put_line(line, out);
 	}
 	for (size_t i = 0; i < t->ncheckpoints; i++) {
-		decode_record(line, t, record_named("checkpoint"), &t->checkpoints[i].raw, t->checkpoints[i].offset);
+		decode_record(line, t, record_named("checkpoint"), &t->checkpoints[i].raw,
+			      t->checkpoints[i].offset);
 		put_line(line, out);
 	}
 }
@@ -104,7 +109,8 @@ static bool dump_records(const struct trace *t, const struct block *b, struct te
 		return false;
 	for (uint64_t at = 0; at + size <= b->head.size; at += size) {
 		memcpy(&record, b->data + at, size);
-		decode_record(line, t, record_named(witness ? "witness" : "thread_info"), &record, b->offset);
+		decode_record(line, t, record_named(witness ? "witness" : "thread_info"), &record,
+			      b->offset);
 		put_line(line, out);
 	}
 	return true;
@@ -126,8 +132,8 @@ static void dump_block(const struct trace *t, const struct block *b, struct text
 		text_printf(line, " kind=%s", word);
 	else
 		text_printf(line, " kind=%u", kind);
-	if (kind == KS_BLOCK_MAPS || kind == KS_BLOCK_STATUS || kind == KS_BLOCK_STATFS || kind == KS_BLOCK_NATIVE ||
-	    kind == KS_BLOCK_GPU_LOG) {
+	if (kind == KS_BLOCK_MAPS || kind == KS_BLOCK_STATUS || kind == KS_BLOCK_STATFS ||
+	    kind == KS_BLOCK_NATIVE || kind == KS_BLOCK_GPU_LOG) {
 		text_add(line, " text=");
 		text_quote(line, b->data, b->head.size);
 	} else {
@@ -174,7 +180,8 @@ void dump_event_table(FILE *out)
 		if (e->nfields)
 			fprintf(out, "| field | type | meaning |\n|---|---|---|\n");
 		for (unsigned k = 0; k < e->nfields; k++)
-			fprintf(out, "| %s | %s | %s |\n", e->field[k].name, types[e->field[k].type], e->field[k].meaning);
+			fprintf(out, "| %s | %s | %s |\n", e->field[k].name,
+				types[e->field[k].type], e->field[k].meaning);
 		if (e->nfields)
 			fputc('\n', out);
 	}

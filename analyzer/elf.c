@@ -51,9 +51,10 @@ bool elf_open(struct elf *e, const char *path)
 	e->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (e->fd < 0)
 		return false;
-	if (fstat(e->fd, &e->st) < 0 || !S_ISREG(e->st.st_mode) || !elf_read(e, 0, &e->head, sizeof(e->head)) ||
-	    memcmp(e->head.e_ident, ELFMAG, SELFMAG) != 0 || e->head.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    e->head.e_ident[EI_DATA] != ELFDATA2LSB) {
+	if (fstat(e->fd, &e->st) < 0 || !S_ISREG(e->st.st_mode) ||
+	    !elf_read(e, 0, &e->head, sizeof(e->head)) ||
+	    memcmp(e->head.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    e->head.e_ident[EI_CLASS] != ELFCLASS64 || e->head.e_ident[EI_DATA] != ELFDATA2LSB) {
 		elf_close(e);
 		return false;
 	}
@@ -86,7 +87,8 @@ static size_t find_build_id(const char *notes, size_t size, uint8_t *id, size_t 
 		desc = ((size_t)n.n_descsz + 3) & ~(size_t)3;
 		if (name > size - at || n.n_descsz > size - at - name)
 			return 0;
-		if (n.n_type == NT_GNU_BUILD_ID && n.n_namesz == 4 && memcmp(notes + at, "GNU", 4) == 0) {
+		if (n.n_type == NT_GNU_BUILD_ID && n.n_namesz == 4 &&
+		    memcmp(notes + at, "GNU", 4) == 0) {
 			size_t bytes = n.n_descsz < room ? n.n_descsz : room;
 
 			memcpy(id, notes + at + name, bytes);
@@ -128,7 +130,8 @@ const Elf64_Shdr *elf_section(const struct elf *e, uint32_t type)
 	return NULL;
 }
 
-bool elf_string(const struct elf *e, const Elf64_Shdr *strings, uint32_t offset, char *to, size_t room)
+bool elf_string(const struct elf *e, const Elf64_Shdr *strings, uint32_t offset, char *to,
+		size_t room)
 {
 	uint64_t size;
 
@@ -158,7 +161,8 @@ void elf_symbols(const struct elf *e, uint32_t type, elf_symbol_seen *see, void 
 	for (uint64_t at = 0; symbols && at < n; at += CHUNK) {
 		uint64_t now = n - at < CHUNK ? n - at : CHUNK;
 
-		if (!elf_read(e, table->sh_offset + at * sizeof(*symbols), symbols, now * sizeof(*symbols)))
+		if (!elf_read(e, table->sh_offset + at * sizeof(*symbols), symbols,
+			      now * sizeof(*symbols)))
 			break;
 		for (uint64_t i = 0; i < now; i++) {
 			if (!see(arg, e, &e->sections[table->sh_link], &symbols[i])) {

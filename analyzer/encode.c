@@ -9,10 +9,14 @@
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9' ? c - '0' :
+	       c >= 'a' && c <= 'f' ? c - 'a' + 10 :
+	       c >= 'A' && c <= 'F' ? c - 'A' + 10 :
+				      -1;
 }
 
-/* Unquotes in place from behind the opening quote; returns what follows the closing one, NULL: none. */
+/* Unquotes in place from behind the opening quote; returns what follows the closing one, NULL:
+ * none. */
 static char *unquote(char *p, size_t *size)
 {
 	char *to = p, *begin = p;
@@ -149,7 +153,8 @@ static int words_parse(const char *text, uint64_t *words, int most)
 	return n;
 }
 
-static const char *value_parse(const struct field_info *f, const struct pair *p, uint64_t *v, keep_string *keep, void *arg)
+static const char *value_parse(const struct field_info *f, const struct pair *p, uint64_t *v,
+			       keep_string *keep, void *arg)
 {
 	uint64_t stack[256];
 	int n;
@@ -171,7 +176,8 @@ static const char *value_parse(const struct field_info *f, const struct pair *p,
 	}
 }
 
-static const char *field_parse(const struct field_info *f, const struct pair *p, char *at, keep_string *keep, void *arg)
+static const char *field_parse(const struct field_info *f, const struct pair *p, char *at,
+			       keep_string *keep, void *arg)
 {
 	uint64_t words[KS_MAX_REGS], v = 0;
 	const char *why;
@@ -185,11 +191,13 @@ static const char *field_parse(const struct field_info *f, const struct pair *p,
 		for (size_t i = 0; i + 1 < p->size && i / 2 < f->size; i += 2) {
 			if (hex_digit(p->value[i]) < 0 || hex_digit(p->value[i + 1]) < 0)
 				return "bytes that are not hexadecimal";
-			at[i / 2] = (char)(hex_digit(p->value[i]) << 4 | hex_digit(p->value[i + 1]));
+			at[i / 2] =
+				(char)(hex_digit(p->value[i]) << 4 | hex_digit(p->value[i + 1]));
 		}
 		return NULL;
 	case FIELD_WORDS:
-		n = words_parse(p->value, words, f->size / 8 < KS_MAX_REGS ? f->size / 8 : KS_MAX_REGS);
+		n = words_parse(p->value, words,
+				f->size / 8 < KS_MAX_REGS ? f->size / 8 : KS_MAX_REGS);
 		if (n < 0)
 			return "numbers that are none";
 		memcpy(at, words, (size_t)n * 8);
@@ -201,7 +209,8 @@ static const char *field_parse(const struct field_info *f, const struct pair *p,
 	}
 }
 
-static const struct field_info *field_named(const struct record_info *info, const char *name, unsigned *index)
+static const struct field_info *field_named(const struct record_info *info, const char *name,
+					    unsigned *index)
 {
 	for (unsigned i = 0; i < info->nfields; i++) {
 		if (strcmp(info->field[i].name, name) == 0) {
@@ -229,7 +238,8 @@ const char *encode_slot(const struct line *l, struct slot *s, keep_string *keep,
 		const struct field_info *f = field_named(info, p->key, &index);
 
 		if (f && strcmp(f->name, "duration") == 0)
-			why = time_parse(p->value, &s->field[index]) ? NULL : "a duration that is none";
+			why = time_parse(p->value, &s->field[index]) ? NULL :
+								       "a duration that is none";
 		else if (f)
 			why = value_parse(f, p, &s->field[index], keep, arg);
 		else if (strcmp(p->key, "time") == 0)
@@ -245,7 +255,8 @@ const char *encode_slot(const struct line *l, struct slot *s, keep_string *keep,
 	return NULL;
 }
 
-const char *encode_record(const struct line *l, const struct record_info *info, void *record, keep_string *keep, void *arg)
+const char *encode_record(const struct line *l, const struct record_info *info, void *record,
+			  keep_string *keep, void *arg)
 {
 	memset(record, 0, info->size);
 	for (unsigned i = 0; i < l->n; i++) {
@@ -255,7 +266,8 @@ const char *encode_record(const struct line *l, const struct record_info *info, 
 
 		if (!f && (strcmp(l->pair[i].key, "at") == 0 || info == record_named("block")))
 			continue;
-		why = f ? field_parse(f, &l->pair[i], (char *)record + f->offset, keep, arg) : "no such field";
+		why = f ? field_parse(f, &l->pair[i], (char *)record + f->offset, keep, arg) :
+			  "no such field";
 		if (why)
 			return why;
 	}

@@ -43,16 +43,20 @@ static void sender_of(struct model *m, struct ending *e)
 	e->sender_uid = c->sender_uid;
 	e->sender_ppid = c->sender_ppid;
 	if (c->sender_name[0])
-		e->sender = arena_clean(&p->arena, c->sender_name, strnlen(c->sender_name, sizeof(c->sender_name)));
+		e->sender = arena_clean(&p->arena, c->sender_name,
+					strnlen(c->sender_name, sizeof(c->sender_name)));
 	if (c->sender_parent[0])
-		e->sender_parent = arena_clean(&p->arena, c->sender_parent, strnlen(c->sender_parent, sizeof(c->sender_parent)));
+		e->sender_parent = arena_clean(&p->arena, c->sender_parent,
+					       strnlen(c->sender_parent, sizeof(c->sender_parent)));
 }
 
 /* Where the crash area is missing its sender, the event of the signal may have it. */
 static void sender_from_event(const struct model *m, struct ending *e)
 {
-	for (const struct event *from = NULL; !e->sender_pid && (from = model_last(m, KS_signal_from, 0, from));) {
-		if (FIELD(from, signal_from, signal) != (uint64_t)e->signal || !FIELD(from, signal_from, fatal))
+	for (const struct event *from = NULL;
+	     !e->sender_pid && (from = model_last(m, KS_signal_from, 0, from));) {
+		if (FIELD(from, signal_from, signal) != (uint64_t)e->signal ||
+		    !FIELD(from, signal_from, fatal))
 			continue;
 		e->sender_pid = (uint32_t)FIELD(from, signal_from, pid);
 		e->sender_uid = (uint32_t)FIELD(from, signal_from, uid);
@@ -67,9 +71,11 @@ static void by_signal(struct model *m, int signal)
 {
 	struct ending *e = &m->ending;
 	const struct crash *c = &m->crash;
-	bool same = c->present && !c->repaired && (c->raw->signal == signal || signal == SIGABRT || !signal);
+	bool same = c->present && !c->repaired &&
+		    (c->raw->signal == signal || signal == SIGABRT || !signal);
 
-	/* A handler of the program (faulthandler, a JVM) may have turned a fault into an abort: the fault is the end. */
+	/* A handler of the program (faulthandler, a JVM) may have turned a fault into an abort: the
+	 * fault is the end. */
 	e->signal = same && c->raw->code > 0 ? c->raw->signal : signal ? signal : c->raw->signal;
 	e->code = same ? c->raw->code : 0;
 	e->event = model_last(m, KS_crash, 0, NULL);
@@ -77,16 +83,20 @@ static void by_signal(struct model *m, int signal)
 	if (same)
 		sender_of(m, e);
 	sender_from_event(m, e);
-	e->kind = e->signal == SIGABRT && !sent_by_another(m, e->signal, e->code, e->sender_pid) ? END_ABORT : END_SIGNAL;
+	e->kind = e->signal == SIGABRT && !sent_by_another(m, e->signal, e->code, e->sender_pid) ?
+			  END_ABORT :
+			  END_SIGNAL;
 }
 
-/* Is the address in the interpreter itself: the executable, libpython, or the C library that runs exit handlers? */
+/* Is the address in the interpreter itself: the executable, libpython, or the C library that runs
+ * exit handlers? */
 static bool in_interpreter(const struct model *m, uint64_t address)
 {
 	const struct module *mod = address ? model_module_at(m, address - 1) : NULL;
 
-	return !mod || mod->flags & (KS_MODULE_MAIN | KS_MODULE_SELF) || strncmp(mod->name, "libpython", 9) == 0 ||
-	       strncmp(mod->name, "libc.so", 7) == 0 || strncmp(mod->name, "libc-2", 6) == 0;
+	return !mod || mod->flags & (KS_MODULE_MAIN | KS_MODULE_SELF) ||
+	       strncmp(mod->name, "libpython", 9) == 0 || strncmp(mod->name, "libc.so", 7) == 0 ||
+	       strncmp(mod->name, "libc-2", 6) == 0;
 }
 
 /*
@@ -101,8 +111,8 @@ static bool unasked(const struct model *m, const struct event *call)
 		return false;
 	if (!in_interpreter(m, FIELD(call, exit_call, caller)))
 		return true;
-	return m->is_kernel && !m->parent_pid && function && function[0] == '_' && !model_last(m, KS_py_finalize, 0, NULL) &&
-	       !model_last(m, KS_exit_end, 0, NULL);
+	return m->is_kernel && !m->parent_pid && function && function[0] == '_' &&
+	       !model_last(m, KS_py_finalize, 0, NULL) && !model_last(m, KS_exit_end, 0, NULL);
 }
 
 static void by_exit(struct model *m, int status, bool recorded)
@@ -112,7 +122,9 @@ static void by_exit(struct model *m, int status, bool recorded)
 
 	e->status = status;
 	e->event = call ? call : model_last(m, KS_exit_end, 0, NULL);
-	e->time = recorded && m->header->end_clock ? trace_time(private_of(m)->trace, m->header->end_clock) : last_sign_of_life(m);
+	e->time = recorded && m->header->end_clock ?
+			  trace_time(private_of(m)->trace, m->header->end_clock) :
+			  last_sign_of_life(m);
 	e->kind = status || unasked(m, call) ? END_EXIT : END_CLEAN;
 }
 
@@ -122,7 +134,8 @@ static void by_exec(struct model *m)
 
 	e->kind = END_EXEC;
 	e->event = model_last(m, KS_exec_call, 0, NULL);
-	e->time = m->header->end_clock ? trace_time(private_of(m)->trace, m->header->end_clock) : last_sign_of_life(m);
+	e->time = m->header->end_clock ? trace_time(private_of(m)->trace, m->header->end_clock) :
+					 last_sign_of_life(m);
 }
 
 /* Nothing was written: what the witness with the best view says, else a kill. */

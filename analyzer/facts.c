@@ -60,14 +60,16 @@ const char *process_prefix(const struct model *m)
 
 const char *process_venv(const struct model *m)
 {
-	const char *base = ready_text(m, FIELD_INDEX(py_ready, base_prefix)), *prefix = process_prefix(m);
+	const char *base = ready_text(m, FIELD_INDEX(py_ready, base_prefix)),
+		   *prefix = process_prefix(m);
 
 	if (prefix)
 		return base && strcmp(base, prefix) != 0 ? prefix : NULL;
 	return not_empty(model_env(m, "VIRTUAL_ENV"));
 }
 
-/* The environment of conda that this Python belongs to; an active one of another Python does not count. */
+/* The environment of conda that this Python belongs to; an active one of another Python does not
+ * count. */
 const char *process_conda(const struct model *m)
 {
 	const char *conda = not_empty(model_env(m, "CONDA_PREFIX")), *prefix = process_prefix(m);
@@ -77,7 +79,9 @@ const char *process_conda(const struct model *m)
 
 const struct thread *report_thread(const struct model *m)
 {
-	uint32_t tid = m->crash.present && !m->crash.repaired ? m->crash.tid : m->ending.event ? m->ending.event->tid : 0;
+	uint32_t tid = m->crash.present && !m->crash.repaired ? m->crash.tid :
+		       m->ending.event			      ? m->ending.event->tid :
+								0;
 
 	return tid ? model_thread(m, tid) : NULL;
 }
@@ -96,7 +100,8 @@ static uint64_t known(uint64_t v)
 
 struct memory_summary report_memory(const struct model *m)
 {
-	struct memory_summary s = { UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
+	struct memory_summary s = { UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN,
+				    UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
 
 	for (size_t i = 0; i < m->ncheckpoints; i++) {
 		const struct checkpoint *c = &m->checkpoints[i];

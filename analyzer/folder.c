@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analyzer/decode.h"
 #include "analyzer/error.h"
 #include "analyzer/model.h"
 #include "analyzer/process.h"
@@ -23,7 +24,8 @@
 
 const char *folder_default(struct arena *a)
 {
-	const char *given = getenv("KSHIM_DIR"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	const char *given = getenv("KSHIM_DIR"), *state = getenv("XDG_STATE_HOME"),
+		   *home = getenv("HOME");
 
 	if (given && *given)
 		return arena_text(a, given, strlen(given));
@@ -41,8 +43,10 @@ static void judge(struct entry *e)
 	e->kernel = h->connection != 0;
 	e->alive = h->end_kind == KS_END_NONE && process_alive(h);
 	e->bad = h->end_kind == KS_END_SIGNAL || (h->end_kind == KS_END_EXIT && h->end_code) ||
-		 (h->end_kind == KS_END_NONE && !e->alive) || (h->end_kind == KS_END_EXEC && e->kernel);
-	e->ended = (int64_t)(h->last_realtime > h->start_realtime ? h->last_realtime : h->start_realtime);
+		 (h->end_kind == KS_END_NONE && !e->alive) ||
+		 (h->end_kind == KS_END_EXEC && e->kernel);
+	e->ended = header_realtime(h->last_realtime > h->start_realtime ? h->last_realtime :
+									  h->start_realtime);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -56,7 +60,8 @@ static int newest_first(const void *a, const void *b)
 
 static int by_pid(const void *a, const void *b)
 {
-	const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
+	const struct entry *x = *(const struct entry *const *)a,
+			   *y = *(const struct entry *const *)b;
 
 	return x->head.pid < y->head.pid ? -1 : x->head.pid > y->head.pid;
 }
@@ -64,7 +69,8 @@ static int by_pid(const void *a, const void *b)
 /* Did this process live when a child of it began? */
 static bool lived_at(const struct entry *e, uint64_t realtime)
 {
-	return e->head.start_realtime <= realtime && (e->alive || e->ended + 2000000000 >= (int64_t)realtime);
+	return e->head.start_realtime <= realtime &&
+	       (e->alive || e->ended + 2000000000 >= (int64_t)realtime);
 }
 
 /* Marks those whose parent is recorded here too. */
@@ -89,7 +95,8 @@ static void mark_children(struct folder *f)
 		}
 		e->child = e->head.parent_pid != 0;
 		for (; low < f->n && sorted[low]->head.pid == e->head.ppid; low++)
-			e->child |= sorted[low] != e && lived_at(sorted[low], e->head.start_realtime);
+			e->child |=
+				sorted[low] != e && lived_at(sorted[low], e->head.start_realtime);
 		e->child &= !e->kernel;
 	}
 	free(sorted);
@@ -141,7 +148,8 @@ void folder_free(struct folder *f)
 
 /* --- choosing --- */
 
-/* What only the whole trace tells: a status 0 that nobody asked for, an end that was asked for, a child that its parent ended. */
+/* What only the whole trace tells: a status 0 that nobody asked for, an end that was asked for, a
+ * child that its parent ended. */
 static bool ended_badly(const struct entry *e)
 {
 	const char *why;
@@ -152,7 +160,8 @@ static bool ended_badly(const struct entry *e)
 	if (!t)
 		return false;
 	m = model_build_plain(t);
-	bad = m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING && m->ending.kind != END_EXEC;
+	bad = m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING &&
+	      m->ending.kind != END_EXEC;
 	if (e->child && m->ending.kind == END_SIGNAL && m->ending.sender_pid &&
 	    (m->ending.sender_pid == e->head.ppid || m->ending.sender_pid == e->head.parent_pid))
 		bad = false;
@@ -174,7 +183,8 @@ static const struct entry *kernel_of(const struct folder *f, const struct entry 
 	for (size_t i = 0; i < f->n && !e->kernel; i++) {
 		const struct entry *k = &f->entry[i];
 
-		if (k->kernel && k->bad && k->head.ppid == e->head.pid && lived_at(e, k->head.start_realtime))
+		if (k->kernel && k->bad && k->head.ppid == e->head.pid &&
+		    lived_at(e, k->head.start_realtime))
 			return k;
 	}
 	return e;
@@ -218,7 +228,8 @@ const struct entry *folder_choose(struct folder *f, const char **note)
 		return e;
 	e = newest_bad(f, true);
 	if (e) {
-		*note = arena_printf(&f->arena, "a child process died; its parent, process %u, did not",
+		*note = arena_printf(&f->arena,
+				     "a child process died; its parent, process %u, did not",
 				     e->head.parent_pid ? e->head.parent_pid : e->head.ppid);
 		return e;
 	}
@@ -241,13 +252,16 @@ const struct entry *folder_process(const struct folder *f, uint32_t pid)
 	return best;
 }
 
-const struct entry *folder_child(const struct folder *f, const struct ks_header *parent, const struct entry *after)
+const struct entry *folder_child(const struct folder *f, const struct ks_header *parent,
+				 const struct entry *after)
 {
 	for (size_t i = after ? (size_t)(after - f->entry) + 1 : 0; i < f->n; i++) {
 		const struct entry *e = &f->entry[i];
 		const struct ks_header *h = &e->head;
-		bool forked = h->parent_pid == parent->pid && h->parent_start == parent->start_realtime;
-		bool started = !h->parent_pid && h->ppid == parent->pid && h->start_realtime >= parent->start_realtime;
+		bool forked =
+			h->parent_pid == parent->pid && h->parent_start == parent->start_realtime;
+		bool started = !h->parent_pid && h->ppid == parent->pid &&
+			       h->start_realtime >= parent->start_realtime;
 
 		if ((forked || started) && e->bad && !e->kernel && h->pid != parent->pid)
 			return e;

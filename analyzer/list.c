@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "analyzer/events.h"
+#include "analyzer/decode.h"
 #include "analyzer/trace.h"
 #include "analyzer/words.h"
 
@@ -68,8 +68,10 @@ static const char *what(struct arena *a, const struct model *m)
 	size_t n = process_argv(m, a, &argv);
 
 	if (m->is_kernel)
-		return arena_printf(a, "kernel %s", m->notebook ? base_name(m->notebook) :
-						    m->connection_file ? base_name(m->connection_file) : "");
+		return arena_printf(a, "kernel %s",
+				    m->notebook	       ? base_name(m->notebook) :
+				    m->connection_file ? base_name(m->connection_file) :
+							 "");
 	for (size_t i = 1; i < n; i++) {
 		if (strcmp(argv[i], "-m") == 0 && i + 1 < n)
 			return arena_printf(a, "python -m %s", argv[i + 1]);
@@ -146,8 +148,12 @@ void list(const struct folder *f, struct look look, FILE *out)
 		const struct entry *e = &f->entry[i];
 		struct arena a = { 0 };
 		struct row r = {
-			.when = clock_words(&a, (int64_t)e->head.start_realtime), .what = e->kernel ? "kernel" : "",
-			.ending = cheap_ending(&a, e), .cause = "", .memory = "", .bad = e->bad,
+			.when = clock_words(&a, header_realtime(e->head.start_realtime)),
+			.what = e->kernel ? "kernel" : "",
+			.ending = cheap_ending(&a, e),
+			.cause = "",
+			.memory = "",
+			.bad = e->bad,
 		};
 
 		if (now_ms() < deadline)
@@ -158,5 +164,8 @@ void list(const struct folder *f, struct look look, FILE *out)
 		arena_free(&a);
 	}
 	if (cut)
-		fprintf(out, "(%zu older ones were not looked into: kshim-analyze FILE tells their causes)\n", cut);
+		fprintf(out,
+			"(%zu older ones were not looked into: kshim-analyze FILE tells their "
+			"causes)\n",
+			cut);
 }

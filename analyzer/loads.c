@@ -56,7 +56,8 @@ static void ended(struct load *l, const struct event *e)
 
 	l->ended = e;
 	l->error = FIELD_TEXT(e, load_end, error);
-	l->end = FIELD_SIGNED(e, load_end, returned) ? FIELD_SIGNED(e, load_end, returned) : e->time;
+	l->end =
+		FIELD_SIGNED(e, load_end, returned) ? FIELD_SIGNED(e, load_end, returned) : e->time;
 	if (ok == 1)
 		l->outcome = LOAD_OK;
 	else if (ok == 0)
@@ -67,11 +68,13 @@ static void ended(struct load *l, const struct event *e)
 
 static bool in_loader(const struct frame *f)
 {
-	return f->module && (strncmp(f->module->name, "ld-linux", 8) == 0 || strncmp(f->module->name, "ld-musl", 7) == 0 ||
+	return f->module && (strncmp(f->module->name, "ld-linux", 8) == 0 ||
+			     strncmp(f->module->name, "ld-musl", 7) == 0 ||
 			     strncmp(f->module->name, "ld-2.", 5) == 0);
 }
 
-/* How many loads a stack shows in progress: each leaves frames of the loader between those of others. */
+/* How many loads a stack shows in progress: each leaves frames of the loader between those of
+ * others. */
 static unsigned loads_on_stack(const struct stack *s)
 {
 	unsigned n = 0;
@@ -82,7 +85,8 @@ static unsigned loads_on_stack(const struct stack *s)
 	return n;
 }
 
-/* id and those in which it happens, up to most of them counted from the outermost, had not returned. */
+/* id and those in which it happens, up to most of them counted from the outermost, had not
+ * returned. */
 static void mark_running(struct model *m, uint32_t id, unsigned most)
 {
 	struct load *chain[64];
@@ -101,7 +105,8 @@ static void mark_running(struct model *m, uint32_t id, unsigned most)
  */
 void build_running_loads(struct model *m)
 {
-	const struct event *call = model_last(m, KS_exit_call, 0, NULL), *aborted = model_last(m, KS_abort_call, 0, NULL);
+	const struct event *call = model_last(m, KS_exit_call, 0, NULL),
+			   *aborted = model_last(m, KS_abort_call, 0, NULL);
 	const struct event *crash = model_last(m, KS_crash, m->crash.tid, NULL);
 
 	if (call && FIELD(call, exit_call, load))

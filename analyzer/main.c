@@ -94,7 +94,8 @@ static bool tell(int option, const char *argument)
 		return true;
 	case 'x':
 		if (!explain_cause(argument, stdout))
-			die(EXIT_USAGE, "no cause is called '%s'; --list-causes names them", argument);
+			die(EXIT_USAGE, "no cause is called '%s'; --list-causes names them",
+			    argument);
 		return true;
 	}
 	return false;
@@ -103,12 +104,18 @@ static bool tell(int option, const char *argument)
 static struct request parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "list", no_argument, NULL, FORM_LIST }, { "json", no_argument, NULL, FORM_JSON },
-		{ "html", no_argument, NULL, FORM_HTML }, { "dump", no_argument, NULL, FORM_DUMP },
-		{ "list-events", no_argument, NULL, 'e' }, { "color", required_argument, NULL, 'c' },
-		{ "colour", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' }, { "list-causes", no_argument, NULL, 'l' },
-		{ "explain", required_argument, NULL, 'x' }, { NULL, 0, NULL, 0 },
+		{ "list", no_argument, NULL, FORM_LIST },
+		{ "json", no_argument, NULL, FORM_JSON },
+		{ "html", no_argument, NULL, FORM_HTML },
+		{ "dump", no_argument, NULL, FORM_DUMP },
+		{ "list-events", no_argument, NULL, 'e' },
+		{ "color", required_argument, NULL, 'c' },
+		{ "colour", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "list-causes", no_argument, NULL, 'l' },
+		{ "explain", required_argument, NULL, 'x' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct request r = { .form = FORM_TEXT };
 	const char *when = "auto";
@@ -164,27 +171,32 @@ static void case_close(struct case_file *c)
 static bool speaks_of_a_child(const struct model *m, uint32_t pid)
 {
 	static const char *const words[] = {
-		"terminated abruptly", "TerminatedWorkerError", "exited unexpectedly", "is killed by signal",
-		"died with <Signals", "BrokenProcessPool", "ProcessExitedException", "ProcessRaisedException",
+		"terminated abruptly",	  "TerminatedWorkerError",  "exited unexpectedly",
+		"is killed by signal",	  "died with <Signals",	    "BrokenProcessPool",
+		"ProcessExitedException", "ProcessRaisedException",
 	};
 	const struct event *e = model_last(m, KS_py_exception, 0, NULL);
-	const char *text = e ? FIELD_TEXT(e, py_exception, text) : NULL, *type = e ? FIELD_TEXT(e, py_exception, type) : NULL;
+	const char *text = e ? FIELD_TEXT(e, py_exception, text) : NULL,
+		   *type = e ? FIELD_TEXT(e, py_exception, type) : NULL;
 	char number[24];
 
 	snprintf(number, sizeof(number), "(%u)", pid);
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if ((text && strstr(text, words[i])) || (type && strstr(type, words[i])) || model_stderr_line(m, words[i], true))
+		if ((text && strstr(text, words[i])) || (type && strstr(type, words[i])) ||
+		    model_stderr_line(m, words[i], true))
 			return true;
 	return text && strstr(text, number);
 }
 
-/* Ended with the very status of its child, and nothing of its own explains it: sys.exit(worker.exitcode). */
+/* Ended with the very status of its child, and nothing of its own explains it:
+ * sys.exit(worker.exitcode). */
 static bool passes_on(const struct case_file *parent, const struct case_file *child)
 {
 	const struct ending *a = &parent->model->ending, *b = &child->model->ending;
 
-	return a->kind == END_EXIT && b->kind == END_EXIT && a->status == b->status && child->verdict.best.confidence == PROVEN &&
-	       !child->verdict.best.rule->general && strcmp(child->verdict.best.rule->id, "none") != 0 &&
+	return a->kind == END_EXIT && b->kind == END_EXIT && a->status == b->status &&
+	       child->verdict.best.confidence == PROVEN && !child->verdict.best.rule->general &&
+	       strcmp(child->verdict.best.rule->id, "none") != 0 &&
 	       strcmp(child->verdict.best.rule->id, "exit.by-program") != 0;
 }
 
@@ -193,7 +205,8 @@ static bool waits_for(const struct case_file *parent, const struct case_file *ch
 {
 	const struct stack *s = parent->model->crash.stack;
 
-	if (parent->model->ending.kind != END_SIGNAL || strcmp(child->verdict.best.rule->id, "fork.deadlock") != 0)
+	if (parent->model->ending.kind != END_SIGNAL ||
+	    strcmp(child->verdict.best.rule->id, "fork.deadlock") != 0)
 		return false;
 	for (size_t i = 0; s && i < s->n && i < 4; i++)
 		if (s->frames[i].symbol && strstr(s->frames[i].symbol, "wait"))
@@ -201,8 +214,10 @@ static bool waits_for(const struct case_file *parent, const struct case_file *ch
 	return false;
 }
 
-/* A process that gave up because a child of it died, or failed, or that waited for one, is explained by the child. */
-static bool find_child(const struct folder *f, const struct case_file *parent, struct case_file *child)
+/* A process that gave up because a child of it died, or failed, or that waited for one, is
+ * explained by the child. */
+static bool find_child(const struct folder *f, const struct case_file *parent,
+		       struct case_file *child)
 {
 	const struct model *m = parent->model;
 	const char *why;
@@ -210,12 +225,16 @@ static bool find_child(const struct folder *f, const struct case_file *parent, s
 	if (!f || (m->ending.kind != END_EXIT && m->ending.kind != END_SIGNAL))
 		return false;
 	if (parent->verdict.best.confidence == PROVEN && !parent->verdict.best.rule->general &&
-	    strcmp(parent->verdict.best.rule->id, "none") != 0 && strcmp(parent->verdict.best.rule->id, "killed.by-process") != 0)
+	    strcmp(parent->verdict.best.rule->id, "none") != 0 &&
+	    strcmp(parent->verdict.best.rule->id, "killed.by-process") != 0)
 		return false;
 	for (const struct entry *e = NULL; (e = folder_child(f, m->header, e));) {
-		if (e->ended > m->started + m->ending.time + 1000000000 || !case_open(child, e->path, &why))
+		if (e->ended > m->started + m->ending.time + 1000000000 ||
+		    !case_open(child, e->path, &why))
 			continue;
-		if (m->ending.kind == END_EXIT ? speaks_of_a_child(m, e->head.pid) || passes_on(parent, child) : waits_for(parent, child))
+		if (m->ending.kind == END_EXIT ?
+			    speaks_of_a_child(m, e->head.pid) || passes_on(parent, child) :
+			    waits_for(parent, child))
 			return true;
 		case_close(child);
 	}
@@ -238,7 +257,8 @@ static void print(const struct request *r, const struct subject *s)
 	report_free(&report);
 }
 
-static void report_on(const struct request *r, const struct folder *f, const char *path, const char *note)
+static void report_on(const struct request *r, const struct folder *f, const char *path,
+		      const char *note)
 {
 	struct case_file c, child;
 	const char *why;
@@ -261,8 +281,10 @@ static void report_on(const struct request *r, const struct folder *f, const cha
 	if (has_child) {
 		s.where = child.model;
 		s.v = &child.verdict;
-		s.note = c.model->ending.kind == END_EXIT ? "it gave up because a child process of it died; the cause is the child's" :
-			 "it was waiting for a child process that hangs; the cause is the child's";
+		s.note = c.model->ending.kind == END_EXIT ? "it gave up because a child process of "
+							    "it died; the cause is the child's" :
+							    "it was waiting for a child process "
+							    "that hangs; the cause is the child's";
 	}
 	print(r, &s);
 	if (has_child)
@@ -294,7 +316,8 @@ static void no_directory(const char *path)
 static void nothing_died(const struct request *r, const char *path)
 {
 	static const char explanation[] =
-		"A recorded process that ends in order, or at the request of its server (a restart, a shutdown), "
+		"A recorded process that ends in order, or at the request of its server (a "
+		"restart, a shutdown), "
 		"takes its recording with it; KSHIM_KEEP=always keeps it.";
 	const char *title = "Nothing died: no recording was left behind";
 
@@ -344,7 +367,9 @@ static void file(const struct request *r)
 	struct folder f;
 
 	/* Its directory, for the traces of its children. */
-	folder_read(&f, slash ? arena_text(&a, r->what, (size_t)(slash - r->what) + (slash == r->what)) : ".");
+	folder_read(&f, slash ? arena_text(&a, r->what,
+					   (size_t)(slash - r->what) + (slash == r->what)) :
+				".");
 	report_on(r, &f, r->what, NULL);
 	folder_free(&f);
 	arena_free(&a);

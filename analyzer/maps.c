@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_MAPS	(1u << 17)	/* twice the kernel's default for one process, vm.max_map_count */
+#define MOST_MAPS (1u << 17) /* twice the kernel's default for one process, vm.max_map_count */
 
 static bool parse_line(struct model *m, const char *p, size_t n, struct mapping *map)
 {
@@ -17,12 +17,15 @@ static bool parse_line(struct model *m, const char *p, size_t n, struct mapping 
 
 	memcpy(line, p, head);
 	line[head] = '\0';
-	if (sscanf(line, "%16llx-%16llx %4s %16llx %*15s %20llu %n", &start, &end, perms, &offset, &inode, &path) < 5 ||
+	if (sscanf(line, "%16llx-%16llx %4s %16llx %*15s %20llu %n", &start, &end, perms, &offset,
+		   &inode, &path) < 5 ||
 	    !path || end < start)
 		return false;
 	*map = (struct mapping){ .start = start, .end = end, .offset = offset, .inode = inode };
 	memcpy(map->perms, perms, sizeof(map->perms));
-	map->path = (size_t)path < n ? arena_clean(&private_of(m)->arena, p + path, n - (size_t)path) : "";
+	map->path = (size_t)path < n ?
+			    arena_clean(&private_of(m)->arena, p + path, n - (size_t)path) :
+			    "";
 	return true;
 }
 
@@ -46,7 +49,8 @@ void build_maps(struct model *m)
 	const struct block *b = last_block(private_of(m)->trace, KS_BLOCK_MAPS);
 	size_t room = 0;
 
-	for (const char *p = b ? b->data : NULL, *stop = b ? p + b->head.size : NULL; p < stop && m->nmaps < MOST_MAPS;) {
+	for (const char *p = b ? b->data : NULL, *stop = b ? p + b->head.size : NULL;
+	     p < stop && m->nmaps < MOST_MAPS;) {
 		const char *end = memchr(p, '\n', (size_t)(stop - p));
 
 		if (!end)

@@ -26,11 +26,22 @@ void build_checkpoints(struct model *m)
 		const struct ks_checkpoint *c = &t->checkpoints[i].raw;
 
 		m->checkpoints[i] = (struct checkpoint){
-			.time = trace_time(t, c->time), .reason = c->reason, .threads = c->threads, .tid = c->tid,
-			.rss = c->rss, .vsize = c->vsize, .heap_alloc = c->heap_alloc, .heap_free = c->heap_free,
-			.cg_usage = c->cg_usage, .cg_limit = c->cg_limit, .cg_oom_kill = c->cg_oom_kill,
-			.sys_oom_kill = c->sys_oom_kill, .mem_available = c->mem_available, .swap_free = c->swap_free,
-			.cg_pids = c->cg_pids, .record = t->checkpoints[i].offset,
+			.time = trace_time(t, c->time),
+			.reason = c->reason,
+			.threads = c->threads,
+			.tid = c->tid,
+			.rss = c->rss,
+			.vsize = c->vsize,
+			.heap_alloc = c->heap_alloc,
+			.heap_free = c->heap_free,
+			.cg_usage = c->cg_usage,
+			.cg_limit = c->cg_limit,
+			.cg_oom_kill = c->cg_oom_kill,
+			.sys_oom_kill = c->sys_oom_kill,
+			.mem_available = c->mem_available,
+			.swap_free = c->swap_free,
+			.cg_pids = c->cg_pids,
+			.record = t->checkpoints[i].offset,
 		};
 	}
 	if (m->ncheckpoints)
@@ -51,8 +62,10 @@ void build_witnesses(struct model *m)
 			continue;
 		m->witnesses = grow(m->witnesses, m->nwitnesses, &room, sizeof(*m->witnesses));
 		w = &m->witnesses[m->nwitnesses++];
-		memcpy(&w->raw, b->data, b->head.size < sizeof(w->raw) ? b->head.size : sizeof(w->raw));
-		w->name = arena_clean(&p->arena, w->raw.name, strnlen(w->raw.name, sizeof(w->raw.name)));
+		memcpy(&w->raw, b->data,
+		       b->head.size < sizeof(w->raw) ? b->head.size : sizeof(w->raw));
+		w->name = arena_clean(&p->arena, w->raw.name,
+				      strnlen(w->raw.name, sizeof(w->raw.name)));
 		w->record = b->offset;
 	}
 }
@@ -67,7 +80,8 @@ void build_gpu(struct model *m)
 		const struct ks_region *r = &t->regions[i];
 		struct ks_gpu *gpu;
 
-		if (r->kind != KS_REGION_STATE || r->aux[0] != KS_STATE_GPU || r->size < sizeof(*gpu))
+		if (r->kind != KS_REGION_STATE || r->aux[0] != KS_STATE_GPU ||
+		    r->size < sizeof(*gpu))
 			continue;
 		gpu = arena_alloc(&p->arena, sizeof(*gpu));
 		memcpy(gpu, t->bytes + r->offset, sizeof(*gpu));

@@ -18,7 +18,8 @@
 
 static size_t spread(uint64_t v)
 {
-	v *= 0x9e3779b97f4a7c15u;	/* 2^64 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4 */
+	v *= 0x9e3779b97f4a7c15u; /* 2^64 / golden ratio: Knuth, The Art of Computer Programming
+				     3, 6.4 */
 	return (size_t)(v >> 20);
 }
 
@@ -51,7 +52,8 @@ const char *model_text(struct model *m, uint64_t reference)
 		return NULL;
 	if (p->ntexts * 2 >= p->text_room)
 		texts_grow(p);
-	for (at = spread(reference) & (p->text_room - 1); p->texts[at].reference; at = (at + 1) & (p->text_room - 1))
+	for (at = spread(reference) & (p->text_room - 1); p->texts[at].reference;
+	     at = (at + 1) & (p->text_room - 1))
 		if (p->texts[at].reference == reference)
 			return p->texts[at].text;
 	data = trace_string(p->trace, reference, KS_STRING_TEXT, &size);
@@ -63,7 +65,8 @@ const char *model_text(struct model *m, uint64_t reference)
 
 /* --- frames --- */
 
-static size_t frame_place(const struct private *p, uint64_t pc, const struct module *module, bool return_address)
+static size_t frame_place(const struct private *p, uint64_t pc, const struct module *module,
+			  bool return_address)
 {
 	size_t at = spread(pc) & (p->frame_room - 1);
 
@@ -85,7 +88,8 @@ static void frames_grow(struct private *p)
 	p->frames = xalloc(p->frame_room, sizeof(*p->frames));
 	for (size_t i = 0; i < room; i++)
 		if (old[i])
-			p->frames[frame_place(p, old[i]->frame.pc, old[i]->module, old[i]->return_address)] = old[i];
+			p->frames[frame_place(p, old[i]->frame.pc, old[i]->module,
+					      old[i]->return_address)] = old[i];
 	free(old);
 }
 
@@ -141,7 +145,8 @@ const struct frame *model_frame(const struct model *m, uint64_t address, bool re
 	return &f->frame;
 }
 
-const struct stack *model_stack(struct model *m, const uint64_t *pcs, size_t n, int64_t time, bool needed)
+const struct stack *model_stack(struct model *m, const uint64_t *pcs, size_t n, int64_t time,
+				bool needed)
 {
 	struct private *p = m->private;
 	struct stack *s = arena_alloc(&p->arena, sizeof(*s));
@@ -201,8 +206,10 @@ static void event_decode(struct model *m, struct event *e, const struct slot *s)
 		else if (f->type == FIELD_STK)
 			event_stack(m, e, s->field[i], strcmp(info->lane, "RING") != 0);
 		else if (f->type == FIELD_TIME && s->field[i])
-			e->field[i] = (uint64_t)(strcmp(f->name, "duration") ? trace_time(p->trace, s->field[i]) :
-							 trace_span(p->trace, (int64_t)s->field[i]));
+			e->field[i] =
+				(uint64_t)(strcmp(f->name, "duration") ?
+						   trace_time(p->trace, s->field[i]) :
+						   trace_span(p->trace, (int64_t)s->field[i]));
 	}
 }
 
@@ -231,9 +238,11 @@ static void build_events(struct model *m)
 			count[m->events[i].number]++;
 	}
 	for (unsigned k = 0; k <= KS_EVENT_MAX; k++)
-		p->of[k].event = count[k] ? arena_alloc(&p->arena, count[k] * sizeof(struct event *)) : NULL;
+		p->of[k].event =
+			count[k] ? arena_alloc(&p->arena, count[k] * sizeof(struct event *)) : NULL;
 	for (size_t i = 0; i < m->nevents; i++) {
-		struct events_of *of = m->events[i].number <= KS_EVENT_MAX ? &p->of[m->events[i].number] : NULL;
+		struct events_of *of =
+			m->events[i].number <= KS_EVENT_MAX ? &p->of[m->events[i].number] : NULL;
 
 		if (of)
 			of->event[of->n++] = &m->events[i];
@@ -256,7 +265,8 @@ static size_t position(const struct events_of *of, const struct event *e)
 	return low;
 }
 
-const struct event *model_last(const struct model *m, uint32_t number, uint32_t tid, const struct event *before)
+const struct event *model_last(const struct model *m, uint32_t number, uint32_t tid,
+			       const struct event *before)
 {
 	const struct events_of *of = number <= KS_EVENT_MAX ? &private_of(m)->of[number] : NULL;
 
@@ -266,7 +276,8 @@ const struct event *model_last(const struct model *m, uint32_t number, uint32_t 
 	return NULL;
 }
 
-const struct event *model_next(const struct model *m, uint32_t number, uint32_t tid, const struct event *after)
+const struct event *model_next(const struct model *m, uint32_t number, uint32_t tid,
+			       const struct event *after)
 {
 	const struct events_of *of = number <= KS_EVENT_MAX ? &private_of(m)->of[number] : NULL;
 
@@ -308,7 +319,8 @@ uint64_t model_limit(const struct model *m, int resource)
 		if (FIELD(e, limit, resource) == (uint64_t)resource)
 			value = FIELD(e, limit, soft);
 	for (const struct event *e = NULL; (e = model_next(m, KS_limit_set, 0, e));)
-		if (FIELD(e, limit_set, resource) == (uint64_t)resource && !FIELD(e, limit_set, result))
+		if (FIELD(e, limit_set, resource) == (uint64_t)resource &&
+		    !FIELD(e, limit_set, result))
 			value = FIELD(e, limit_set, soft);
 	return value;
 }
@@ -316,12 +328,13 @@ uint64_t model_limit(const struct model *m, int resource)
 static void build_facts(struct model *m)
 {
 	struct private *p = m->private;
-	const struct event *kernel = model_last(m, KS_kernel, 0, NULL), *cell = model_last(m, KS_py_cell, 0, NULL);
+	const struct event *kernel = model_last(m, KS_kernel, 0, NULL),
+			   *cell = model_last(m, KS_py_cell, 0, NULL);
 
 	m->file = p->trace->path;
 	m->header = &p->trace->header;
 	m->arch = m->header->arch;
-	m->started = (int64_t)m->header->start_realtime;
+	m->started = header_realtime(m->header->start_realtime);
 	m->pid = m->header->pid;
 	m->ppid = m->header->ppid;
 	m->parent_pid = m->header->parent_pid;
@@ -338,7 +351,8 @@ static void build_facts(struct model *m)
 	m->ndamage = p->trace->ndamage;
 	m->damage = arena_alloc(&p->arena, m->ndamage * sizeof(*m->damage));
 	for (size_t i = 0; i < m->ndamage; i++)
-		m->damage[i] = (struct damage){ p->trace->damage[i].text, p->trace->damage[i].offset };
+		m->damage[i] =
+			(struct damage){ p->trace->damage[i].text, p->trace->damage[i].offset };
 }
 
 static struct model *build(struct trace *trace, bool plain)
@@ -368,9 +382,11 @@ static struct model *build(struct trace *trace, bool plain)
 	for (size_t i = 0; i < m->nevents; i++)
 		stack_refresh(m, m->events[i].stack, m->events[i].time);
 	for (size_t i = 0; i < m->nloads; i++)
-		m->loads[i].caller = frame_at(m, m->loads[i].caller.pc, true, m->loads[i].begin)->frame;
+		m->loads[i].caller =
+			frame_at(m, m->loads[i].caller.pc, true, m->loads[i].begin)->frame;
 	for (size_t i = 0; i < m->nthreads; i++)
-		m->threads[i].routine = frame_at(m, m->threads[i].routine.pc, false, m->threads[i].start)->frame;
+		m->threads[i].routine =
+			frame_at(m, m->threads[i].routine.pc, false, m->threads[i].start)->frame;
 	build_ending(m);
 	return m;
 }

@@ -101,7 +101,8 @@ struct checkpoint {
 	int64_t time;
 	unsigned reason, threads;
 	uint32_t tid;
-	uint64_t rss, vsize, heap_alloc, heap_free, cg_usage, cg_limit, cg_oom_kill, sys_oom_kill, mem_available, swap_free, cg_pids;
+	uint64_t rss, vsize, heap_alloc, heap_free, cg_usage, cg_limit, cg_oom_kill, sys_oom_kill;
+	uint64_t mem_available, swap_free, cg_pids;
 	uint64_t record;
 };
 

@@ -21,8 +21,10 @@ static void look_at_file(struct module *mod)
 	if (mod->path[0] != '/' || stat(mod->path, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
 	mod->file_there = true;
-	mod->file_same = (uint64_t)st.st_ino == mod->inode && (uint64_t)st.st_size == mod->file_size &&
-			 (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec == mod->mtime;
+	mod->file_same = (uint64_t)st.st_ino == mod->inode &&
+			 (uint64_t)st.st_size == mod->file_size &&
+			 (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec ==
+				 mod->mtime;
 }
 
 static void fill_module(struct model *m, struct module *to, const struct trace_module *from)
@@ -54,7 +56,8 @@ static void fill_module(struct model *m, struct module *to, const struct trace_m
 	to->fs_magic = raw->fs_magic;
 	to->flags = raw->flags;
 	to->load_time = trace_time(t, raw->load_time);
-	to->unload_time = raw->state == 3 && raw->unload_time ? trace_time(t, raw->unload_time) : -1;
+	to->unload_time =
+		raw->state == 3 && raw->unload_time ? trace_time(t, raw->unload_time) : -1;
 	to->load = raw->load;
 	to->tid = raw->tid;
 	to->record = from->offset;
@@ -78,7 +81,8 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Modules by address; reach[i] is the highest end among the first i + 1, so that a search knows when to stop. */
+/* Modules by address; reach[i] is the highest end among the first i + 1, so that a search knows
+ * when to stop. */
 static void build_index(struct model *m)
 {
 	struct private *p = m->private;
@@ -112,7 +116,8 @@ void build_modules(struct model *m)
 	build_index(m);
 }
 
-/* 3: it is there at this time; 2: it came later; 1: it was there before; the better of two is the one that wins. */
+/* 3: it is there at this time; 2: it came later; 1: it was there before; the better of two is the
+ * one that wins. */
 static int presence(const struct module *mod, int64_t time)
 {
 	if (mod->unload_time >= 0 && mod->unload_time <= time)
@@ -154,14 +159,16 @@ const struct module *model_module_at(const struct model *m, uint64_t address)
 	return module_at_time(m, address, INT64_MAX);
 }
 
-const struct module *model_module_named(const struct model *m, const char *prefix, const struct module *after)
+const struct module *model_module_named(const struct model *m, const char *prefix,
+					const struct module *after)
 {
 	size_t n = strlen(prefix);
 
 	for (size_t i = after ? (size_t)(after - m->modules) + 1 : 0; i < m->nmodules; i++) {
 		const struct module *mod = &m->modules[i];
 
-		if (strncmp(mod->name, prefix, n) == 0 || (mod->soname && strncmp(mod->soname, prefix, n) == 0))
+		if (strncmp(mod->name, prefix, n) == 0 ||
+		    (mod->soname && strncmp(mod->soname, prefix, n) == 0))
 			return mod;
 	}
 	return NULL;

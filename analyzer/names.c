@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of addresses; see names.h. One pass over a file's symbols serves all addresses that are asked for. */
+/* Names of addresses; see names.h. One pass over a file's symbols serves all addresses that are
+ * asked for. */
 #include "analyzer/names.h"
 
 #include <stdio.h>
@@ -77,7 +78,8 @@ static bool open_module(struct names *s, const struct module *module, struct elf
 
 	if (module->path[0] != '/' || !module->file_there || !elf_open(e, module->path))
 		return false;
-	same = e->head.e_machine == s->arch && (module->build_id[0] ? same_build(e, module) : module->file_same);
+	same = e->head.e_machine == s->arch &&
+	       (module->build_id[0] ? same_build(e, module) : module->file_same);
 	if (!same)
 		elf_close(e);
 	return same;
@@ -105,7 +107,8 @@ const char *names_demangle(struct names *s, const char *name, bool type)
 
 	if ((type || strncmp(name, "_Z", 2) == 0) && strlen(name) < LONGEST_NAME)
 		plain = __cxa_demangle(name, NULL, NULL, &status);
-	kept = status == 0 && plain ? arena_clean(s->arena, plain, strnlen(plain, LONGEST_NAME)) : name;
+	kept = status == 0 && plain ? arena_clean(s->arena, plain, strnlen(plain, LONGEST_NAME)) :
+				      name;
 	free(plain);
 	return kept;
 }
@@ -126,15 +129,17 @@ struct search {
 };
 
 /* A name without a leading underscore reads better than its aliases with one. */
-static bool reads_better(const struct elf *e, const Elf64_Shdr *strings, uint32_t name, uint32_t than)
+static bool reads_better(const struct elf *e, const Elf64_Shdr *strings, uint32_t name,
+			 uint32_t than)
 {
 	char a[4], b[4];
 
-	return elf_string(e, strings, name, a, sizeof(a)) && elf_string(e, strings, than, b, sizeof(b)) && *b == '_' &&
-	       b[1] != 'Z' && *a != '_';
+	return elf_string(e, strings, name, a, sizeof(a)) &&
+	       elf_string(e, strings, than, b, sizeof(b)) && *b == '_' && b[1] != 'Z' && *a != '_';
 }
 
-static bool symbol_seen(void *arg, const struct elf *e, const Elf64_Shdr *strings, const Elf64_Sym *sym)
+static bool symbol_seen(void *arg, const struct elf *e, const Elf64_Shdr *strings,
+			const Elf64_Sym *sym)
 {
 	struct search *search = arg;
 	unsigned type = ELF64_ST_TYPE(sym->st_info);
@@ -142,7 +147,8 @@ static bool symbol_seen(void *arg, const struct elf *e, const Elf64_Shdr *string
 	size_t low = 0, high = search->n;
 
 	if (sym->st_shndx == SHN_UNDEF || sym->st_shndx >= SHN_LORESERVE || !sym->st_name ||
-	    (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE) || (type == STT_NOTYPE && sym->st_size))
+	    (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE) ||
+	    (type == STT_NOTYPE && sym->st_size))
 		return true;
 	while (low < high) {
 		size_t mid = (low + high) / 2;
@@ -156,11 +162,14 @@ static bool symbol_seen(void *arg, const struct elf *e, const Elf64_Shdr *string
 		struct hit *h = &search->hit[low];
 		bool sized = sym->st_size != 0;
 
-		if (h->found && (h->sized > sized || (h->sized == sized && h->value > sym->st_value)))
+		if (h->found &&
+		    (h->sized > sized || (h->sized == sized && h->value > sym->st_value)))
 			continue;
-		if (h->found && h->sized == sized && h->value == sym->st_value && !reads_better(e, strings, sym->st_name, h->name))
+		if (h->found && h->sized == sized && h->value == sym->st_value &&
+		    !reads_better(e, strings, sym->st_name, h->name))
 			continue;
-		*h = (struct hit){ h->wanted, h->address, sym->st_value, sym->st_size, sym->st_name, true, sized };
+		*h = (struct hit){ h->wanted,	 h->address, sym->st_value, sym->st_size,
+				   sym->st_name, true,	     sized };
 	}
 	return true;
 }
@@ -200,7 +209,8 @@ static bool open_debug_file(const struct module *module, struct elf *e)
 
 	if (strlen(module->build_id) < 6)
 		return false;
-	snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug", module->build_id, module->build_id + 2);
+	snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug", module->build_id,
+		 module->build_id + 2);
 	if (!elf_open(e, path))
 		return false;
 	if (same_build(e, module))
@@ -245,7 +255,8 @@ void names_frames(struct names *s, struct wanted *wanted, size_t n)
 		const struct module *module = wanted[i].frame->module;
 
 		search.hit[search.n++] = (struct hit){
-			.wanted = &wanted[i], .address = wanted[i].frame->pc - module->base - wanted[i].return_address,
+			.wanted = &wanted[i],
+			.address = wanted[i].frame->pc - module->base - wanted[i].return_address,
 		};
 		if (i + 1 == n || wanted[i + 1].frame->module != module) {
 			search_module(s, module, &search);
@@ -264,13 +275,15 @@ struct export {
 	bool found;
 };
 
-static bool export_seen(void *arg, const struct elf *e, const Elf64_Shdr *strings, const Elf64_Sym *sym)
+static bool export_seen(void *arg, const struct elf *e, const Elf64_Shdr *strings,
+			const Elf64_Sym *sym)
 {
 	struct export *x = arg;
 
 	(void)e;
 	(void)strings;
-	if (sym->st_shndx == SHN_UNDEF || sym->st_name >= x->size || ELF64_ST_BIND(sym->st_info) == STB_LOCAL)
+	if (sym->st_shndx == SHN_UNDEF || sym->st_name >= x->size ||
+	    ELF64_ST_BIND(sym->st_info) == STB_LOCAL)
 		return true;
 	x->found = strcmp(x->strings + sym->st_name, x->name) == 0;
 	return !x->found;

@@ -13,7 +13,8 @@
 
 #define MOST_FRAMES	512
 
-/* --- "#0 0xPC MODULE SYMBOL+0xOFF FILE:LINE", '-' for what is not known, "inlined" at the end --- */
+/* --- "#0 0xPC MODULE SYMBOL+0xOFF FILE:LINE", '-' for what is not known, "inlined" at the end ---
+ */
 
 static const struct module *named_module(struct model *m, uint64_t pc, const char *name)
 {
@@ -128,8 +129,13 @@ static const struct stack *unwind(struct model *m)
 	const struct trace *t = p->trace;
 	struct memory *memory = arena_alloc(&p->arena, (t->nblocks + 1) * sizeof(*memory));
 	struct unwind u = {
-		.regs = t->crash.regs, .nregs = (unsigned)t->crash.nregs, .pc = t->crash.pc, .sp = t->crash.sp,
-		.fp = t->crash.fp, .memory = memory, .tid = t->crash.tid,
+		.regs = t->crash.regs,
+		.nregs = (unsigned)t->crash.nregs,
+		.pc = t->crash.pc,
+		.sp = t->crash.sp,
+		.fp = t->crash.fp,
+		.memory = memory,
+		.tid = t->crash.tid,
 	};
 
 	for (size_t i = 0; i < t->nblocks; i++) {
@@ -137,7 +143,8 @@ static const struct stack *unwind(struct model *m)
 
 		if ((b->head.kind == KS_BLOCK_STACK || b->head.kind == KS_BLOCK_MEMORY) &&
 		    b->head.size <= UINT64_MAX - b->head.address)
-			memory[u.nmemory++] = (struct memory){ b->head.address, b->head.size, b->data };
+			memory[u.nmemory++] =
+				(struct memory){ b->head.address, b->head.size, b->data };
 	}
 	return symbols_unwind(m, &u);
 }

@@ -50,8 +50,10 @@ bool process_alive(const struct ks_header *h)
 	fclose(f);
 	stat[n] = '\0';
 	p = strrchr(stat, ')');
-	if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
-			 &start) != 2)
+	if (!p || sscanf(p + 1,
+			 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			 "%*d %llu",
+			 &state, &start) != 2)
 		return false;
 	return state != 'Z' && state != 'X' && (!h->start_ticks || start == h->start_ticks);
 }

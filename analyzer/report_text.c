@@ -161,7 +161,9 @@ static void put_section(struct page *p, const struct section *s)
 	fprintf(p->out, "%s\n", s->title);
 	paint(p, PLAIN);
 	for (size_t i = 0; i < s->n; i++) {
-		size_t n = s->items[i].label ? columns(s->items[i].label, strlen(s->items[i].label)) : 0;
+		size_t n = s->items[i].label ?
+				   columns(s->items[i].label, strlen(s->items[i].label)) :
+				   0;
 
 		if (n > label && n <= 24)
 			label = n;

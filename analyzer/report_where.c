@@ -15,7 +15,8 @@
 
 bool report_import_frame(const struct py_frame *f)
 {
-	return strncmp(f->file, "<frozen importlib", 17) == 0 || strstr(f->file, "/importlib/_bootstrap") != NULL;
+	return strncmp(f->file, "<frozen importlib", 17) == 0 ||
+	       strstr(f->file, "/importlib/_bootstrap") != NULL;
 }
 
 /* A row of frames as lines, with those that repeat told once. */
@@ -56,7 +57,8 @@ static size_t repeats(const struct lines *l, size_t i, size_t period)
 	return n;
 }
 
-static void put_lines(struct report *r, struct section *s, const struct lines *l, size_t most, bool more)
+static void put_lines(struct report *r, struct section *s, const struct lines *l, size_t most,
+		      bool more)
 {
 	size_t shown = 0, i = 0;
 
@@ -74,8 +76,10 @@ static void put_lines(struct report *r, struct section *s, const struct lines *l
 		for (size_t k = 0; k < period; k++)
 			report_put(s, ITEM_CODE, NULL, l->line[i + k].text);
 		report_put(s, ITEM_CODE, NULL,
-			   period == 1 ? arena_printf(&r->arena, "… and again, %zu times more", n) :
-					 arena_printf(&r->arena, "… these %zu again, %zu times more", period, n));
+			   period == 1 ?
+				   arena_printf(&r->arena, "… and again, %zu times more", n) :
+				   arena_printf(&r->arena, "… these %zu again, %zu times more",
+						period, n));
 		shown += period + 1;
 		i += period * (n + 1);
 	}
@@ -88,7 +92,8 @@ static void put_lines(struct report *r, struct section *s, const struct lines *l
 /* Without the folder that packages or the standard library are installed in. */
 static const char *short_path(const char *path)
 {
-	static const char *const folders[] = { "/site-packages/", "/dist-packages/", "/lib/python" };
+	static const char *const folders[] = { "/site-packages/", "/dist-packages/",
+					       "/lib/python" };
 
 	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		const char *at = strstr(path, folders[i]), *next = at;
@@ -112,18 +117,22 @@ static bool cell_frame(const struct model *m, const struct py_frame *f)
 {
 	const char *folder = strstr(f->file, "/ipykernel_");
 
-	return strncmp(f->file, "<ipython-input-", 15) == 0 || (folder && folder[11] >= '0' && folder[11] <= '9') ||
+	return strncmp(f->file, "<ipython-input-", 15) == 0 ||
+	       (folder && folder[11] >= '0' && folder[11] <= '9') ||
 	       (m->cell_file && strcmp(f->file, m->cell_file) == 0);
 }
 
 static const char *python_line(struct report *r, const struct model *m, const struct py_frame *f)
 {
 	bool own = m->cell && m->cell_file && strcmp(f->file, m->cell_file) == 0;
-	const char *place = own ? arena_printf(&r->arena, "cell %llu", (unsigned long long)m->cell) : short_path(f->file);
+	const char *place =
+		own ? arena_printf(&r->arena, "cell %llu", (unsigned long long)m->cell) :
+		      short_path(f->file);
 
 	if (!f->line)
 		return arena_printf(&r->arena, "%s  %s", place, f->function);
-	return arena_printf(&r->arena, own ? "%s, line %d  %s" : "%s:%d  %s", place, f->line, f->function);
+	return arena_printf(&r->arena, own ? "%s, line %d  %s" : "%s:%d  %s", place, f->line,
+			    f->function);
 }
 
 /* What lies below the outermost frame of a cell is the kernel's own machinery. */
@@ -161,11 +170,15 @@ static void where_python(struct report *r)
 		return;
 	s = report_begin(r, "Where, in Python (innermost first)");
 	if (r->where != r->m)
-		report_put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "In the child process %u:", r->where->pid));
+		report_put(s, ITEM_TEXT, NULL,
+			   arena_printf(&r->arena, "In the child process %u:", r->where->pid));
 	if (th->tid != r->where->pid)
 		report_put(s, ITEM_TEXT, NULL,
-			   *th->name ? arena_printf(&r->arena, "In thread %u (%s), not the main one:", th->tid, th->name) :
-				       arena_printf(&r->arena, "In thread %u, not the main one:", th->tid));
+			   *th->name ? arena_printf(&r->arena,
+						    "In thread %u (%s), not the main one:", th->tid,
+						    th->name) :
+				       arena_printf(&r->arena,
+						    "In thread %u, not the main one:", th->tid));
 	python_frames(r, s, th);
 }
 
@@ -178,15 +191,18 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The frames of the interpreter say nothing that the Python frames do not say better; nor does what starts every thread. */
+/* The frames of the interpreter say nothing that the Python frames do not say better; nor does what
+ * starts every thread. */
 static bool interpreter_frame(const struct frame *f)
 {
-	static const char *const starts[] = { "__libc_start", "_start", "start_thread", "clone", "__clone" };
+	static const char *const starts[] = { "__libc_start", "_start", "start_thread", "clone",
+					      "__clone" };
 
 	for (unsigned i = 0; f->symbol && i < sizeof(starts) / sizeof(starts[0]); i++)
 		if (strncmp(f->symbol, starts[i], strlen(starts[i])) == 0)
 			return true;
-	return f->module && (f->module->flags & KS_MODULE_MAIN || strncmp(f->module->name, "libpython", 9) == 0);
+	return f->module &&
+	       (f->module->flags & KS_MODULE_MAIN || strncmp(f->module->name, "libpython", 9) == 0);
 }
 
 /* Without the arguments of templates and functions: "tensorflow::EagerExecute". t is empty. */
@@ -198,7 +214,10 @@ static void put_function(struct text *t, const char *symbol)
 	if (!strstr(symbol, "::") || strstr(symbol, "operator")) {
 		size_t n = strcspn(symbol, "(");
 
-		text_add_n(t, symbol, n && !strchr(symbol, '<') && !strstr(symbol, "operator") ? n : strlen(symbol));
+		text_add_n(t, symbol,
+			   n && !strchr(symbol, '<') && !strstr(symbol, "operator") ?
+				   n :
+				   strlen(symbol));
 		return;
 	}
 	for (const char *p = symbol; *p; p++) {
@@ -237,9 +256,11 @@ static const char *frame_text(struct report *r, const struct frame *f, const str
 	if (f->symbol)
 		put_function(&t, f->symbol);
 	if (!f->symbol && f->module)
-		text_printf(&t, "%s+0x%llx", short_module(r, f->module->name), (unsigned long long)f->offset);
+		text_printf(&t, "%s+0x%llx", short_module(r, f->module->name),
+			    (unsigned long long)f->offset);
 	if (!f->module)
-		text_printf(&t, f->symbol ? " at 0x%llx" : "0x%llx, where no library is", (unsigned long long)f->pc);
+		text_printf(&t, f->symbol ? " at 0x%llx" : "0x%llx, where no library is",
+			    (unsigned long long)f->pc);
 	if (f->symbol && f->module && !(before && before->module == f->module))
 		text_printf(&t, "  %s", short_module(r, f->module->name));
 	if (f->file && f->line)
@@ -262,7 +283,8 @@ static void where_native(struct report *r)
 {
 	const struct model *m = r->where;
 	const struct stack *stack = report_stack(m);
-	bool crash = stack && stack == m->crash.stack, sent = crash && m->crash.raw->code <= 0 && m->ending.kind == END_SIGNAL;
+	bool crash = stack && stack == m->crash.stack,
+	     sent = crash && m->crash.raw->code <= 0 && m->ending.kind == END_SIGNAL;
 	const char *interpreter = "… the Python interpreter";
 	size_t skipped = 0;
 	struct lines l = { 0 };
@@ -272,7 +294,8 @@ static void where_native(struct report *r)
 		return;
 	s = report_begin(r, "Where, in native code (innermost first)");
 	if (crash && m->crash.instruction && m->crash.raw->code > 0)
-		report_put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "At the instruction: %s", m->crash.instruction));
+		report_put(s, ITEM_TEXT, NULL,
+			   arena_printf(&r->arena, "At the instruction: %s", m->crash.instruction));
 	for (size_t i = 0; i < stack->n; i++) {
 		const struct frame *f = &stack->frames[i];
 
@@ -282,7 +305,8 @@ static void where_native(struct report *r)
 		}
 		if (skipped)
 			add_line(r, &l, interpreter, interpreter);
-		add_line(r, &l, frame_text(r, f, i && !skipped ? &stack->frames[i - 1] : NULL), frame_text(r, f, f));
+		add_line(r, &l, frame_text(r, f, i && !skipped ? &stack->frames[i - 1] : NULL),
+			 frame_text(r, f, f));
 		skipped = 0;
 	}
 	if (skipped)
@@ -309,9 +333,10 @@ static void other_threads(struct report *r)
 			report_put(s, ITEM_TEXT, NULL, "The main thread:");
 			python_frames(r, s, th);
 		} else {
-			report_put(s, ITEM_CODE, NULL,
-				   arena_printf(&r->arena, "%s%s%s", python_line(r, m, &th->python[0]), named ? "  in thread " : "",
-						named ? th->name : ""));
+			report_put(
+				s, ITEM_CODE, NULL,
+				arena_printf(&r->arena, "%s%s%s", python_line(r, m, &th->python[0]),
+					     named ? "  in thread " : "", named ? th->name : ""));
 		}
 	}
 	if (!s->n)

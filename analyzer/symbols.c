@@ -38,7 +38,8 @@ static bool read_word(const struct unwind *u, uint64_t address, uint64_t *word)
 	for (size_t i = 0; i < u->nmemory; i++) {
 		const struct memory *b = &u->memory[i];
 
-		if (address >= b->address && address - b->address < b->size && b->size - (address - b->address) >= sizeof(*word)) {
+		if (address >= b->address && address - b->address < b->size &&
+		    b->size - (address - b->address) >= sizeof(*word)) {
 			memcpy(word, b->bytes + (address - b->address), sizeof(*word));
 			return true;
 		}
@@ -92,15 +93,16 @@ static const Dwfl_Thread_Callbacks thread_callbacks = {
 
 /* --- modules --- */
 
-static int no_elf(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base, char **file, Elf **elf)
+static int no_elf(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base, char **file,
+		  Elf **elf)
 {
 	(void)mod, (void)data, (void)name, (void)base, (void)file, (void)elf;
 	return -1;
 }
 
 /* Only where distributions' debug packages put it; never a server (debuginfod). */
-static int find_debug(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base, const char *file, const char *link,
-		      GElf_Word crc, char **found)
+static int find_debug(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base,
+		      const char *file, const char *link, GElf_Word crc, char **found)
 {
 	const unsigned char *id;
 	GElf_Addr address;
@@ -158,13 +160,15 @@ static bool send_all(int fd, const void *data, size_t size)
 	return true;
 }
 
-static void send_frame(struct job *job, uint64_t pc, bool exact, bool inlined, const char *name, const char *file, int line)
+static void send_frame(struct job *job, uint64_t pc, bool exact, bool inlined, const char *name,
+		       const char *file, int line)
 {
 	struct found f = { .pc = pc, .line = line, .inlined = inlined, .exact = exact };
 
 	f.name_size = name ? (uint16_t)strnlen(name, 2048) : 0;
 	f.file_size = file ? (uint16_t)strnlen(file, 2048) : 0;
-	if (!send_all(job->to, &f, sizeof(f)) || !send_all(job->to, file ? file : "", f.file_size) ||
+	if (!send_all(job->to, &f, sizeof(f)) ||
+	    !send_all(job->to, file ? file : "", f.file_size) ||
 	    !send_all(job->to, name ? name : "", f.name_size))
 		_exit(1);
 }
@@ -186,8 +190,8 @@ static int call_site(Dwarf_Die *cu, Dwarf_Die *die, const char **file)
 	size_t n;
 
 	*file = NULL;
-	if (dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attr), &number) == 0 && dwarf_getsrcfiles(cu, &files, &n) == 0 &&
-	    number < n)
+	if (dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attr), &number) == 0 &&
+	    dwarf_getsrcfiles(cu, &files, &n) == 0 && number < n)
 		*file = dwarf_filesrc(files, number, NULL, NULL);
 	dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attr), &line);
 	return (int)line;
@@ -196,10 +200,13 @@ static int call_site(Dwarf_Die *cu, Dwarf_Die *die, const char **file)
 /* Lines within the C library tell nobody anything, and its debug file is large and compressed. */
 static Dwfl_Module *without_lines(Dwfl_Module *mod)
 {
-	const char *name = mod ? dwfl_module_info(mod, NULL, NULL, NULL, NULL, NULL, NULL, NULL) : NULL;
+	const char *name =
+		mod ? dwfl_module_info(mod, NULL, NULL, NULL, NULL, NULL, NULL, NULL) : NULL;
 
-	return !name || strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-2", 6) == 0 || strncmp(name, "ld-linux", 8) == 0 ?
-	       NULL : mod;
+	return !name || strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-2", 6) == 0 ||
+			       strncmp(name, "ld-linux", 8) == 0 ?
+		       NULL :
+		       mod;
 }
 
 /* One frame and the functions inlined at its address, innermost first. */
@@ -275,15 +282,18 @@ static void walk(const struct model *m, struct job *job, const struct reported *
 
 	find_start(m, job);
 	job->dwfl = dwfl_begin(&callbacks);
-	if (job->dwfl && report_modules(job->dwfl, r) && dwfl_attach_state(job->dwfl, NULL, 1, &thread_callbacks, job))
-		rc = dwfl_getthread_frames(job->dwfl, (pid_t)(job->u->tid ? job->u->tid : 1), frame_seen, job);
+	if (job->dwfl && report_modules(job->dwfl, r) &&
+	    dwfl_attach_state(job->dwfl, NULL, 1, &thread_callbacks, job))
+		rc = dwfl_getthread_frames(job->dwfl, (pid_t)(job->u->tid ? job->u->tid : 1),
+					   frame_seen, job);
 	end.line = rc == 0;
 	if (job->n == (unsigned)(job->start_pc != job->u->pc)) {
 		job->pc[job->n] = job->start_pc;
 		job->exact[job->n++] = job->start_pc == job->u->pc;
 	}
 	for (unsigned i = 0; i < job->n; i++) {
-		/* The frame behind a call that led nowhere begins with a return address, whatever libdwfl thinks. */
+		/* The frame behind a call that led nowhere begins with a return address, whatever
+		 * libdwfl thinks. */
 		if (i == 1 && job->start_pc != job->u->pc)
 			job->exact[i] = false;
 		if (i < WITH_LINES)

@@ -108,7 +108,12 @@ void text_free(struct text *t)
 static size_t utf8_decode(const unsigned char *s, size_t n, uint32_t *c)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	size_t length = s[0] < 0x80 ? 1 :
+			s[0] < 0xc2 ? 0 :
+			s[0] < 0xe0 ? 2 :
+			s[0] < 0xf0 ? 3 :
+			s[0] < 0xf5 ? 4 :
+				      0;
 
 	if (!length || length > n)
 		return 0;
@@ -131,8 +136,9 @@ size_t utf8_printable(const char *s, size_t n)
 	if (!length || c < 0x20 || (c >= 0x7f && c < 0xa0))
 		return 0;
 	/* Marks that turn the direction of writing, separators of lines, the byte order mark. */
-	if ((c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
-	    c == 0x061c || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb))
+	if ((c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	    (c >= 0x2066 && c <= 0x2069) || c == 0x061c || c == 0xfeff ||
+	    (c >= 0xfff9 && c <= 0xfffb))
 		return 0;
 	return length;
 }

@@ -114,7 +114,8 @@ void build_threads(struct model *m)
 		if (b->head.kind == KS_BLOCK_PYTHON) {
 			struct thread *th = find_or_add(m, b->head.tid, &room);
 
-			th->npython = py_frames(&p->arena, b->data, b->head.size, &th->python, &th->python_cut);
+			th->npython = py_frames(&p->arena, b->data, b->head.size, &th->python,
+						&th->python_cut);
 		}
 	}
 }

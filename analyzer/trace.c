@@ -95,7 +95,10 @@ static bool header_copy(struct ks_header *h, const char *bytes, uint64_t size, c
 		return false;
 	}
 	memcpy(&stated, bytes + offsetof(struct ks_header, header_size), sizeof(stated));
-	memcpy(h, bytes, size < sizeof(*h) ? size : stated < 64 || stated > sizeof(*h) ? sizeof(*h) : stated);
+	memcpy(h, bytes,
+	       size < sizeof(*h)		  ? size :
+	       stated < 64 || stated > sizeof(*h) ? sizeof(*h) :
+						    stated);
 	if (h->endian != KS_ENDIAN) {
 		*why = "a kshim trace of a machine with another order of bytes, or a damaged one";
 		return false;
@@ -127,17 +130,21 @@ static void add_region(struct trace *t, unsigned number, struct ks_region r)
 	if (r.kind == KS_REGION_NONE || !r.size)
 		return;
 	if (r.offset < sizeof(struct ks_header) || r.offset >= t->size) {
-		trace_damaged(t, r.offset, "region %u (kind %u) lies outside the file", number, r.kind);
+		trace_damaged(t, r.offset, "region %u (kind %u) lies outside the file", number,
+			      r.kind);
 		return;
 	}
 	if (r.size > t->size - r.offset) {
-		trace_damaged(t, r.offset, "region %u (kind %u) is cut off: %llu of %llu bytes are there", number, r.kind,
-			      (unsigned long long)(t->size - r.offset), (unsigned long long)r.size);
+		trace_damaged(t, r.offset,
+			      "region %u (kind %u) is cut off: %llu of %llu bytes are there",
+			      number, r.kind, (unsigned long long)(t->size - r.offset),
+			      (unsigned long long)r.size);
 		r.size = t->size - r.offset;
 	}
 	for (unsigned i = 0; i < t->nregions; i++) {
 		if (overlaps(&t->regions[i], &r)) {
-			trace_damaged(t, r.offset, "region %u (kind %u) overlaps another", number, r.kind);
+			trace_damaged(t, r.offset, "region %u (kind %u) overlaps another", number,
+				      r.kind);
 			return;
 		}
 	}
@@ -151,11 +158,14 @@ static void read_regions(struct trace *t)
 	unsigned n = h->region_count;
 
 	if (n > KS_MAX_REGIONS) {
-		trace_damaged(t, offsetof(struct ks_header, region_count), "the header names %u regions", n);
+		trace_damaged(t, offsetof(struct ks_header, region_count),
+			      "the header names %u regions", n);
 		n = KS_MAX_REGIONS;
 	}
-	if (h->region_stride < offsetof(struct ks_region, aux) || h->region_stride > KS_HEADER_SIZE) {
-		trace_damaged(t, offsetof(struct ks_header, region_stride), "the table of regions has an impossible stride");
+	if (h->region_stride < offsetof(struct ks_region, aux) ||
+	    h->region_stride > KS_HEADER_SIZE) {
+		trace_damaged(t, offsetof(struct ks_header, region_stride),
+			      "the table of regions has an impossible stride");
 		return;
 	}
 	t->regions = xalloc(KS_MAX_REGIONS, sizeof(*t->regions));
@@ -172,7 +182,8 @@ static void read_regions(struct trace *t)
 	}
 }
 
-struct trace *trace_from_memory(const char *path, const char *bytes, uint64_t size, const char **why)
+struct trace *trace_from_memory(const char *path, const char *bytes, uint64_t size,
+				const char **why)
 {
 	struct ks_header header;
 	struct trace *t;
@@ -186,11 +197,14 @@ struct trace *trace_from_memory(const char *path, const char *bytes, uint64_t si
 	t->header = header;
 	if (header.version > KS_VERSION)
 		trace_damaged(t, offsetof(struct ks_header, version),
-			      "written by a newer recorder (format %u): what this program does not know is left out", header.version);
+			      "written by a newer recorder (format %u): what this program does not "
+			      "know is left out",
+			      header.version);
 	if (size < KS_HEADER_SIZE)
 		trace_damaged(t, size, "the file is cut off within its header");
 	if (header.arch != KS_ARCH_X86_64 && header.arch != KS_ARCH_AARCH64)
-		trace_damaged(t, offsetof(struct ks_header, arch), "unknown architecture %u", header.arch);
+		trace_damaged(t, offsetof(struct ks_header, arch), "unknown architecture %u",
+			      header.arch);
 	read_regions(t);
 	trace_read_slots(t);
 	trace_read_tables(t);
@@ -250,7 +264,8 @@ const char *trace_string(const struct trace *t, uint64_t reference, unsigned kin
 		const struct ks_region *r = &t->regions[i];
 		uint64_t at = reference - r->offset;
 
-		if (r->kind != KS_REGION_STRINGS || reference < r->offset || at >= r->size || r->size - at < sizeof(s))
+		if (r->kind != KS_REGION_STRINGS || reference < r->offset || at >= r->size ||
+		    r->size - at < sizeof(s))
 			continue;
 		memcpy(&s, t->bytes + reference, sizeof(s));
 		if (s.size > r->size - at - sizeof(s) || (kind && s.kind != kind))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The parts of a trace: slots of rings and lanes, tables, output, crash area, blocks.
- * The regions lie within the file when this is called (trace.c); everything in them is checked here.
+ * The regions lie within the file when this is called (trace.c); everything in them is checked
+ * here.
  */
 #include "analyzer/trace_parts.h"
 
@@ -13,7 +14,8 @@
 #define MOST_ENTRIES	(1u << 17)
 #define MOST_BLOCKS	(1u << 14)
 
-/* Is the slot that states seq in its right place, index, of a ring with count slots, keep of them kept? */
+/* Is the slot that states seq in its right place, index, of a ring with count slots, keep of them
+ * kept? */
 static bool in_place(uint32_t seq, uint64_t index, uint64_t next, uint64_t count, uint64_t keep)
 {
 	uint64_t n;
@@ -35,8 +37,8 @@ struct ring {
 	size_t slot;			/* bytes */
 };
 
-static bool ring_at(const struct trace *t, const struct ks_region *r, uint64_t at, uint64_t bytes, size_t least,
-		    struct ring *ring)
+static bool ring_at(const struct trace *t, const struct ks_region *r, uint64_t at, uint64_t bytes,
+		    size_t least, struct ring *ring)
 {
 	struct ks_ring_head head;
 
@@ -68,7 +70,8 @@ static void read_ring(struct trace *t, const struct ring *ring)
 			continue;
 		}
 		if (t->nslots >= MOST_SLOTS) {
-			trace_damaged(t, ring->offset, "more than %u events: the rest is left out", MOST_SLOTS);
+			trace_damaged(t, ring->offset, "more than %u events: the rest is left out",
+				      MOST_SLOTS);
 			return;
 		}
 		t->slots = grow(t->slots, t->nslots, &t->slot_room, sizeof(*t->slots));
@@ -96,11 +99,14 @@ void trace_read_slots(struct trace *t)
 
 		if (!lane && r->kind != KS_REGION_RING)
 			continue;
-		for (uint64_t k = 0; k < count && stride && k < (r->size + stride - 1) / stride; k++) {
-			uint64_t bytes = r->size - k * stride < stride ? r->size - k * stride : stride;
+		for (uint64_t k = 0; k < count && stride && k < (r->size + stride - 1) / stride;
+		     k++) {
+			uint64_t bytes =
+				r->size - k * stride < stride ? r->size - k * stride : stride;
 
 			if (!ring_at(t, r, r->offset + k * stride, bytes, KS_SLOT_HEAD, &ring)) {
-				trace_damaged(t, r->offset + k * stride, "a ring of events cannot be read");
+				trace_damaged(t, r->offset + k * stride,
+					      "a ring of events cannot be read");
 				break;
 			}
 			read_ring(t, &ring);
@@ -131,7 +137,8 @@ static void read_modules(struct trace *t, const struct ks_region *r)
 	for (uint64_t i = 0; i < n; i++) {
 		struct trace_module m = { .offset = r->offset + i * r->stride };
 
-		memcpy(&m.raw, t->bytes + m.offset, r->stride < sizeof(m.raw) ? r->stride : sizeof(m.raw));
+		memcpy(&m.raw, t->bytes + m.offset,
+		       r->stride < sizeof(m.raw) ? r->stride : sizeof(m.raw));
 		if (m.raw.state != 2 && m.raw.state != 3)
 			continue;
 		if (m.raw.build_id_size > sizeof(m.raw.build_id))
@@ -148,7 +155,8 @@ static void read_threads(struct trace *t, const struct ks_region *r)
 	for (uint64_t i = 0; i < n; i++) {
 		struct trace_thread th = { .offset = r->offset + i * r->stride };
 
-		memcpy(&th.raw, t->bytes + th.offset, r->stride < sizeof(th.raw) ? r->stride : sizeof(th.raw));
+		memcpy(&th.raw, t->bytes + th.offset,
+		       r->stride < sizeof(th.raw) ? r->stride : sizeof(th.raw));
 		if (th.raw.state != 1 && th.raw.state != 2)
 			continue;
 		t->threads = grow(t->threads, t->nthreads, &t->thread_room, sizeof(th));
@@ -164,15 +172,18 @@ static void read_checkpoints(struct trace *t, const struct ks_region *r)
 		trace_damaged(t, r->offset, "the checkpoints cannot be read");
 		return;
 	}
-	for (uint64_t i = 0; i < ring.count && i < ring.next && t->ncheckpoints < MOST_ENTRIES; i++) {
+	for (uint64_t i = 0; i < ring.count && i < ring.next && t->ncheckpoints < MOST_ENTRIES;
+	     i++) {
 		struct trace_checkpoint c = { .offset = ring.offset + i * ring.slot };
 
-		memcpy(&c.raw, t->bytes + c.offset, ring.slot < sizeof(c.raw) ? ring.slot : sizeof(c.raw));
+		memcpy(&c.raw, t->bytes + c.offset,
+		       ring.slot < sizeof(c.raw) ? ring.slot : sizeof(c.raw));
 		if (!in_place(c.raw.seq, i, ring.next, ring.count, ring.keep)) {
 			t->torn++;
 			continue;
 		}
-		t->checkpoints = grow(t->checkpoints, t->ncheckpoints, &t->checkpoint_room, sizeof(c));
+		t->checkpoints =
+			grow(t->checkpoints, t->ncheckpoints, &t->checkpoint_room, sizeof(c));
 		t->checkpoints[t->ncheckpoints++] = c;
 	}
 }
@@ -230,9 +241,11 @@ void trace_read_crash(struct trace *t)
 		if (r->kind != KS_REGION_CRASH || t->crash_offset)
 			continue;
 		t->crash_offset = r->offset;
-		memcpy(&t->crash, t->bytes + r->offset, r->size < sizeof(t->crash) ? r->size : sizeof(t->crash));
+		memcpy(&t->crash, t->bytes + r->offset,
+		       r->size < sizeof(t->crash) ? r->size : sizeof(t->crash));
 		if (t->crash.nregs > KS_MAX_REGS) {
-			trace_damaged(t, r->offset, "the crash area names %llu registers", (unsigned long long)t->crash.nregs);
+			trace_damaged(t, r->offset, "the crash area names %llu registers",
+				      (unsigned long long)t->crash.nregs);
 			t->crash.nregs = KS_MAX_REGS;
 		}
 		if (t->crash.opcode_size > sizeof(t->crash.opcode))
@@ -240,7 +253,8 @@ void trace_read_crash(struct trace *t)
 	}
 }
 
-/* Blocks between begin and end. They are found by their magic: a part written of one must not hide the next. */
+/* Blocks between begin and end. They are found by their magic: a part written of one must not hide
+ * the next. */
 static void read_blocks(struct trace *t, uint64_t begin, uint64_t end)
 {
 	static const uint64_t magic = KS_BLOCK_MAGIC;
@@ -256,8 +270,10 @@ static void read_blocks(struct trace *t, uint64_t begin, uint64_t end)
 		b.data = at + sizeof(b.head);
 		room = end - b.offset - sizeof(b.head);
 		if (b.head.size > room) {
-			trace_damaged(t, b.offset, "block (kind %u) is cut off: %llu of %llu bytes are there", b.head.kind,
-				      (unsigned long long)room, (unsigned long long)b.head.size);
+			trace_damaged(t, b.offset,
+				      "block (kind %u) is cut off: %llu of %llu bytes are there",
+				      b.head.kind, (unsigned long long)room,
+				      (unsigned long long)b.head.size);
 			b.head.size = room;
 		}
 		t->blocks = grow(t->blocks, t->nblocks, &t->block_room, sizeof(b));

@@ -72,7 +72,8 @@ static void receive(int from, struct text *all)
 	}
 }
 
-static struct made_frame *add_frame(struct model *m, struct frame *to, const struct found *f, const char *file, const char *name)
+static struct made_frame *add_frame(struct model *m, struct frame *to, const struct found *f,
+				    const char *file, const char *name)
 {
 	struct private *p = m->private;
 	struct made_frame *made = frame_at(m, f->pc, !f->exact, INT64_MAX);
@@ -128,7 +129,8 @@ static const struct stack *take_frames(struct model *m, const struct text *all)
 		}
 		if ((size_t)f.file_size + f.name_size > all->n - at)
 			break;
-		made[s->n] = add_frame(m, &s->frames[s->n], &f, all->s + at, all->s + at + f.file_size);
+		made[s->n] =
+			add_frame(m, &s->frames[s->n], &f, all->s + at, all->s + at + f.file_size);
 		s->n++;
 		at += (size_t)f.file_size + f.name_size;
 	}

@@ -55,7 +55,8 @@ static void *append(struct list *l, size_t size, const void *record)
 	return l->data + l->n++ * size;
 }
 
-static void put_block(struct making *m, unsigned kind, uint32_t tid, uint64_t address, const char *data, size_t size)
+static void put_block(struct making *m, unsigned kind, uint32_t tid, uint64_t address,
+		      const char *data, size_t size)
 {
 	struct ks_block b = { KS_BLOCK_MAGIC, kind, tid, address, size, m->clock, 0 };
 	static const char zeros[8];
@@ -77,7 +78,11 @@ static const char *add_event(struct making *m, const struct line *l)
 		return why;
 	m->clock = line_pair(l, "time") ? s.time : m->clock + 1000000;
 	to = (struct ks_slot *)bytes;
-	*to = (struct ks_slot){ .event = s.event, .nfields = s.nfields, .time = m->clock, .tid = s.tid ? s.tid : m->head.pid, .load = s.load };
+	*to = (struct ks_slot){ .event = s.event,
+				.nfields = s.nfields,
+				.time = m->clock,
+				.tid = s.tid ? s.tid : m->head.pid,
+				.load = s.load };
 	memcpy(bytes + KS_SLOT_HEAD, s.field, s.nfields * 8u);
 	to->seq = (uint32_t)(ring ? m->ring.n : m->rare.n) + 1;
 	append(ring ? &m->ring : &m->rare, ring ? KS_RING_SLOT : KS_RARE_SLOT, bytes);
@@ -159,13 +164,17 @@ static void end_python(struct making *m)
 
 static const char *add_python(struct making *m, const struct line *l)
 {
-	const struct pair *file = line_pair(l, "file"), *line = line_pair(l, "line"), *name = line_pair(l, "function");
+	const struct pair *file = line_pair(l, "file"), *line = line_pair(l, "line"),
+			  *name = line_pair(l, "function");
 	const struct pair *tid = line_pair(l, "tid"), *cut = line_pair(l, "cut");
-	struct ks_py_frame f = { .major = 3, .minor = 11, .last_instruction = -1, .file_kind = 1, .name_kind = 1 };
+	struct ks_py_frame f = {
+		.major = 3, .minor = 11, .last_instruction = -1, .file_kind = 1, .name_kind = 1
+	};
 	uint64_t number = 0, thread = m->head.pid;
 	static const char zeros[8];
 
-	if (!file || !name || (line && !number_parse(line->value, &number)) || (tid && !number_parse(tid->value, &thread)))
+	if (!file || !name || (line && !number_parse(line->value, &number)) ||
+	    (tid && !number_parse(tid->value, &thread)))
 		return "python needs file=, function= and numbers for line= and tid=";
 	if (m->python.n && m->python_tid != thread)
 		end_python(m);
@@ -185,7 +194,8 @@ static const char *add_python(struct making *m, const struct line *l)
 
 static const char *add_block(struct making *m, const struct line *l)
 {
-	const struct pair *kind = line_pair(l, "kind"), *text = line_pair(l, "text"), *data = line_pair(l, "data");
+	const struct pair *kind = line_pair(l, "kind"), *text = line_pair(l, "text"),
+			  *data = line_pair(l, "data");
 	struct ks_block b;
 	const char *why = encode_record(l, record_named("block"), &b, keep, m);
 	uint64_t number = 0;
@@ -201,8 +211,8 @@ static const char *add_block(struct making *m, const struct line *l)
 
 		text_char(&bytes, (char)strtoul(pair, NULL, 16));
 	}
-	put_block(m, (unsigned)number, b.tid ? b.tid : m->head.pid, b.address, text ? text->value : text_get(&bytes),
-		  text ? text->size : bytes.n);
+	put_block(m, (unsigned)number, b.tid ? b.tid : m->head.pid, b.address,
+		  text ? text->value : text_get(&bytes), text ? text->size : bytes.n);
 	text_free(&bytes);
 	return NULL;
 }
@@ -250,8 +260,8 @@ static const char *add_record(struct making *m, const struct line *l)
 
 /* --- the file --- */
 
-static void add_region(struct making *m, struct text *file, struct ks_region r, const void *head, size_t head_size, const void *data,
-		       size_t size)
+static void add_region(struct making *m, struct text *file, struct ks_region r, const void *head,
+		       size_t head_size, const void *data, size_t size)
 {
 	static const char zeros[64];
 
@@ -265,12 +275,14 @@ static void add_region(struct making *m, struct text *file, struct ks_region r, 
 	memcpy(file->s + KS_REGION_TABLE + m->head.region_count++ * sizeof(r), &r, sizeof(r));
 }
 
-static void add_ring(struct making *m, struct text *file, unsigned kind, unsigned slot, const struct list *l)
+static void add_ring(struct making *m, struct text *file, unsigned kind, unsigned slot,
+		     const struct list *l)
 {
 	struct ks_ring_head head = { .next = l->n };
 
-	add_region(m, file, (struct ks_region){ .kind = kind, .slot = slot, .count = 1, .aux = { l->n } }, &head, sizeof(head), l->data,
-		   l->n * slot);
+	add_region(m, file,
+		   (struct ks_region){ .kind = kind, .slot = slot, .count = 1, .aux = { l->n } },
+		   &head, sizeof(head), l->data, l->n * slot);
 }
 
 static void lay_out(struct making *m, struct image *image)
@@ -280,18 +292,29 @@ static void lay_out(struct making *m, struct image *image)
 	static const char page[KS_HEADER_SIZE];
 
 	text_add_n(&file, page, sizeof(page));
-	add_region(m, &file, (struct ks_region){ .kind = KS_REGION_STRINGS, .stride = 1, .count = 1, .aux = { m->strings.n } }, "", 0,
-		   text_get(&m->strings), m->strings.n);
+	add_region(m, &file,
+		   (struct ks_region){ .kind = KS_REGION_STRINGS,
+				       .stride = 1,
+				       .count = 1,
+				       .aux = { m->strings.n } },
+		   "", 0, text_get(&m->strings), m->strings.n);
 	add_ring(m, &file, KS_REGION_RARE, KS_RARE_SLOT, &m->rare);
 	add_ring(m, &file, KS_REGION_RING, KS_RING_SLOT, &m->ring);
-	add_region(m, &file, (struct ks_region){ .kind = KS_REGION_MODULES, .stride = sizeof(struct ks_module), .count = (uint32_t)m->modules.n },
+	add_region(m, &file,
+		   (struct ks_region){ .kind = KS_REGION_MODULES,
+				       .stride = sizeof(struct ks_module),
+				       .count = (uint32_t)m->modules.n },
 		   "", 0, m->modules.data, m->modules.n * sizeof(struct ks_module));
-	add_region(m, &file, (struct ks_region){ .kind = KS_REGION_THREADS, .stride = sizeof(struct ks_thread), .count = (uint32_t)m->threads.n },
+	add_region(m, &file,
+		   (struct ks_region){ .kind = KS_REGION_THREADS,
+				       .stride = sizeof(struct ks_thread),
+				       .count = (uint32_t)m->threads.n },
 		   "", 0, m->threads.data, m->threads.n * sizeof(struct ks_thread));
 	add_ring(m, &file, KS_REGION_CHECKPOINTS, sizeof(struct ks_checkpoint), &m->checkpoints);
-	add_region(m, &file, (struct ks_region){ .kind = KS_REGION_OUTPUT, .slot = 1, .count = 1 }, &output, sizeof(output),
-		   text_get(&m->output), m->output.n);
-	add_region(m, &file, (struct ks_region){ .kind = KS_REGION_CRASH, .count = 1 }, &m->crash, sizeof(m->crash), "", 0);
+	add_region(m, &file, (struct ks_region){ .kind = KS_REGION_OUTPUT, .slot = 1, .count = 1 },
+		   &output, sizeof(output), text_get(&m->output), m->output.n);
+	add_region(m, &file, (struct ks_region){ .kind = KS_REGION_CRASH, .count = 1 }, &m->crash,
+		   sizeof(m->crash), "", 0);
 	text_add_n(&file, text_get(&m->blocks), m->blocks.n);
 	memcpy(file.s, &m->head, sizeof(m->head));
 	image->bytes = file.s;
@@ -357,7 +380,8 @@ const char *assemble(const char *text, struct image *image)
 	if (!why) {
 		end_python(&m);
 		if (m.infos.n)
-			put_block(&m, KS_BLOCK_THREADS, m.head.pid, 0, m.infos.data, m.infos.n * sizeof(struct ks_thread_info));
+			put_block(&m, KS_BLOCK_THREADS, m.head.pid, 0, m.infos.data,
+				  m.infos.n * sizeof(struct ks_thread_info));
 		finish_header(&m.head, m.clock);
 		lay_out(&m, image);
 	}

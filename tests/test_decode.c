@@ -57,7 +57,8 @@ static void a_dump_assembled_again_gives_the_same_dump(void **state)
 	(void)state;
 	assert_string_equal(first, second);
 	assert_non_null(strstr(first, "error=\"libb.so.1: cannot open"));
-	assert_non_null(strstr(first, "python tid=101 file=\"/home/a/b.py\" line=12 function=\"inner\""));
+	assert_non_null(
+		strstr(first, "python tid=101 file=\"/home/a/b.py\" line=12 function=\"inner\""));
 	free(first);
 	free(second);
 }
@@ -103,14 +104,17 @@ static void mistakes_are_named_with_their_line(void **state)
 	struct image image;
 
 	(void)state;
-	assert_string_equal(assemble("info key=\"a\"\nnonsense x=1\n", &image), "line 2: no such record");
+	assert_string_equal(assemble("info key=\"a\"\nnonsense x=1\n", &image),
+			    "line 2: no such record");
 	assert_string_equal(assemble("info kay=\"a\"\n", &image), "line 1: no such field");
-	assert_string_equal(assemble("info key=\"a\n", &image), "line 1: a text that is not well quoted");
+	assert_string_equal(assemble("info key=\"a\n", &image),
+			    "line 1: a text that is not well quoted");
 	assert_string_equal(assemble("limit soft=many\n", &image), "line 1: a number that is none");
 	assert_string_equal(assemble("limit soft\n", &image), "line 1: a field without '='");
 }
 
-/* A slot of an older recorder has fewer fields, one of a newer recorder more, or an unknown number. */
+/* A slot of an older recorder has fewer fields, one of a newer recorder more, or an unknown number.
+ */
 static void unknown_events_and_fields_are_printed_by_number(void **state)
 {
 	struct image image;
@@ -134,7 +138,8 @@ static void unknown_events_and_fields_are_printed_by_number(void **state)
 
 static void strange_bytes_become_harmless_text(void **state)
 {
-	static const char bytes[] = "\x1b[31mred\x1b[0m\x07 \xff\xc3\xa9 \xe2\x80\xae" "evil\r\nok\rover";
+	static const char bytes[] = "\x1b[31mred\x1b[0m\x07 \xff\xc3\xa9 \xe2\x80\xae"
+				    "evil\r\nok\rover";
 	struct text t = { 0 };
 
 	(void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the model makes of a trace: who was loaded when, which loads had not returned, how it ended. */
+/* What the model makes of a trace: who was loaded when, which loads had not returned, how it ended.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,12 +85,15 @@ static void an_address_belongs_to_the_module_of_its_time(void **state)
 /* A stack that was kept while old.so was at the place where new.so is now. */
 static void a_frame_of_old_times_is_of_the_old_module(void **state)
 {
-	struct model *m = model(
-		"exit_call time=0.3 function=\"exit\" stack=0x7f0009000100\n"
-		"exit_call time=0.9 function=\"exit\" stack=0x7f0009000100\n"
-		"module path=\"/a/old.so\" base=0x7f0009000000 start=0x7f0009000000 end=0x7f0009100000 load_time=0.1 unload_time=0.5\n"
-		"module path=\"/a/new.so\" base=0x7f0009000000 start=0x7f0009000000 end=0x7f0009100000 load_time=0.6\n");
-	const struct event *first = model_next(m, KS_exit_call, 0, NULL), *second = model_next(m, KS_exit_call, 0, first);
+	struct model *m =
+		model("exit_call time=0.3 function=\"exit\" stack=0x7f0009000100\n"
+		      "exit_call time=0.9 function=\"exit\" stack=0x7f0009000100\n"
+		      "module path=\"/a/old.so\" base=0x7f0009000000 start=0x7f0009000000 "
+		      "end=0x7f0009100000 load_time=0.1 unload_time=0.5\n"
+		      "module path=\"/a/new.so\" base=0x7f0009000000 start=0x7f0009000000 "
+		      "end=0x7f0009100000 load_time=0.6\n");
+	const struct event *first = model_next(m, KS_exit_call, 0, NULL),
+			   *second = model_next(m, KS_exit_call, 0, first);
 
 	(void)state;
 	assert_string_equal(first->stack->frames[0].module->name, "old.so");
@@ -119,18 +123,21 @@ static void outcomes_of_loads(void **state)
 /* The slot's load may be an old one: only the loader on the stack proves that it goes on. */
 static void a_load_runs_at_a_crash_only_where_the_stack_shows_the_loader(void **state)
 {
-	static const char begin[] =
-		"load_begin id=1 path=\"/a/x.so\"\ncrash signal=11 in_load=1\n"
-		"module path=\"/lib/ld-linux-x86-64.so.2\"\nmodule path=\"/a/x.so\"\ncrash_area signal=11 code=1\n";
+	static const char begin[] = "load_begin id=1 path=\"/a/x.so\"\ncrash signal=11 in_load=1\n"
+				    "module path=\"/lib/ld-linux-x86-64.so.2\"\nmodule "
+				    "path=\"/a/x.so\"\ncrash_area signal=11 code=1\n";
 	char text[1024];
 	struct model *m;
 
 	(void)state;
-	snprintf(text, sizeof(text), "%sblock kind=native text=\"#0 0x7f0001000010 x.so f+0x10\"\n", begin);
+	snprintf(text, sizeof(text), "%sblock kind=native text=\"#0 0x7f0001000010 x.so f+0x10\"\n",
+		 begin);
 	m = model(text);
 	assert_int_equal(model_load(m, 1)->outcome, LOAD_UNKNOWN);
 	done(m);
-	snprintf(text, sizeof(text), "%sblock kind=native text=\"#0 0x7f0001000010 x.so f+0x10\\n#1 0x7f0000000010 ld-linux-x86-64.so.2 -\"\n",
+	snprintf(text, sizeof(text),
+		 "%sblock kind=native text=\"#0 0x7f0001000010 x.so f+0x10\\n#1 0x7f0000000010 "
+		 "ld-linux-x86-64.so.2 -\"\n",
 		 begin);
 	m = model(text);
 	assert_int_equal(model_load(m, 1)->outcome, LOAD_RUNNING);
@@ -171,7 +178,9 @@ static void the_instruction_and_its_feature(void **state)
 
 	(void)state;
 #ifdef HAVE_ZYDIS
-	assert_non_null(strstr(m->crash.instruction, "vpaddd") ? m->crash.instruction : strstr(m->crash.instruction, "vp"));
+	assert_non_null(strstr(m->crash.instruction, "vpaddd") ?
+				m->crash.instruction :
+				strstr(m->crash.instruction, "vp"));
 	assert_string_equal(m->crash.isa, "AVX2");
 #else
 	skip();
@@ -207,7 +216,8 @@ static void memory_that_is_not_known_is_unknown(void **state)
 
 static void a_fatal_signal(void **state)
 {
-	struct ending e = ending_of("header end_kind=1 end_code=11\ncrash_area signal=11 code=1 address=0x8\n");
+	struct ending e = ending_of(
+		"header end_kind=1 end_code=11\ncrash_area signal=11 code=1 address=0x8\n");
 
 	(void)state;
 	assert_int_equal(e.kind, END_SIGNAL);
@@ -217,11 +227,13 @@ static void a_fatal_signal(void **state)
 
 static void an_abort_is_an_abort_unless_another_process_sent_it(void **state)
 {
-	struct ending e = ending_of("header pid=5 end_kind=1 end_code=6\ncrash_area signal=6 code=-6 sender_pid=5\n");
+	struct ending e = ending_of(
+		"header pid=5 end_kind=1 end_code=6\ncrash_area signal=6 code=-6 sender_pid=5\n");
 
 	(void)state;
 	assert_int_equal(e.kind, END_ABORT);
-	e = ending_of("header pid=5 end_kind=1 end_code=6\ncrash_area signal=6 code=0 sender_pid=77\n");
+	e = ending_of(
+		"header pid=5 end_kind=1 end_code=6\ncrash_area signal=6 code=0 sender_pid=77\n");
 	assert_int_equal(e.kind, END_SIGNAL);
 	assert_int_equal(e.sender_pid, 77);
 }
@@ -237,7 +249,8 @@ static void a_fault_that_a_handler_turned_into_an_abort_is_the_fault(void **stat
 
 static void a_repaired_fault_is_no_end(void **state)
 {
-	struct ending e = ending_of("header end_kind=2 end_code=0\ncrash_area state=5 signal=11 code=1\nexit_end status=0\n");
+	struct ending e = ending_of("header end_kind=2 end_code=0\ncrash_area state=5 signal=11 "
+				    "code=1\nexit_end status=0\n");
 
 	(void)state;
 	assert_int_equal(e.kind, END_CLEAN);
@@ -246,14 +259,17 @@ static void a_repaired_fault_is_no_end(void **state)
 static void exits_that_were_asked_for_and_others(void **state)
 {
 	static const char library[] =
-		"header end_kind=2 end_code=0\nexit_call function=\"exit\" status=0 caller=0x7f0001000100\n"
+		"header end_kind=2 end_code=0\nexit_call function=\"exit\" status=0 "
+		"caller=0x7f0001000100\n"
 		"module path=\"/usr/bin/python3\" flags=8\nmodule path=\"/opt/libfoo.so\"\n";
-	static const char interpreter[] =
-		"header end_kind=2 end_code=0\nexit_call function=\"exit\" status=0 caller=0x7f0001000100\n"
-		"module path=\"/usr/bin/python3\" flags=8\nmodule path=\"/usr/lib/libpython3.11.so.1.0\"\n";
+	static const char interpreter[] = "header end_kind=2 end_code=0\nexit_call "
+					  "function=\"exit\" status=0 caller=0x7f0001000100\n"
+					  "module path=\"/usr/bin/python3\" flags=8\nmodule "
+					  "path=\"/usr/lib/libpython3.11.so.1.0\"\n";
 	static const char kernel[] =
 		"header end_kind=2 end_code=0\nkernel connection=\"k.json\"\n"
-		"exit_call function=\"_exit\" status=0 caller=0x7f0000000100\nmodule path=\"/usr/bin/python3\" flags=8\n";
+		"exit_call function=\"_exit\" status=0 caller=0x7f0000000100\nmodule "
+		"path=\"/usr/bin/python3\" flags=8\n";
 
 	(void)state;
 	assert_int_equal(ending_of(library).kind, END_EXIT);
@@ -261,10 +277,12 @@ static void exits_that_were_asked_for_and_others(void **state)
 	assert_int_equal(ending_of(kernel).kind, END_EXIT);
 	assert_int_equal(ending_of("header end_kind=2 end_code=3\n").kind, END_EXIT);
 	assert_int_equal(ending_of("header end_kind=2 end_code=3\n").status, 3);
-	assert_int_equal(ending_of("header end_kind=3\nexec_call path=\"/bin/ls\"\n").kind, END_EXEC);
+	assert_int_equal(ending_of("header end_kind=3\nexec_call path=\"/bin/ls\"\n").kind,
+			 END_EXEC);
 }
 
-/* A process that is not there: pids end at 4194304 (proc(5), pid_max). Its witness knows more than silence does. */
+/* A process that is not there: pids end at 4194304 (proc(5), pid_max). Its witness knows more than
+ * silence does. */
 static void silence_is_a_kill_unless_a_witness_knows_better(void **state)
 {
 	struct ending e = ending_of("header pid=4194999\ncheckpoint time=2 rss=1\n");
@@ -291,9 +309,11 @@ static void a_process_that_lives_has_not_ended(void **state)
 	(void)state;
 	snprintf(text, sizeof(text), "header pid=%d\n", (int)getpid());
 	assert_int_equal(ending_of(text).kind, END_RUNNING);
-	snprintf(text, sizeof(text), "header pid=%d start_ticks=1\n", (int)getpid());	/* another one had this pid */
+	snprintf(text, sizeof(text), "header pid=%d start_ticks=1\n",
+		 (int)getpid()); /* another one had this pid */
 	assert_int_equal(ending_of(text).kind, END_KILLED);
-	snprintf(text, sizeof(text), "header pid=%d boot_id=01020304\n", (int)getpid());	/* before the last boot */
+	snprintf(text, sizeof(text), "header pid=%d boot_id=01020304\n",
+		 (int)getpid()); /* before the last boot */
 	assert_int_equal(ending_of(text).kind, END_KILLED);
 }
 

@@ -130,12 +130,15 @@ static void flipped_bytes_do_no_harm(void **state)
 /* Every field of the table of regions in turn, with the values that overflow. */
 static void impossible_regions_are_left_out(void **state)
 {
-	static const uint64_t values[] = { 0, 1, 7, 0x7fffffff, 0xffffffff, 0x7fffffffffffffff, ~0ull, ~0ull - 4095 };
+	static const uint64_t values[] = { 0,	       1,	    7,
+					   0x7fffffff, 0xffffffff,  0x7fffffffffffffff,
+					   ~0ull,      ~0ull - 4095 };
 	struct image image = made();
 	char *changed = malloc(image.size);
 
 	(void)state;
-	for (size_t at = KS_REGION_TABLE; at < KS_REGION_TABLE + 8 * sizeof(struct ks_region); at += 8) {
+	for (size_t at = KS_REGION_TABLE; at < KS_REGION_TABLE + 8 * sizeof(struct ks_region);
+	     at += 8) {
 		for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 			memcpy(changed, image.bytes, image.size);
 			memcpy(changed + at, &values[i], 8);
