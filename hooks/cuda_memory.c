@@ -112,7 +112,7 @@ static void given(unsigned kind, uint64_t address, uint64_t size)
 		return;
 	remember(address, size, kind, device);
 	KS_EMIT(cuda_alloc, .kind = kind | (uint64_t)(uint8_t)device << 8, .size = size, .address = address,
-		.stack = ks_callers());
+		.stack = ks_callers_often());
 }
 
 static void taken_back(uint64_t address, int result)

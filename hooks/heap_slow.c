@@ -152,7 +152,7 @@ static void big(void *p, size_t size, enum ks_heap_function f)
 
 	if (t)
 		t->big_count++;
-	KS_EMIT(alloc_big, .size = size, .address = (uintptr_t)p, .stack = ks_callers(), .function = f);
+	KS_EMIT(alloc_big, .size = size, .address = (uintptr_t)p, .stack = ks_callers_often(), .function = f);
 }
 
 void ks_heap_took(void *p, size_t size, uint64_t chunk, enum ks_heap_function f)
@@ -170,7 +170,7 @@ void ks_heap_took(void *p, size_t size, uint64_t chunk, enum ks_heap_function f)
 		if (size >= KS_HEAP_BIG)
 			big(p, size, f);
 		else if (due)
-			KS_EMIT(alloc_sample, .size = size, .address = (uintptr_t)p, .stack = ks_callers(),
+			KS_EMIT(alloc_sample, .size = size, .address = (uintptr_t)p, .stack = ks_callers_often(),
 				.weight = weight_of(size));
 		if (h->grown >= CHECK_GROWN || size >= CHECK_BLOCK) {
 			h->grown = 0;

@@ -83,9 +83,12 @@ ks_str ks_text(const char *text);
 ks_str ks_text_n(const char *text, size_t size);
 /* Keeps n program counters, innermost first. */
 ks_str ks_stack(const uintptr_t *pcs, unsigned n);
-/* The callers of the hook that asks, innermost first, without our own frames; 0 where none
- * can be had. Not from signal handlers. (hooks/heap.c explains the unwinder.) */
+/* The callers of the hook that asks, innermost first, without our own frames; 0 where none can be
+ * had (shim/unwind.c). The second of each pair is for frequent events: when all of theirs together
+ * have had their share of the trace, only stacks that are there already are found. */
+ks_str ks_stack_often(const uintptr_t *pcs, unsigned n);
 ks_str ks_callers(void);
+ks_str ks_callers_often(void);
 
 /* --- state --- */
 
@@ -144,12 +147,14 @@ bool ks_mine(void);
 /* Thread id of the caller, cached. */
 uint32_t ks_tid(void);
 
-/* --- life of a recording (shim/ring.c; called by hooks/start.c and hooks/process.c) --- */
+/* --- life of a recording (shim/file.c, life.c; called by hooks/start.c and hooks/process.c) --- */
 
 void ks_open(void);			/* make and map the trace of this process; sets ks.on (shim/file.c) */
 void ks_clock_mark(void);		/* the header's second pair of clocks: now */
 void ks_begin(void);			/* what every new trace begins with: facts, limits, modules (shim/info.c) */
 void ks_facts_late(void);		/* what only explains a bad end, once: machine, CPU. Handler-safe (shim/info.c) */
+/* The last trace that this process mapped: in a forked child its parent's, only read. */
+extern const struct ks_header *ks_forked_from;
 extern uint64_t ks_forked_threads;	/* in a forked child: how many threads its parent had */
 void ks_forked(void);			/* in the child of a fork: forget the parent's trace */
 bool ks_wake(void);			/* begin the trace of a forked child now; true when recording */
@@ -178,6 +183,7 @@ struct ks_layout;
 uint64_t ks_offset_of(const void *at);	/* of something mapped, in the file; 0: not of the trace */
 void ks_text_forget(void);		/* text.c: in a forked child */
 void ks_ring_forget(void);		/* ring.c: likewise */
+void ks_file_forget(void);		/* file.c: likewise */
 struct ks_region *ks_region(unsigned i);
 void *ks_region_at(unsigned i);		/* where region i is mapped */
 const struct ks_string *ks_string_at(ks_str offset);	/* a text of the trace where it is mapped; NULL */

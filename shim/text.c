@@ -10,15 +10,18 @@
 #include "shim/safe.h"
 
 #define LONGEST	4096
-#define KNOWN	4096		/* entries of the table, a power of two */
+#define KNOWN	8192		/* entries of the table, a power of two */
+#define OFTEN_SHARE	8	/* stacks of frequent events get one part in so many of the whole trace */
 
 static struct ks_string *known[KNOWN];
+static uint64_t often_used;	/* bytes of stacks of frequent events */
 static unsigned full;		/* no room any more: do not try each time */
 
 void ks_text_forget(void)
 {
 	memset(known, 0, sizeof(known));
 	full = 0;
+	often_used = 0;
 }
 
 /* FNV-1a, by words first: a stack of 32 frames has 256 bytes. */
@@ -72,7 +75,18 @@ static struct ks_string *make(enum ks_string_kind kind, const void *data, size_t
 	return s;
 }
 
-static ks_str keep(enum ks_string_kind kind, const void *data, size_t size)
+static bool may_make(size_t size, bool often)
+{
+	if (!often)
+		return true;
+	if (often_used > ks.config.size / OFTEN_SHARE)
+		return false;
+	__atomic_fetch_add(&often_used, size, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* often: of a frequent event; only looked up when its kind has had its share. */
+static ks_str keep(enum ks_string_kind kind, const void *data, size_t size, bool often)
 {
 	uint32_t h = hash(data, size) + kind;
 	struct ks_string *s = NULL;
@@ -82,7 +96,7 @@ static ks_str keep(enum ks_string_kind kind, const void *data, size_t size)
 
 		s = __atomic_load_n(place, __ATOMIC_ACQUIRE);
 		if (!s) {
-			s = make(kind, data, size);
+			s = may_make(size, often) ? make(kind, data, size) : NULL;
 			if (s)
 				__atomic_store_n(place, s, __ATOMIC_RELEASE);
 			return s ? ks_offset_of(s) : 0;
@@ -90,7 +104,7 @@ static ks_str keep(enum ks_string_kind kind, const void *data, size_t size)
 		if (s->size == size && s->kind == kind && memcmp(s->data, data, size) == 0)
 			return ks_offset_of(s);
 	}
-	s = make(kind, data, size);
+	s = may_make(size, often) ? make(kind, data, size) : NULL;
 	if (s)
 		__atomic_store_n(&known[h & (KNOWN - 1)], s, __ATOMIC_RELEASE);
 	return s ? ks_offset_of(s) : 0;
@@ -100,7 +114,7 @@ ks_str ks_text_n(const char *text, size_t size)
 {
 	if (!text || !ks.on)
 		return 0;
-	return keep(KS_STRING_TEXT, text, size > LONGEST ? LONGEST : size);
+	return keep(KS_STRING_TEXT, text, size > LONGEST ? LONGEST : size, false);
 }
 
 ks_str ks_text(const char *text)
@@ -112,7 +126,14 @@ ks_str ks_stack(const uintptr_t *pcs, unsigned n)
 {
 	if (!n || !ks.on)
 		return 0;
-	return keep(KS_STRING_STACK, pcs, n * sizeof(*pcs));
+	return keep(KS_STRING_STACK, pcs, n * sizeof(*pcs), false);
+}
+
+ks_str ks_stack_often(const uintptr_t *pcs, unsigned n)
+{
+	if (!n || !ks.on)
+		return 0;
+	return keep(KS_STRING_STACK, pcs, n * sizeof(*pcs), true);
 }
 
 const struct ks_string *ks_string_at(ks_str offset)

@@ -164,7 +164,7 @@ static bool is_ours(uintptr_t pc)
 	return pc - (uintptr_t)__ehdr_start < (uintptr_t)(_end - __ehdr_start);
 }
 
-ks_str ks_callers(void)
+static ks_str callers(ks_str (*keep)(const uintptr_t *, unsigned))
 {
 	uintptr_t pcs[KS_CALLERS + 12];
 	unsigned n, skip = 0;
@@ -175,5 +175,15 @@ ks_str ks_callers(void)
 	while (skip < n && is_ours(pcs[skip]))
 		skip++;
 	n -= skip;
-	return ks_stack(pcs + skip, n < KS_CALLERS ? n : KS_CALLERS);
+	return keep(pcs + skip, n < KS_CALLERS ? n : KS_CALLERS);
+}
+
+ks_str ks_callers(void)
+{
+	return callers(ks_stack);
+}
+
+ks_str ks_callers_often(void)
+{
+	return callers(ks_stack_often);
 }

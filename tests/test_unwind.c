@@ -28,6 +28,11 @@ ks_str ks_stack(const uintptr_t *pcs, unsigned n)
 	return n;
 }
 
+ks_str ks_stack_often(const uintptr_t *pcs, unsigned n)
+{
+	return ks_stack(pcs, n);
+}
+
 #define KEEP_FRAME() __asm__ volatile("" : : : "memory")	/* no tail call */
 
 static unsigned frames;
