@@ -12,12 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analyzer/decode.h"
 #include "analyzer/dump.h"
 #include "analyzer/error.h"
-#include "analyzer/events.h"
 #include "analyzer/explain.h"
 #include "analyzer/folder.h"
+#include "analyzer/kin.h"
 #include "analyzer/list.h"
 #include "analyzer/report.h"
 #include "shim/release.h"
@@ -144,103 +143,6 @@ static struct request parse(int argc, char **argv)
 
 /* --- one report --- */
 
-struct case_file {			/* a trace with all that was made of it */
-	struct trace *trace;
-	struct model *model;
-	struct verdict verdict;
-};
-
-static bool case_open(struct case_file *c, const char *path, const char **why)
-{
-	c->trace = trace_open(path, why);
-	if (!c->trace)
-		return false;
-	c->model = model_build(c->trace);
-	rules_run(c->model, &c->verdict);
-	return true;
-}
-
-static void case_close(struct case_file *c)
-{
-	verdict_free(&c->verdict);
-	model_free(c->model);
-	trace_close(c->trace);
-}
-
-/* Does what the process said at its end speak of a child that died? */
-static bool speaks_of_a_child(const struct model *m, uint32_t pid)
-{
-	static const char *const words[] = {
-		"terminated abruptly",	  "TerminatedWorkerError",  "exited unexpectedly",
-		"is killed by signal",	  "died with <Signals",	    "BrokenProcessPool",
-		"ProcessExitedException", "ProcessRaisedException",
-	};
-	const struct event *e = model_last(m, KS_py_exception, 0, NULL);
-	const char *text = e ? FIELD_TEXT(e, py_exception, text) : NULL,
-		   *type = e ? FIELD_TEXT(e, py_exception, type) : NULL;
-	char number[24];
-
-	snprintf(number, sizeof(number), "(%u)", pid);
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if ((text && strstr(text, words[i])) || (type && strstr(type, words[i])) ||
-		    model_stderr_line(m, words[i], true))
-			return true;
-	return text && strstr(text, number);
-}
-
-/* Ended with the very status of its child, and nothing of its own explains it:
- * sys.exit(worker.exitcode). */
-static bool passes_on(const struct case_file *parent, const struct case_file *child)
-{
-	const struct ending *a = &parent->model->ending, *b = &child->model->ending;
-
-	return a->kind == END_EXIT && b->kind == END_EXIT && a->status == b->status &&
-	       child->verdict.best.confidence == PROVEN && !child->verdict.best.rule->general &&
-	       strcmp(child->verdict.best.rule->id, "none") != 0 &&
-	       strcmp(child->verdict.best.rule->id, "exit.by-program") != 0;
-}
-
-/* Ended from outside while it waited for a child that hangs. */
-static bool waits_for(const struct case_file *parent, const struct case_file *child)
-{
-	const struct stack *s = parent->model->crash.stack;
-
-	if (parent->model->ending.kind != END_SIGNAL ||
-	    strcmp(child->verdict.best.rule->id, "fork.deadlock") != 0)
-		return false;
-	for (size_t i = 0; s && i < s->n && i < 4; i++)
-		if (s->frames[i].symbol && strstr(s->frames[i].symbol, "wait"))
-			return true;
-	return false;
-}
-
-/* A process that gave up because a child of it died, or failed, or that waited for one, is
- * explained by the child. */
-static bool find_child(const struct folder *f, const struct case_file *parent,
-		       struct case_file *child)
-{
-	const struct model *m = parent->model;
-	const char *why;
-
-	if (!f || (m->ending.kind != END_EXIT && m->ending.kind != END_SIGNAL))
-		return false;
-	if (parent->verdict.best.confidence == PROVEN && !parent->verdict.best.rule->general &&
-	    strcmp(parent->verdict.best.rule->id, "none") != 0 &&
-	    strcmp(parent->verdict.best.rule->id, "killed.by-process") != 0)
-		return false;
-	for (const struct entry *e = NULL; (e = folder_child(f, m->header, e));) {
-		if (e->ended > m->started + m->ending.time + 1000000000 ||
-		    !case_open(child, e->path, &why))
-			continue;
-		if (m->ending.kind == END_EXIT ?
-			    speaks_of_a_child(m, e->head.pid) || passes_on(parent, child) :
-			    waits_for(parent, child))
-			return true;
-		case_close(child);
-	}
-	return false;
-}
-
 static void print(const struct request *r, const struct subject *s)
 {
 	struct report report;
@@ -276,7 +178,7 @@ static void report_on(const struct request *r, const struct folder *f, const cha
 	}
 	if (!case_open(&c, path, &why))
 		die(EXIT_NO_TRACE, "%s: %s", path, why);
-	has_child = find_child(f, &c, &child);
+	has_child = case_find_child(f, &c, &child);
 	s = (struct subject){ .m = c.model, .where = c.model, .v = &c.verdict, .note = note };
 	if (has_child) {
 		s.where = child.model;
