@@ -35,9 +35,9 @@ LIB_CFLAGS += $(shell $(CC) -Werror -fno-stack-clash-protection -x c -c -o /dev/
 # x86_64: no vector registers, so no aligned spill slots: signal handlers, and hooks that are called by them, run
 # on the stack that they are given, and qemu-user 7.2 gives one that is not aligned (linux-user/i386/signal.c, get_sigframe).
 # printf's arguments and logarithms need them: these files align the stack themselves.
-MACHINE := $(shell $(CC) -dumpmachine)
-PLAIN_REGS := $(if $(filter x86_64%,$(MACHINE)),-mgeneral-regs-only)
-ALIGN_STACK := $(if $(filter x86_64%,$(MACHINE)),-mstackrealign)
+X86_64 := $(shell $(CC) -dM -E -x c /dev/null | grep -w __x86_64__)
+PLAIN_REGS := $(if $(X86_64),-mgeneral-regs-only)
+ALIGN_STACK := $(if $(X86_64),-mstackrealign)
 vector_src := hooks/output.c hooks/heap_slow.c
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 

@@ -195,11 +195,12 @@ void ks_on_signal(int sig, siginfo_t *info, void *context)
 
 /* --- a signal that kills --- */
 
+/* What the kernel reads in the last moments lies here and not on a stack: there nothing may fault. */
+static const uint64_t default_action[4];	/* the kernel's struct sigaction: handler SIG_DFL, flags, restorer, mask */
+
 static void set_default(int sig)
 {
-	uint64_t action[4] = { 0 };	/* the kernel's struct sigaction: handler SIG_DFL, flags, restorer, mask */
-
-	ks_sys(SYS_rt_sigaction, sig, action, NULL, 8);
+	ks_sys(SYS_rt_sigaction, sig, default_action, NULL, 8);
 }
 
 /* The same instruction will fault again, and the kernel then does and logs what it always does. */
@@ -209,34 +210,73 @@ static bool faults_again(int sig, const siginfo_t *info)
 	       !(sig == SIGBUS && info->si_code == BUS_MCEERR_AO);
 }
 
-static void send_again(int sig, siginfo_t *info)
+static bool send_again(int sig, const siginfo_t *info)
 {
 	int pid = ks_sys_getpid(), tid = ks_sys_gettid();
 
-	if (ks_sys(SYS_rt_tgsigqueueinfo, pid, tid, sig, info) < 0)
-		ks_sys(SYS_tgkill, pid, tid, sig);
+	return ks_sys(SYS_rt_tgsigqueueinfo, pid, tid, sig, info) >= 0 || ks_sys(SYS_tgkill, pid, tid, sig) >= 0;
+}
+
+/*
+ * Threads that have done what they could to die. One that comes back nevertheless (an emulator, a filter of system
+ * calls, another thread that has set the signal at that moment) ends here, however that may be.
+ */
+static struct gone {
+	uint32_t tid, times;
+	int sig;
+} gone[64];
+
+static struct gone *gone_of(uint32_t tid)
+{
+	return &gone[tid % (sizeof(gone) / sizeof(*gone))];
+}
+
+static void end_process(int sig)
+{
+	for (;;)
+		ks_sys(SYS_exit_group, 128 + sig);
+}
+
+/* In the middle of the crash path, or behind it: no way back to the first fault. */
+static void die_here(int sig, const siginfo_t *info)
+{
+	static uint64_t mask;
+
+	mask = 1ull << (sig - 1);
+	set_default(sig);
+	send_again(sig, info);
+	ks_sys(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, 8);
+	end_process(sig);
 }
 
 static void die(int sig, siginfo_t *info, ucontext_t *uc)
 {
+	const uint32_t tid = (uint32_t)ks_sys_gettid();
+
+	*gone_of(tid) = (struct gone){ tid, 0, sig };
 	set_default(sig);
 	if (faults_again(sig, info))
 		return;
-	send_again(sig, info);
+	if (!send_again(sig, info))
+		end_process(sig);
 	/* It is blocked now, and delivered when the mask of the interrupted code is back; sigsuspend
 	 * and kin have left there a mask that may hold it. */
 	sigdelset(&uc->uc_sigmask, sig);
 }
 
-/* In the middle of the crash path: no way back to the first fault. */
-static void die_here(int sig, siginfo_t *info)
+/* Of two signals that are sent at once, the first one is what it dies of; a fault of the CPU is what it is. */
+static void end_if_back(int sig, const siginfo_t *info)
 {
-	uint64_t mask = 1ull << (sig - 1);
+	const uint32_t tid = (uint32_t)ks_sys_gettid();
+	struct gone *g = gone_of(tid);
 
-	set_default(sig);
-	send_again(sig, info);
-	ks_sys(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, 8);
-	ks_sys(SYS_exit_group, 128 + sig);
+	if (g->tid != tid)
+		return;
+	if (!ks_is_fault(sig) || info->si_code <= 0)
+		sig = g->sig;
+	if (g->times++)
+		end_process(sig);
+	die_here(sig, info);
 }
 
 static struct {
@@ -304,6 +344,7 @@ void ks_on_default(int sig, siginfo_t *info, void *context)
 {
 	static unsigned nested;
 
+	end_if_back(sig, info);
 	if (!ks_mine()) {
 		die(sig, info, context);
 		return;
@@ -322,6 +363,8 @@ void ks_on_default(int sig, siginfo_t *info, void *context)
 		ks_on_stack(record, NULL, crash_stack + sizeof(crash_stack));
 		break;
 	case KS_CLAIM_NESTED:
+		if (nested > 2)
+			end_process(fatal.sig);
 		if (!nested++)		/* this may fault once more */
 			ks_crash_nested(info, context);
 		die_here(fatal.sig, &fatal.copy);

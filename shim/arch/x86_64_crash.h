@@ -16,6 +16,15 @@
 
 #include "shim/safe.h"
 
+/* The Makefile builds this without vector registers: then the compiler does not know their names. */
+#ifdef __SSE2__
+#define KS_VECTORS                                                                                 \
+	, "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
+		"xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
+#else
+#define KS_VECTORS
+#endif
+
 static inline void ks_on_stack(void (*function)(void *), void *argument, char *top)
 {
 	__asm__ volatile("movq %%rsp, %%rbx\n\t"
@@ -24,9 +33,7 @@ static inline void ks_on_stack(void (*function)(void *), void *argument, char *t
 			 "movq %%rbx, %%rsp"
 			 : "+D"(argument)
 			 : "r"(function), "r"(((uintptr_t)top & ~63ul))
-			 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc",
-			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+			 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc" KS_VECTORS);
 }
 
 /* The same for a signal handler, on a stack that ends at sp, a multiple of 16. The caller must have
@@ -40,9 +47,7 @@ static inline void ks_handler_on_stack(void (*handler)(int, siginfo_t *, void *)
 			 "movq %%rbx, %%rsp"
 			 : "+D"(sig), "+S"(info), "+d"(context)
 			 : "r"(handler), "r"(sp)
-			 : "rax", "rbx", "rcx", "r8", "r9", "r10", "r11", "memory", "cc",
-			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+			 : "rax", "rbx", "rcx", "r8", "r9", "r10", "r11", "memory", "cc" KS_VECTORS);
 }
 
 static inline uint64_t ks_word_at(uintptr_t address)
