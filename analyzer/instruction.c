@@ -5,6 +5,7 @@
  */
 #include "analyzer/instruction.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "shim/format.h"
@@ -41,31 +42,57 @@ static const char *feature_of(const char *set)
 	return NULL;
 }
 
-void instruction_decode(struct arena *arena, unsigned arch, const uint8_t *bytes, size_t n, uint64_t pc, const char **text,
-			const char **feature)
+#ifdef ZYDIS_MAX_OPERAND_COUNT_VISIBLE		/* Zydis 4 */
+#define WIDTH	ZYDIS_STACK_WIDTH_64
+
+static bool decode(const ZydisDecoder *decoder, const ZydisFormatter *formatter, const uint8_t *bytes,
+		   size_t n, uint64_t pc, char *line, size_t room, ZydisISASet *set)
+{
+	ZydisDecodedInstruction i;
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(decoder, bytes, n, &i, operands)))
+		return false;
+	*set = i.meta.isa_set;
+	return ZYAN_SUCCESS(ZydisFormatterFormatInstruction(
+		formatter, &i, operands, i.operand_count_visible, line, room, pc, ZYAN_NULL));
+}
+#else						/* Zydis 3, as in Debian 11 and Ubuntu 22.04 */
+#define WIDTH	ZYDIS_ADDRESS_WIDTH_64
+
+static bool decode(const ZydisDecoder *decoder, const ZydisFormatter *formatter, const uint8_t *bytes,
+		   size_t n, uint64_t pc, char *line, size_t room, ZydisISASet *set)
+{
+	ZydisDecodedInstruction i;
+
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeBuffer(decoder, bytes, n, &i)))
+		return false;
+	*set = i.meta.isa_set;
+	return ZYAN_SUCCESS(ZydisFormatterFormatInstruction(formatter, &i, line, room, pc));
+}
+#endif
+
+void instruction_decode(struct arena *arena, unsigned arch, const uint8_t *bytes, size_t n,
+			uint64_t pc, const char **text, const char **feature)
 {
 	ZydisDecoder decoder;
-	ZydisDecodedInstruction instruction;
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
 	ZydisFormatter formatter;
+	ZydisISASet set;
 	char line[160];
 
 	if (arch != KS_ARCH_X86_64 ||
-	    !ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) ||
-	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, n, &instruction, operands)))
+	    !ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, WIDTH)) ||
+	    !ZYAN_SUCCESS(ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL)) ||
+	    !decode(&decoder, &formatter, bytes, n, pc, line, sizeof(line), &set))
 		return;
-	if (ZYAN_SUCCESS(ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL)) &&
-	    ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &instruction, operands,
-							 instruction.operand_count_visible, line, sizeof(line), pc,
-							 ZYAN_NULL)))
-		*text = arena_clean(arena, line, strnlen(line, sizeof(line)));
-	*feature = feature_of(ZydisISASetGetString(instruction.meta.isa_set));
+	*text = arena_clean(arena, line, strnlen(line, sizeof(line)));
+	*feature = feature_of(ZydisISASetGetString(set));
 }
 
 #else
 
-void instruction_decode(struct arena *arena, unsigned arch, const uint8_t *bytes, size_t n, uint64_t pc, const char **text,
-			const char **feature)
+void instruction_decode(struct arena *arena, unsigned arch, const uint8_t *bytes, size_t n,
+			uint64_t pc, const char **text, const char **feature)
 {
 	(void)arena;
 	(void)pc;

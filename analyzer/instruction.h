@@ -12,7 +12,7 @@
  * leaves them alone where they are not known: no disassembler for arch, no such instruction, or
  * one that every CPU of the architecture has (feature).
  */
-void instruction_decode(struct arena *arena, unsigned arch, const uint8_t *bytes, size_t n, uint64_t pc, const char **text,
-			const char **feature);
+void instruction_decode(struct arena *arena, unsigned arch, const uint8_t *bytes, size_t n,
+			uint64_t pc, const char **text, const char **feature);
 
 #endif

@@ -89,6 +89,9 @@ static const char *who(struct report *r)
 	if (m->is_kernel)
 		return arena_printf(&r->arena, "The Jupyter kernel with pid %u", m->pid);
 	line = command(r);
+	if (m->parent_pid)
+		return line ? arena_printf(&r->arena, "Process %u, a fork of %u (%s),", m->pid, m->parent_pid, line) :
+			      arena_printf(&r->arena, "Process %u, a fork of %u,", m->pid, m->parent_pid);
 	return line ? arena_printf(&r->arena, "Process %u (%s)", m->pid, line) :
 		      arena_printf(&r->arena, "Process %u", m->pid);
 }
@@ -128,14 +131,23 @@ static const char *how(struct report *r, bool brief)
 	return "";
 }
 
+/* The trace of a forked child begins when it must: its life began at the fork. */
+static int64_t lifetime(const struct model *m)
+{
+	const struct event *forked = model_next(m, KS_child_of, 0, NULL);
+
+	return m->ending.time - (forked && FIELD(forked, child_of, forked) ? FIELD_SIGNED(forked, child_of, forked) : 0);
+}
+
 static void headline(struct report *r)
 {
 	const struct model *m = r->m;
 	const struct finding *f = &r->v->best;
-	const char *after = duration_words(&r->arena, m->ending.time);
+	int64_t age = lifetime(m);
+	const char *after = duration_words(&r->arena, age);
 
 	r->bad = m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING;
-	if (m->ending.kind == END_RUNNING || m->ending.time <= 0)
+	if (m->ending.kind == END_RUNNING || age < 1000000)
 		r->headline = arena_printf(&r->arena, "%s %s.", who(r), how(r, false));
 	else if (m->ending.kind == END_KILLED)
 		r->headline = arena_printf(&r->arena, "%s %s; its last sign of life came after %s.",
