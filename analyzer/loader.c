@@ -179,6 +179,7 @@ static enum link link_of(const struct model *m, const struct context *c, const s
 struct bad_load loader_decisive(const struct model *m, const struct context *c)
 {
 	struct bad_load best = { .link = LINK_NONE };
+	bool went_on = m->ending.kind == END_CLEAN || m->ending.kind == END_RUNNING;
 
 	for (size_t i = m->nloads; i-- > 0;) {
 		const struct load *l = &m->loads[i];
@@ -187,7 +188,9 @@ struct bad_load loader_decisive(const struct model *m, const struct context *c)
 		if (l->outcome != LOAD_FAILED || !l->error)
 			continue;
 		link = link_of(m, c, l);
-		if (link <= best.link || (link != LINK_EXCEPTION && made_good(m, l)))
+		if (link <= best.link)
+			continue;
+		if ((link != LINK_EXCEPTION || went_on) && made_good(m, l))
 			continue;
 		best.load = l;
 		best.link = link;

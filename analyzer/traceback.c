@@ -121,7 +121,37 @@ static void from_event(struct py_error *e, const struct event *event)
 		e->text = text;
 	e->name = FIELD_TEXT(event, py_exception, name);
 	e->path = FIELD_TEXT(event, py_exception, path);
-	e->uncaught = FIELD(event, py_exception, uncaught) == 1;
+	if (FIELD_TEXT(event, py_exception, file)) {
+		e->file = FIELD_TEXT(event, py_exception, file);
+		e->line = (int)FIELD(event, py_exception, line);
+		e->function = FIELD_TEXT(event, py_exception, function);
+	}
+}
+
+/* The events of what it was raised from come right before it; as a traceback would show them. */
+static const char *chain_of(const struct model *m, struct arena *arena, const struct event *event, const char *printed)
+{
+	const struct event *part[8];
+	struct text t = { 0 };
+	const char *chain;
+	unsigned n = 0;
+
+	for (const struct event *e = event; e && n < 8 && (e == event || !FIELD(e, py_exception, uncaught));
+	     e = model_last(m, KS_py_exception, event->tid, e))
+		part[n++] = e;
+	while (n-- > 0) {
+		const char *file = FIELD_TEXT(part[n], py_exception, file), *function = FIELD_TEXT(part[n], py_exception, function);
+		const char *type = FIELD_TEXT(part[n], py_exception, type), *text = FIELD_TEXT(part[n], py_exception, text);
+
+		if (file)
+			text_printf(&t, "  File \"%s\", line %d, in %s\n", file, (int)FIELD(part[n], py_exception, line),
+				    function ? function : "?");
+		text_printf(&t, "%s: %s\n", type ? type : "", text ? text : "");
+	}
+	text_add(&t, printed);
+	chain = arena_text(arena, text_get(&t), t.n);
+	text_free(&t);
+	return chain;
 }
 
 static const struct event *uncaught_event(const struct model *m)
@@ -133,24 +163,43 @@ static const struct event *uncaught_event(const struct model *m)
 	return NULL;
 }
 
+/*
+ * May a Python exception be what the user saw last? A death by a signal is no exception's doing,
+ * and neither is os._exit; a notebook goes on after one, and is asked about it.
+ */
+static bool could_be_the_end(const struct model *m)
+{
+	const struct event *call = model_last(m, KS_exit_call, 0, NULL);
+	const char *function = call ? FIELD_TEXT(call, exit_call, function) : NULL;
+
+	switch (m->ending.kind) {
+	case END_EXIT:
+		return !function || function[0] != '_' || m->parent_pid;	/* multiprocessing ends its children so */
+	case END_SIGNAL:
+		return m->ending.signal == 2;
+	case END_CLEAN:
+	case END_RUNNING:
+		return true;
+	default:
+		return false;
+	}
+}
+
 struct py_error traceback_find(const struct model *m, struct arena *arena)
 {
 	struct py_error e = { .type = "", .text = "", .chain = "" };
 	bool printed = parse_tail(&e, arena, m->stderr_tail ? m->stderr_tail : "");
-	const struct event *event = uncaught_event(m);
+	const struct event *event = uncaught_event(m), *ready = model_last(m, KS_py_ready, 0, NULL);
 
 	if (event) {
 		from_event(&e, event);
+		e.chain = chain_of(m, arena, event, e.chain);
+		e.uncaught = could_be_the_end(m);
 		return e;
 	}
-	/* 3.6 and 3.7 have no audit event: believe the traceback where it is the last word and status 1 fits. */
-	if (printed && m->ending.kind == END_EXIT && m->ending.status == 1 && !model_last(m, KS_py_ready, 0, NULL))
-		e.uncaught = true;
-	else if (printed && m->ending.status == 1 && (m->ending.kind == END_EXIT || m->ending.kind == END_CLEAN)) {
-		const struct event *ready = model_last(m, KS_py_ready, 0, NULL);
-
-		e.uncaught = FIELD(ready, py_ready, hexversion) < 0x03080000 || FIELD(ready, py_ready, hexversion) == 0;
-	}
+	/* Without events (3.6, 3.7): the traceback, where it is the last word and status 1 fits. */
+	if (printed && m->ending.status == 1 && (m->ending.kind == END_EXIT || m->ending.kind == END_CLEAN))
+		e.uncaught = !ready || FIELD(ready, py_ready, hexversion) < 0x03080000;
 	return e;
 }
 

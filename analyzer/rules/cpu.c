@@ -93,6 +93,13 @@ static enum confidence match_missing(const struct model *m, struct finding *f)
 	const char *flags = model_info(m, "cpu_flags");
 	const char *isa;
 
+	/* jaxlib looks first and raises an exception. */
+	if (error_says(f->context, "was built using AVX instructions")) {
+		f->name = "AVX";
+		f->symbol = "avx";
+		f->text = f->context->error.text;
+		return flags && !has_word(flags, "avx") ? PROVEN : LIKELY;
+	}
 	if (!is_illegal(m) || trap(m))
 		return NO_MATCH;
 	f->module = m->crash.module;
@@ -126,6 +133,16 @@ static void explain_missing(const struct model *m, struct finding *f)
 	const char *hyper = has_word(model_info(m, "cpu_flags"), "hypervisor") ? " This is a virtual machine or an emulator: "
 			    "the processor model that it shows to its guest decides." : "";
 
+	if (f->text) {
+		finding_title(f, "The processor has no AVX, which jaxlib needs");
+		finding_cite(f, f->context->error.event ? f->context->error.event->record : 0, m->ending.time, "%s: %.200s",
+			     f->context->error.type, arena_line(f->arena, f->text));
+		finding_say(f, "jaxlib was built for processors with AVX, looked at this one%s%s, and refused to go on.%s", cpu ? ", " : "",
+			    cpu ? cpu : "", hyper);
+		finding_fix(f, "Use another machine, let the virtual machine show AVX (qemu: -cpu host), or build jaxlib from source for this "
+			    "processor.");
+		return;
+	}
 	finding_cite(f, m->crash.record, m->ending.time, "SIGILL at %s%s%s", frame_text(f->arena, m->crash.stack && m->crash.stack->n ?
 		     &m->crash.stack->frames[0] : NULL), m->crash.instruction ? ": " : "", m->crash.instruction ? m->crash.instruction : "");
 	if (!f->symbol) {

@@ -6,6 +6,7 @@
 #include "analyzer/proof.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* glibc malloc/malloc.c: what malloc_printerr is called with. */
@@ -157,22 +158,58 @@ const struct rule rule_mem_buffer_overrun = {
 
 /* --- mem.use-after-free --- */
 
-/* Python's debug allocator fills freed memory with 0xDD (Objects/obmalloc.c PYMEM_DEADBYTE). */
-static bool dead(uint64_t value)
+/* The byte that freed memory is filled with: Python's debug allocator 0xDD (Objects/obmalloc.c), glibc's MALLOC_PERTURB_. */
+static int dead_byte(const struct model *m)
 {
-	return (value >> 8) == 0xddddddddddddddull || (value >> 16) == 0xddddddddddddull;
+	const char *perturb = model_env(m, "MALLOC_PERTURB_"), *debug = model_env(m, "PYTHONMALLOC");
+
+	if (perturb && atoi(perturb) & 0xff)
+		return atoi(perturb) & 0xff;
+	return !debug || strstr(debug, "debug") ? 0xdd : -1;
+}
+
+static bool dead(uint64_t value, int byte)
+{
+	uint64_t all = 0x0101010101010101ull * (unsigned)byte;
+
+	return byte > 0 && value >> 16 == all >> 16;
+}
+
+/* A big block that had been given back, and nothing new is there. */
+static const struct event *freed_block(const struct model *m, uint64_t address)
+{
+	for (const struct event *e = NULL; (e = model_last(m, KS_free_big, 0, e));) {
+		uint64_t start = FIELD(e, free_big, address), size = FIELD(e, free_big, size);
+		const struct event *later = e;
+
+		if (!size || address < start || address - start >= size)
+			continue;
+		for (later = NULL; (later = model_last(m, KS_alloc_big, 0, later)) && later->time > e->time;) {
+			if (address - FIELD(later, alloc_big, address) < FIELD(later, alloc_big, size))
+				return NULL;
+		}
+		return e;
+	}
+	return NULL;
 }
 
 static enum confidence match_freed(const struct model *m, struct finding *f)
 {
+	int byte = dead_byte(m);
+
 	if (!m->crash.present || m->crash.repaired || !end_is_signal(m, SIGSEGV) || m->crash.raw->code <= 0)
 		return NO_MATCH;
-	f->module = m->crash.module;
-	if (dead(m->crash.address) || dead(m->crash.pc))
+	f->frame = f->context->blame;
+	f->module = f->frame ? f->frame->module : m->crash.module;
+	f->event = freed_block(m, m->crash.address);
+	if (f->event)
+		return m->crash.map_address ? LIKELY : PROVEN;
+	f->number[0] = (uint64_t)byte;
+	if (dead(m->crash.address, byte) || dead(m->crash.pc, byte))
 		return PROVEN;
 	/* A non-canonical address faults without telling it: look at the registers. */
 	for (unsigned i = 0; m->crash.address == 0 && i < m->crash.raw->nregs && i < KS_MAX_REGS; i++) {
-		if (dead(m->crash.raw->regs[i]))
+		if (dead(m->crash.raw->regs[i], byte))
 			return PROVEN;
 	}
 	return NO_MATCH;
@@ -180,11 +217,27 @@ static enum confidence match_freed(const struct model *m, struct finding *f)
 
 static void explain_freed(const struct model *m, struct finding *f)
 {
+	const char *where = frame_text(f->arena, f->frame ? f->frame : top(m));
+
+	if (f->event) {
+		uint64_t start = FIELD(f->event, free_big, address), size = FIELD(f->event, free_big, size);
+
+		finding_title(f, "%s used a block of %s that had been freed", module_name(f->module), size_text(f->arena, size));
+		finding_cite(f, f->event->record, f->event->time, "a block of %llu bytes at 0x%llx was given back", (unsigned long long)size,
+			     (unsigned long long)start);
+		finding_cite(f, m->crash.record, m->ending.time, "SIGSEGV at 0x%llx, byte %llu of it", (unsigned long long)m->crash.address,
+			     (unsigned long long)(m->crash.address - start));
+		finding_say(f, "%s touched 0x%llx, which had belonged to a block of %s that was given back %.3f s before: a pointer outlived its "
+			    "memory.", where, (unsigned long long)m->crash.address, size_text(f->arena, size),
+			    SECONDS(m->ending.time - f->event->time));
+		finding_fix(f, "Keep a reference to the object that owns the memory (the numpy array, the ctypes buffer) as long as its address is used.");
+		return;
+	}
 	finding_title(f, "%s used an object that had been freed", module_name(f->module));
-	finding_cite(f, m->crash.record, m->ending.time, "SIGSEGV at 0x%llx: the pattern 0xdd that Python's debug allocator writes into freed "
-		     "memory", (unsigned long long)m->crash.address);
-	finding_say(f, "A pointer that was followed in %s holds 0xdddd…: Python's debug allocator fills memory with it when it is freed. The "
-		    "object was used after that.", frame_text(f->arena, top(m)));
+	finding_cite(f, m->crash.record, m->ending.time, "SIGSEGV at 0x%llx: the pattern 0x%02llx that the allocator writes into freed memory",
+		     (unsigned long long)m->crash.address, (unsigned long long)f->number[0]);
+	finding_say(f, "A pointer that was followed in %s is made of the byte 0x%02llx, which the debug allocator writes into memory when it is freed. "
+		    "The object was used after that.", where, (unsigned long long)f->number[0]);
 	finding_fix(f, "Look for a missing Py_INCREF, or a buffer that outlived its owner, in the native code on the stack.");
 }
 
@@ -193,8 +246,8 @@ const struct rule rule_mem_use_after_free = {
 	.title = "Freed memory was used",
 	.match = match_freed,
 	.explain = explain_freed,
-	.page = "Native code followed a pointer inside memory that had been freed.\nProof: the pattern 0xdd of Python's debug allocator "
-		"(PYTHONMALLOC=debug, python -X dev) in the faulting address or a register.\nWithout that allocator it cannot be told from "
-		"other wild pointers, and kshim does not claim it.",
+	.page = "Native code followed a pointer into memory that had been freed.\nProof: the address lies in a big block that was given back and not "
+		"given out again; or the pattern of a debug allocator (PYTHONMALLOC=debug, python -X dev, MALLOC_PERTURB_) in the faulting "
+		"address or a register.\nOtherwise it cannot be told from other wild pointers, and kshim does not claim it.",
 	.sources = "https://docs.python.org/3/c-api/memory.html",
 };
