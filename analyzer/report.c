@@ -11,7 +11,6 @@
 #include "analyzer/events.h"
 #include "analyzer/words.h"
 
-#define LAST_WORDS	12	/* lines of fd 2 */
 
 struct section *report_begin(struct report *r, const char *title)
 {
@@ -25,17 +24,6 @@ void report_put(struct section *s, enum item_kind kind, const char *label, const
 {
 	s->items = grow(s->items, s->n, &s->room, sizeof(*s->items));
 	s->items[s->n++] = (struct item){ kind, label, text };
-}
-
-static void put_lines(struct report *r, struct section *s, enum item_kind kind, const char *lines)
-{
-	while (lines && *lines) {
-		size_t n = strcspn(lines, "\n");
-
-		if (n)
-			report_put(s, kind, NULL, arena_text(&r->arena, lines, n));
-		lines += n + (lines[n] == '\n');
-	}
 }
 
 static const char *base_name(const char *path)
@@ -162,27 +150,6 @@ static void headline(struct report *r)
 
 /* --- sections --- */
 
-static const char *at(struct report *r, int64_t time)
-{
-	return time_words(&r->arena, time);
-}
-
-/* The last import that began is news only while it goes on. */
-static void last_import(struct report *r, struct section *s)
-{
-	const struct thread *th = report_thread(r->m);
-	const struct event *e = model_last(r->m, KS_py_import, th ? th->tid : 0, NULL);
-	bool importing = (r->m->ending.kind == END_KILLED || r->m->ending.kind == END_RUNNING) &&
-			 e && r->m->ending.time - e->time < 1000000000;
-
-	for (size_t i = 0; th && i < th->npython; i++)
-		importing |= report_import_frame(&th->python[i]);
-	if (importing && e && FIELD_TEXT(e, py_import, name))
-		report_put(s, ITEM_FACT, at(r, e->time),
-			   arena_printf(&r->arena, "the last import that began: %s",
-					FIELD_TEXT(e, py_import, name)));
-}
-
 static void loads_in_progress(struct report *r, struct section *s)
 {
 	const struct thread *th = report_thread(r->m);
@@ -191,7 +158,7 @@ static void loads_in_progress(struct report *r, struct section *s)
 		const struct load *l = &r->m->loads[i];
 
 		if (l->outcome == LOAD_RUNNING && l->tid == th->tid && l->path)
-			report_put(s, ITEM_FACT, at(r, l->begin),
+			report_put(s, ITEM_FACT, report_time(r, l->begin),
 				   arena_printf(&r->arena,
 						"began to load %s, and never got back from it",
 						l->path));
@@ -220,61 +187,19 @@ static void what_happened(struct report *r)
 		   arena_text(&r->arena, text_get(&t), t.n));
 	text_free(&t);
 	if (cell)
-		report_put(s, ITEM_FACT, at(r, cell->time),
+		report_put(s, ITEM_FACT, report_time(r, cell->time),
 			   arena_printf(&r->arena, "cell %llu began (%llu lines)",
 					(unsigned long long)FIELD(cell, py_cell, count),
 					(unsigned long long)FIELD(cell, py_cell, lines)));
 	if (r->bad) {
-		last_import(r, s);
+		report_last_import(r, s);
 		loads_in_progress(r, s);
 	}
 	if (m->ending.kind == END_KILLED)
-		report_put(s, ITEM_FACT, at(r, m->ending.time), "its last sign of life");
+		report_put(s, ITEM_FACT, report_time(r, m->ending.time), "its last sign of life");
 	else if (m->ending.kind != END_RUNNING)
-		report_put(s, ITEM_FACT, at(r, m->ending.time),
+		report_put(s, ITEM_FACT, report_time(r, m->ending.time),
 			   arena_printf(&r->arena, "it %s", how(r, true)));
-}
-
-static void put_status(struct report *r, struct section *s, const char *status, const char *key,
-		       const char *label)
-{
-	const char *at = strstr(status, key), *value;
-
-	if (!at)
-		return;
-	at += strlen(key);
-	value = arena_clean(&r->arena, at, strcspn(at, "\n"));
-	value += strspn(value, " ");
-	report_put(s, ITEM_FACT, label,
-		   strstr(value, " kB") ? size_words(&r->arena, strtoull(value, NULL, 10) << 10) :
-					  value);
-}
-
-/* A process that runs: what /proc says of it at this moment (proc(5)). */
-static void now(struct report *r)
-{
-	char path[64], status[4096];
-	struct section *s;
-	size_t n;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%u/status", r->m->pid);
-	f = r->m->ending.kind == END_RUNNING ? fopen(path, "re") : NULL;
-	if (!f)
-		return;
-	n = fread(status, 1, sizeof(status) - 1, f);
-	fclose(f);
-	status[n] = '\0';
-	s = report_begin(r, "Now");
-	put_status(r, s, status, "State:\t", "state");
-	put_status(r, s, status, "VmRSS:\t", "memory");
-	put_status(r, s, status, "VmHWM:\t", "at the most");
-	put_status(r, s, status, "Threads:\t", "threads");
-	if (r->m->nevents)
-		report_put(s, ITEM_FACT, "last event", at(r, r->m->events[r->m->nevents - 1].time));
-	last_import(r, s);
-	if (!s->n)
-		r->n--;
 }
 
 static void why(struct report *r)
@@ -282,7 +207,7 @@ static void why(struct report *r)
 	const struct finding *f = &r->v->best;
 	struct section *s = report_begin(r, "Why");
 
-	put_lines(r, s, ITEM_TEXT, text_get(f->explanation));
+	report_put_lines(r, s, ITEM_TEXT, text_get(f->explanation));
 	if (!s->n)
 		r->n--;
 }
@@ -292,9 +217,9 @@ static void what_to_do(struct report *r)
 	const struct finding *f = &r->v->best;
 	struct section *s = report_begin(r, "What to do");
 
-	put_lines(r, s, ITEM_STEP, text_get(f->fix));
+	report_put_lines(r, s, ITEM_STEP, text_get(f->fix));
 	if (!s->n && f->rule->advice)
-		put_lines(r, s, ITEM_STEP, f->rule->advice);
+		report_put_lines(r, s, ITEM_STEP, f->rule->advice);
 	if (!s->n)
 		r->n--;
 }
@@ -306,26 +231,9 @@ static void proof(struct report *r)
 		report_begin(r, f->confidence == PROVEN ? "The proof" : "What this rests on");
 
 	for (unsigned i = 0; i < f->nevidence; i++)
-		report_put(s, ITEM_FACT, at(r, f->evidence[i].time), f->evidence[i].text);
+		report_put(s, ITEM_FACT, report_time(r, f->evidence[i].time), f->evidence[i].text);
 	if (!s->n)
 		r->n--;
-}
-
-static void last_words(struct report *r)
-{
-	const char *tail = r->m->stderr_tail, *p = tail + strlen(tail);
-	unsigned lines = 0;
-	struct section *s;
-
-	if (!*tail || !r->bad)
-		return;
-	while (p > tail && p[-1] == '\n')
-		p--;
-	for (; p > tail; p--)
-		if (p[-1] == '\n' && ++lines == LAST_WORDS)
-			break;
-	s = report_begin(r, "Its last words on stderr");
-	put_lines(r, s, ITEM_OUTPUT, p);
 }
 
 static void also_seen(struct report *r)
@@ -343,33 +251,6 @@ static void also_seen(struct report *r)
 	}
 	if (!s->n)
 		r->n--;
-}
-
-static void memory(struct report *r)
-{
-	struct memory_summary mem = report_memory(r->m);
-	struct text t = { 0 };
-
-	if (mem.rss != UNKNOWN)
-		text_printf(&t, "%s resident", size_words(&r->arena, mem.rss));
-	if (mem.rss_peak != UNKNOWN && mem.rss_peak != mem.rss)
-		text_printf(&t, " (%s at the most)", size_words(&r->arena, mem.rss_peak));
-	if (mem.cgroup_limit != UNKNOWN)
-		text_printf(&t, "%sits container may use %s", t.n ? "; " : "",
-			    size_words(&r->arena, mem.cgroup_limit));
-	if (mem.cgroup_limit != UNKNOWN && mem.cgroup_usage != UNKNOWN)
-		text_printf(&t, " and used %s", size_words(&r->arena, mem.cgroup_usage));
-	if (mem.as_limit != UNKNOWN)
-		text_printf(&t, "%saddress space limited to %s, %s used", t.n ? "; " : "",
-			    size_words(&r->arena, mem.as_limit),
-			    mem.vsize == UNKNOWN ? "?" : size_words(&r->arena, mem.vsize));
-	if (mem.available != UNKNOWN)
-		text_printf(&t, "%s%s free on the machine", t.n ? "; " : "",
-			    size_words(&r->arena, mem.available));
-	if (t.n)
-		report_put(report_begin(r, "Memory, when last looked at"), ITEM_TEXT, NULL,
-			   arena_printf(&r->arena, "%s.", text_get(&t)));
-	text_free(&t);
 }
 
 static void trace(struct report *r)
@@ -397,15 +278,15 @@ void report_build(struct report *r, const struct subject *s)
 	*r = (struct report){ .m = s->m, .where = s->where, .v = s->v, .note = s->note };
 	headline(r);
 	why(r);
-	now(r);
+	report_now(r);
 	what_to_do(r);
 	what_happened(r);
 	proof(r);
 	report_where(r);
-	last_words(r);
+	report_last_words(r);
 	also_seen(r);
 	report_gpu(r);
-	memory(r);
+	report_memory_section(r);
 	trace(r);
 }
 

@@ -7,6 +7,13 @@
 
 struct section *report_begin(struct report *r, const char *title);
 void report_put(struct section *s, enum item_kind kind, const char *label, const char *text);
+/* Each line of a text as an item of its own; empty ones are left out. */
+void report_put_lines(struct report *r, struct section *s, enum item_kind kind, const char *lines);
+const char *report_time(struct report *r, int64_t time);	/* "+1.250 s" */
+void report_last_import(struct report *r, struct section *s);	/* while it goes on */
+void report_now(struct report *r);		/* of a process that runs */
+void report_last_words(struct report *r);	/* on stderr, of one that ended badly */
+void report_memory_section(struct report *r);
 void report_where(struct report *r);		/* Python and native stacks */
 bool report_import_frame(const struct py_frame *f);	/* the machinery of imports, between any two modules */
 
