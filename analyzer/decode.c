@@ -112,7 +112,8 @@ static const struct field_info block_fields[] = {
 static const struct field_info thread_info_fields[] = {
 	AT(ks_thread_info, FIELD_U32, tid), { "state", FIELD_CHARS, offsetof(struct ks_thread_info, state), 1, NULL },
 	AT(ks_thread_info, FIELD_CHARS, name), AT(ks_thread_info, FIELD_U64, syscall), AT(ks_thread_info, FIELD_PTR, arg0),
-	AT(ks_thread_info, FIELD_PTR, sp), AT(ks_thread_info, FIELD_PTR, pc),
+	AT(ks_thread_info, FIELD_PTR, sp), AT(ks_thread_info, FIELD_PTR, pc), AT(ks_thread_info, FIELD_PTR, arg1),
+	{ "args", FIELD_BYTES, offsetof(struct ks_thread_info, args), 1, NULL },
 };
 
 #define RECORD(word, type, ...)	{ .name = #word, .size = sizeof(struct type),				\
@@ -153,7 +154,7 @@ static const char *const block_words[] = {
 	[KS_BLOCK_STACK] = "stack", [KS_BLOCK_MAPS] = "maps", [KS_BLOCK_PYTHON] = "python",
 	[KS_BLOCK_THREADS] = "threads", [KS_BLOCK_STATUS] = "status", [KS_BLOCK_WITNESS] = "witness",
 	[KS_BLOCK_MEMORY] = "memory", [KS_BLOCK_STATFS] = "statfs", [KS_BLOCK_NATIVE] = "native",
-	[KS_BLOCK_GPU_LOG] = "gpu_log",
+	[KS_BLOCK_GPU_LOG] = "gpu_log", [KS_BLOCK_REGISTERS] = "registers",
 };
 
 const char *block_word(unsigned kind)

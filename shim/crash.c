@@ -159,7 +159,7 @@ void ks_crash_record(const struct ks_fault *f, int last_signal, uintptr_t outer,
 	raise_state(KS_CRASH_DETAILS);
 	if (ks_python_frames)
 		ks_python_frames(f->tid);
-	ks_scene_threads(f->tid);
+	ks_scene_threads(f);
 	if (f->info.si_signo == SIGBUS)
 		ks_scene_bus(f);
 	ks_scene_maps(f);

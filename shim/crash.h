@@ -57,7 +57,7 @@ void ks_exception_read(void);
 
 /* scene.c: blocks about the surroundings of the fault. */
 void ks_scene_stack(const struct ks_fault *f, uintptr_t outer);
-void ks_scene_threads(uint32_t first_tid);
+void ks_scene_threads(const struct ks_fault *f);	/* tasks.c */
 void ks_scene_maps(const struct ks_fault *f);
 void ks_scene_bus(const struct ks_fault *f);
 void ks_scene_rest(void);

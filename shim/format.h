@@ -323,6 +323,7 @@ enum ks_block_kind {
 	KS_BLOCK_STATFS		= 8,	/* text: PATH\tTYPE\tFREE\tTOTAL\tFILESIZE of the mapping that a SIGBUS hit */
 	KS_BLOCK_NATIVE		= 9,	/* text: frames already unwound, one a line (from tests and bundles) */
 	KS_BLOCK_GPU_LOG	= 10,
+	KS_BLOCK_REGISTERS	= 11,	/* of a thread that was looked at from outside: u64 pc, sp, then the registers as in ks_crash */
 };
 
 struct ks_block {			/* 48 bytes, then size bytes, then padding to 8 */
@@ -338,12 +339,13 @@ struct ks_block {			/* 48 bytes, then size bytes, then padding to 8 */
 struct ks_thread_info {			/* 64 bytes, one for each task of the process at its crash */
 	uint32_t tid;
 	char state;			/* letter of /proc/self/task/N/stat */
-	char pad[3];
+	uint8_t args;			/* bits: which of the system call's arguments 0 to 5 are not 0; 0x80: known at all */
+	char pad[2];
 	char name[16];
 	uint64_t syscall;		/* number; ~0 running or unknown */
 	uint64_t arg0;
 	uint64_t sp, pc;
-	uint64_t spare;
+	uint64_t arg1;
 };
 
 /* A Python frame as found in memory; texts follow in this order, each padded to 8 bytes. */

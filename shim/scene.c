@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The surroundings of a fault, as blocks: stack bytes, threads, mappings, file systems. The crash
- * path calls this (shim/crash.h has the rules); one thread at a time, so that buffers are static.
+ * The surroundings of a fault, as blocks: stack bytes, mappings, file systems. The crash path
+ * calls this (shim/crash.h has the rules); one thread at a time, so that buffers are static.
  */
 #include "shim/crash.h"
 
-#include <dirent.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/vfs.h>
@@ -16,7 +15,6 @@
 #define INSIDE	(16u << 10)		/* bytes of stack that fit into the crash area for certain */
 #define OUTER	(64u << 10)		/* of the stack that a signal handler interrupted */
 #define BASE	(16u << 10)		/* of the far end of a stack that is too long to keep */
-#define THREADS	512
 #define MAPS	(8u << 20)
 
 static char small[64 << 10];
@@ -142,103 +140,6 @@ void ks_scene_stack(const struct ks_fault *f, uintptr_t outer)
 		outer = outer < m.start ? m.start : (outer - 128) & ~15ul;
 		keep_stack(f->tid, outer < m.start ? m.start : outer, m.end, OUTER);
 	}
-}
-
-/* --- threads --- */
-
-static long read_task(uint32_t tid, const char *file, char *buf, size_t size)
-{
-	char path[64], *end = path + sizeof(path);
-
-	ks_put(ks_put(ks_put_dec(ks_put(path, end, "/proc/self/task/"), end, tid, 1), end, "/"), end, file);
-	return ks_read_file(path, buf, size);
-}
-
-/* "NR 0xarg0 … 0xarg5 0xSP 0xPC", "-1 0xSP 0xPC" outside a system call, or "running" (proc(5)). */
-static void parse_syscall(const char *p, struct ks_thread_info *t)
-{
-	bool inside = *p >= '0' && *p <= '9';
-
-	t->syscall = ~0ull;
-	if (!inside && *p != '-')
-		return;
-	if (inside)
-		t->syscall = ks_number(p, &p);
-	for (int i = inside ? 0 : 6; i < 8; i++) {
-		uint64_t value;
-
-		p = strchr(p, ' ');
-		if (!p)
-			return;
-		value = ks_number(++p, &p);
-		if (i == 0)
-			t->arg0 = value;
-		else if (i == 6)
-			t->sp = value;
-		else if (i == 7)
-			t->pc = value;
-	}
-}
-
-static void read_thread(uint32_t tid, struct ks_thread_info *t)
-{
-	char text[256];
-	const char *p;
-
-	memset(t, 0, sizeof(*t));
-	t->tid = tid;
-	t->syscall = ~0ull;
-	if (read_task(tid, "stat", text, sizeof(text)) > 0) {
-		const char *from = strchr(text, '(');
-
-		p = strrchr(text, ')');
-		if (from && p && p > from) {
-			size_t n = (size_t)(p - from - 1);
-
-			memcpy(t->name, from + 1, n > 15 ? 15 : n);
-			t->state = p[1] == ' ' ? p[2] : '?';
-		}
-	}
-	if (read_task(tid, "syscall", text, sizeof(text)) > 0)
-		parse_syscall(text, t);
-}
-
-struct entry {				/* struct linux_dirent64, getdents64(2) */
-	uint64_t inode, offset;
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
-
-/* All tasks of the process; the one that failed comes first. At most THREADS, at most 20 ms. */
-void ks_scene_threads(uint32_t first_tid)
-{
-	static struct ks_thread_info threads[THREADS];
-	const size_t half = maps == small ? 0 : sizeof(small);
-	uint64_t begin = ks_clock(), most = ks.head->clock_hz ? ks.head->clock_hz / 50 : 60u << 20;
-	int fd = ks_sys_open("/proc/self/task", O_RDONLY | O_DIRECTORY, 0);
-	unsigned n = 1;
-	long got;
-
-	read_thread(first_tid, &threads[0]);
-	while (fd >= 0 && half && n < THREADS) {
-		got = ks_sys(SYS_getdents64, fd, small, half);
-		if (got <= 0)
-			break;
-		for (long at = 0; at < got && n < THREADS && ks_clock() - begin < most;) {
-			const struct entry *e = (const struct entry *)(small + at);
-			uint32_t tid = (uint32_t)ks_number(e->name, NULL);
-
-			if (!e->size)
-				break;
-			if (tid && tid != first_tid)
-				read_thread(tid, &threads[n++]);
-			at += e->size;
-		}
-	}
-	if (fd >= 0)
-		ks_sys_close(fd);
-	ks_block(KS_BLOCK_THREADS, first_tid, 0, threads, n * sizeof(*threads), true);
 }
 
 /* --- mappings, file systems --- */
