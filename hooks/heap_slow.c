@@ -10,6 +10,7 @@
 
 #define CHECK_GROWN	(8 << 20)	/* a thread's growth that is worth a look at the memory */
 #define CHECK_BLOCK	(32 << 20)	/* and one block that is */
+#define SAMPLE_AFTER	(4 << 20)	/* a thread's first bytes are not sampled: a short start pays for no walk */
 #define FAILURES_KEPT	64		/* then only powers of two: a storm of them stays cheap */
 
 static const char *const names[] = {
@@ -95,9 +96,11 @@ static bool settle_alloc(struct ks_heap_self *h, uint64_t chunk)
 	h->grown += (int64_t)used;
 	if (!ks.on || !ks.config.sample)
 		return false;
+	if (!h->random)
+		h->to_sample = SAMPLE_AFTER + draw(h);
 	h->to_sample -= (int64_t)used;
-	due = h->random && h->to_sample <= 0;
-	if (h->to_sample <= 0)
+	due = h->to_sample <= 0;
+	if (due)
 		h->to_sample = draw(h);
 	if (h->to_sample < KS_PURSE_FULL)
 		h->alloc = h->alloc_filled = h->to_sample;
