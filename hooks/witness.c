@@ -165,8 +165,8 @@ static void say(const struct ks_other *o, const struct ks_witness *w)
 
 /* --- the record --- */
 
-/* Which signal of ours asked it to stop, lately: a restart, a shutdown; an interrupt only where it died
- * of just that. 0: nobody asked. */
+/* Which signal of ours ended it, or made it exit, lately: a restart, a shutdown. 0: nobody asked. A pool
+ * sends SIGTERM to a worker that has just been killed by somebody else. */
 static uint32_t asked_to_stop(const struct ks_witness *w)
 {
 	const uint64_t patience = 120 * 1000000000ull;
@@ -176,8 +176,7 @@ static uint32_t asked_to_stop(const struct ks_witness *w)
 	for (int i = 0; i < 4; i++) {
 		const int sent = (int)w->signal_sent[i];
 
-		if (sent == SIGTERM || sent == SIGKILL || sent == SIGHUP || sent == SIGQUIT ||
-		    (sent && WIFSIGNALED(w->status) && sent == WTERMSIG(w->status)))
+		if (WIFSIGNALED(w->status) ? sent == WTERMSIG(w->status) : sent == SIGTERM || sent == SIGHUP || sent == SIGQUIT)
 			return (uint32_t)sent;
 	}
 	return 0;

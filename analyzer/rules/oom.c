@@ -6,6 +6,7 @@
  */
 #include "analyzer/proof.h"
 
+#include <signal.h>
 #include <string.h>
 
 struct counters {
@@ -84,6 +85,13 @@ static void tell_allocators(const struct model *m, struct finding *f)
 
 static void tell_growth(struct finding *f)
 {
+	if (f->first && f->last && f->first->cg_usage != UNKNOWN && f->last->cg_usage != UNKNOWN && f->last->cg_usage > f->first->cg_usage) {
+		finding_cite(f, f->last->record, f->last->time, "memory in use by its cgroup %s, at the start %s",
+			     size_text(f->arena, f->last->cg_usage), size_text(f->arena, f->first->cg_usage));
+		finding_say(f, "What its cgroup uses had grown from %s to %s at the last look, %.1f s after the start.",
+			    size_text(f->arena, f->first->cg_usage), size_text(f->arena, f->last->cg_usage), SECONDS(f->last->time));
+		return;
+	}
 	if (f->first && f->last && f->first->rss != UNKNOWN && f->last->rss != UNKNOWN) {
 		finding_cite(f, f->last->record, f->last->time, "resident memory %s, at the start %s",
 			     size_text(f->arena, f->last->rss), size_text(f->arena, f->first->rss));
@@ -94,13 +102,69 @@ static void tell_growth(struct finding *f)
 
 /* --- mem.oom-killed-cgroup --- */
 
+/*
+ * A worker without a recording of its own was killed, the counter rose between the last look before its
+ * end and the look that this process took when it learnt of it; then an exception about it came.
+ */
+static enum confidence match_worker(const struct model *m, struct finding *f)
+{
+	const struct py_error *error = &f->context->error;
+	const bool about = strstr(error->text, "terminated abruptly") || strstr(error->text, "killed by signal") ||
+			   strstr(error->text, "SIGKILL") || strstr(error->type, "WorkerLost") || strstr(error->type, "BrokenProcess") ||
+			   strstr(error->type, "TerminatedWorker");
+
+	if (!error->uncaught || !about)
+		return NO_MATCH;
+	for (const struct event *e = NULL; (e = model_last(m, KS_child_end, 0, e));) {
+		const struct checkpoint *before = NULL, *after = NULL;
+
+		if ((FIELD(e, child_end, status) & 0x7f) != SIGKILL || FIELD_TEXT(e, child_end, trace))
+			continue;
+		for (size_t i = 0; i < m->ncheckpoints && !after; i++) {
+			const struct checkpoint *c = &m->checkpoints[i];
+
+			if (c->time >= e->time)
+				after = c;
+			else if (c->cg_oom_kill != UNKNOWN)
+				before = c;
+		}
+		if (!before || !after || after->reason != KS_CHECK_WITNESS || !rose(before->cg_oom_kill, after->cg_oom_kill))
+			continue;
+		f->event = e;
+		f->first = before;
+		f->last = after;
+		f->number[1] = after->cg_limit;
+		return after->cg_limit != UNKNOWN ? PROVEN : LIKELY;
+	}
+	return NO_MATCH;
+}
+
+static void explain_worker(const struct model *m, struct finding *f)
+{
+	const char *path = model_info(m, "cgroup_memory");
+	const unsigned pid = (unsigned)FIELD(f->event, child_end, pid);
+	const char *limit = f->number[1] != UNKNOWN ? size_text(f->arena, f->number[1]) : NULL;
+
+	finding_title(f, "The kernel's OOM killer ended process %u, a worker of this one: the memory limit of its container%s%s%s was reached", pid,
+		      limit ? " (" : "", limit ? limit : "", limit ? ")" : "");
+	finding_cite(f, f->event->record, f->event->time, "process %u, a child, was ended by SIGKILL", pid);
+	finding_cite(f, f->last->record, f->last->time, "oom_kill of the cgroup had risen from %llu to %llu", (unsigned long long)f->first->cg_oom_kill,
+		     (unsigned long long)f->last->cg_oom_kill);
+	finding_say(f, "Process %u was made by this one and ended by SIGKILL. The counter of OOM kills of their memory cgroup%s%s%s%s%s rose with it.", pid,
+		    path ? " " : "", path ? path : "", limit ? " (limit: " : "", limit ? limit : "", limit ? ")" : "");
+	finding_say(f, "This process did not run out of memory itself: it ended by the exception that told of the worker, %s: %s",
+		    f->context->error.type, f->context->error.text);
+	finding_fix(f, "Raise the memory limit (docker run --memory=…, JupyterHub: c.Spawner.mem_limit, Kubernetes: resources.limits.memory, Slurm: --mem), "
+		    "or use fewer workers, smaller batches, data in chunks.");
+}
+
 static enum confidence match_cgroup(const struct model *m, struct finding *f)
 {
 	struct counters c = count(m);
 	bool near;
 
 	if (m->ending.kind != END_KILLED)
-		return NO_MATCH;
+		return match_worker(m, f);
 	keep(f, &c);
 	if (m->oom_line)
 		return strstr(m->oom_line, "Memory cgroup") ? PROVEN : NO_MATCH;
@@ -124,6 +188,10 @@ static void explain_cgroup(const struct model *m, struct finding *f)
 	const char *path = model_info(m, "cgroup_memory");
 	const char *limit = size_text(f->arena, f->number[1]);
 
+	if (f->event) {
+		explain_worker(m, f);
+		return;
+	}
 	if (f->number[1] == UNKNOWN) {
 		finding_say(f, "The memory limit of its cgroup%s%s was reached.", path ? " " : "", path ? path : "");
 	} else {
