@@ -92,6 +92,7 @@ static void on_import(uintptr_t args)
 {
 	note_path(argument(args, 2));
 	KS_EMIT(py_import, .name = ks_py_str(argument(args, 0)));
+	ks_checkpoint(KS_CHECK_EVENT);	/* imports map what no allocation shows; it says itself how often */
 }
 
 /* --- cells --- */
