@@ -128,6 +128,7 @@ static const struct stack *unwind(struct model *m)
 	struct private *p = m->private;
 	const struct trace *t = p->trace;
 	struct memory *memory = arena_alloc(&p->arena, (t->nblocks + 1) * sizeof(*memory));
+	const struct stack *s;
 	struct unwind u = {
 		.regs = t->crash.regs,
 		.nregs = (unsigned)t->crash.nregs,
@@ -146,7 +147,8 @@ static const struct stack *unwind(struct model *m)
 			memory[u.nmemory++] =
 				(struct memory){ b->head.address, b->head.size, b->data };
 	}
-	return symbols_unwind(m, &u);
+	symbols_unwind(m, &u, 1, &s);
+	return s;
 }
 
 static const struct stack *without_ours(struct model *m, const struct stack *from)

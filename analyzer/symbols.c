@@ -69,6 +69,14 @@ static pid_t dwfl_next_thread(Dwfl *dwfl, void *arg, void **thread_arg)
 	return (pid_t)(job->u->tid ? job->u->tid : 1);
 }
 
+/* The thread that job->u is about, whichever it is. */
+static bool dwfl_get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread_arg)
+{
+	(void)dwfl, (void)tid;
+	*thread_arg = arg;
+	return true;
+}
+
 static bool dwfl_registers(Dwfl_Thread *thread, void *arg)
 {
 	struct job *job = arg;
@@ -87,6 +95,7 @@ static bool dwfl_registers(Dwfl_Thread *thread, void *arg)
 
 static const Dwfl_Thread_Callbacks thread_callbacks = {
 	.next_thread = dwfl_next_thread,
+	.get_thread = dwfl_get_thread,
 	.memory_read = dwfl_memory_read,
 	.set_initial_registers = dwfl_registers,
 };
@@ -275,18 +284,14 @@ static void find_start(const struct model *m, struct job *job)
 		job->start_sp += 8;
 }
 
-static void walk(const struct model *m, struct job *job, const struct reported *r)
+/* The frames of one thread, and the mark behind them. */
+static void walk(const struct model *m, struct job *job, unsigned with_lines)
 {
 	struct found end = { .last = 1 };
-	int rc = -1;
 
+	job->n = 0;
 	find_start(m, job);
-	job->dwfl = dwfl_begin(&callbacks);
-	if (job->dwfl && report_modules(job->dwfl, r) &&
-	    dwfl_attach_state(job->dwfl, NULL, 1, &thread_callbacks, job))
-		rc = dwfl_getthread_frames(job->dwfl, (pid_t)(job->u->tid ? job->u->tid : 1),
-					   frame_seen, job);
-	end.line = rc == 0;
+	end.line = job->dwfl && dwfl_getthread_frames(job->dwfl, (pid_t)(job->u->tid ? job->u->tid : 1), frame_seen, job) == 0;
 	if (job->n == (unsigned)(job->start_pc != job->u->pc)) {
 		job->pc[job->n] = job->start_pc;
 		job->exact[job->n++] = job->start_pc == job->u->pc;
@@ -296,15 +301,16 @@ static void walk(const struct model *m, struct job *job, const struct reported *
 		 * libdwfl thinks. */
 		if (i == 1 && job->start_pc != job->u->pc)
 			job->exact[i] = false;
-		if (i < WITH_LINES)
+		if (i < with_lines)
 			send_with_lines(job, job->pc[i], job->exact[i]);
 		else
 			send_frame(job, job->pc[i], job->exact[i], false, NULL, NULL, 0);
 	}
-	send_all(job->to, &end, sizeof(end));
+	if (!send_all(job->to, &end, sizeof(end)))
+		_exit(1);
 }
 
-void symbols_child(const struct model *m, const struct unwind *u, const struct reported *r, int to)
+void symbols_child(const struct model *m, const struct unwind *u, size_t n, const struct reported *r, int to)
 {
 	static struct job job;
 	const struct rlimit none = { 0, 0 };
@@ -321,6 +327,14 @@ void symbols_child(const struct model *m, const struct unwind *u, const struct r
 	alarm(MILLISECONDS / 1000 + 1);
 	job.u = u;
 	job.to = to;
-	walk(m, &job, r);
+	job.dwfl = dwfl_begin(&callbacks);
+	if (job.dwfl && (!report_modules(job.dwfl, r) || !dwfl_attach_state(job.dwfl, NULL, 1, &thread_callbacks, &job))) {
+		dwfl_end(job.dwfl);
+		job.dwfl = NULL;
+	}
+	for (size_t i = 0; i < n; i++) {
+		job.u = &u[i];
+		walk(m, &job, i < THREADS_WITH_LINES ? WITH_LINES : 0);
+	}
 	_exit(0);
 }

@@ -25,7 +25,7 @@ struct unwind {				/* where a thread stood */
 	uint32_t tid;
 };
 
-/* Frames of a thread, innermost first; NULL: nothing could be found out. Names come with model_symbolise. */
-const struct stack *symbols_unwind(struct model *m, const struct unwind *u);
+/* Frames of n threads, innermost first, in stack[]; NULL there: nothing could be found out. */
+void symbols_unwind(struct model *m, const struct unwind *u, size_t n, const struct stack **stack);
 
 #endif

@@ -10,6 +10,7 @@
 
 #define MOST_FRAMES	256
 #define WITH_LINES	64		/* frames whose source is looked for */
+#define THREADS_WITH_LINES	4
 #define MOST_INLINED	16		/* at one address */
 #define MOST_MODULES	512
 #define MILLISECONDS	2000		/* that the child may take */
@@ -29,7 +30,7 @@ struct reported {			/* modules that an address on the stack points into */
 	size_t n;
 };
 
-/* In the child: walks, writes what it finds to the pipe, and ends the process. */
-void symbols_child(const struct model *m, const struct unwind *u, const struct reported *r, int to) __attribute__((noreturn));
+/* In the child: walks one thread after the other, writes what it finds to the pipe, and ends the process. */
+void symbols_child(const struct model *m, const struct unwind *u, size_t n, const struct reported *r, int to) __attribute__((noreturn));
 
 #endif

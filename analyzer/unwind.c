@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -94,9 +95,8 @@ static struct made_frame *add_frame(struct model *m, struct frame *to, const str
 }
 
 /* All names at once; an inlined function has brought its own. */
-static void name_frames(struct model *m, struct stack *s, struct made_frame *const *made)
+static void name_frames(const struct stack *s, struct made_frame *const *made)
 {
-	model_symbolise(m);
 	for (size_t i = 0; i < s->n; i++) {
 		struct frame *f = &s->frames[i];
 
@@ -108,60 +108,88 @@ static void name_frames(struct model *m, struct stack *s, struct made_frame *con
 	}
 }
 
-static const struct stack *take_frames(struct model *m, const struct text *all)
+struct answer {				/* what the child wrote, and how far it was taken */
+	struct text all;
+	size_t at;
+};
+
+/* The frames of one thread. */
+static struct stack *take_frames(struct model *m, struct answer *a, struct made_frame ***made)
 {
 	struct private *p = m->private;
 	struct stack *s = arena_alloc(&p->arena, sizeof(*s));
 	const size_t most = MOST_FRAMES + WITH_LINES * MOST_INLINED;
-	struct made_frame **made = arena_alloc(&p->arena, most * sizeof(*made));
-	size_t at = 0;
+	size_t room = 0, made_room = 0;
+	struct frame *frames = NULL;
 
-	s->frames = arena_alloc(&p->arena, most * sizeof(*s->frames));
+	*made = NULL;
 	s->cut = true;
-	while (all->n - at >= sizeof(struct found) && s->n < most) {
+	while (a->all.n - a->at >= sizeof(struct found) && s->n < most) {
 		struct found f;
+		const char *texts;
 
-		memcpy(&f, all->s + at, sizeof(f));
-		at += sizeof(f);
+		memcpy(&f, a->all.s + a->at, sizeof(f));
+		a->at += sizeof(f);
 		if (f.last) {
 			s->cut = !f.line;
 			break;
 		}
-		if ((size_t)f.file_size + f.name_size > all->n - at)
+		if ((size_t)f.file_size + f.name_size > a->all.n - a->at)
 			break;
-		made[s->n] =
-			add_frame(m, &s->frames[s->n], &f, all->s + at, all->s + at + f.file_size);
+		texts = a->all.s + a->at;
+		frames = grow(frames, s->n, &room, sizeof(*frames));
+		*made = grow(*made, s->n, &made_room, sizeof(**made));
+		(*made)[s->n] = add_frame(m, &frames[s->n], &f, texts, texts + f.file_size);
 		s->n++;
-		at += (size_t)f.file_size + f.name_size;
+		a->at += (size_t)f.file_size + f.name_size;
 	}
-	name_frames(m, s, made);
-	return s->n ? s : NULL;
+	s->frames = arena_alloc(&p->arena, s->n * sizeof(*frames));
+	if (s->n)
+		memcpy(s->frames, frames, s->n * sizeof(*frames));
+	free(frames);
+	return s;
 }
 
-const struct stack *symbols_unwind(struct model *m, const struct unwind *u)
+static void take_all(struct model *m, struct answer *a, size_t n, const struct stack **stack)
+{
+	struct made_frame ***made = xalloc(n, sizeof(*made));
+
+	for (size_t i = 0; i < n; i++)
+		stack[i] = take_frames(m, a, &made[i]);
+	model_symbolise(m);
+	for (size_t i = 0; i < n; i++) {
+		name_frames(stack[i], made[i]);
+		free(made[i]);
+		if (!stack[i]->n)
+			stack[i] = NULL;
+	}
+	free(made);
+}
+
+void symbols_unwind(struct model *m, const struct unwind *u, size_t n, const struct stack **stack)
 {
 	struct reported r = { .n = 0 };
-	struct text all = { 0 };
-	const struct stack *s;
+	struct answer a = { .at = 0 };
 	int fd[2];
 	pid_t pid;
 
-	want_modules(m, u, &r);
-	if (pipe(fd) < 0)
-		return NULL;
+	memset(stack, 0, n * sizeof(*stack));
+	for (size_t i = 0; i < n; i++)
+		want_modules(m, &u[i], &r);
+	if (!n || pipe(fd) < 0)
+		return;
 	pid = fork();
 	if (pid == 0) {
 		close(fd[0]);
-		symbols_child(m, u, &r, fd[1]);
+		symbols_child(m, u, n, &r, fd[1]);
 	}
 	close(fd[1]);
 	if (pid > 0) {
-		receive(fd[0], &all);
+		receive(fd[0], &a.all);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
 	close(fd[0]);
-	s = take_frames(m, &all);
-	text_free(&all);
-	return s;
+	take_all(m, &a, n, stack);
+	text_free(&a.all);
 }
