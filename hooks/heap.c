@@ -2,14 +2,16 @@
 /*
  * The malloc family: forwarded to the allocator that would have served without us, and counted.
  *
- * A request takes its bytes from a purse of its thread and jumps on; when the purse is empty (after
- * 256 KiB, or where the next sample is due) the slow path in hooks/heap_slow.c fills it again. A big
- * block empties it at once, so that nothing else has to look for big ones. A free pays into another
- * purse what glibc keeps in the word before the block. Behind another allocator (jemalloc, tcmalloc,
- * mimalloc) requests are counted and frees are not: their blocks have no such word.
+ * A request takes its bytes from a purse of its thread and jumps on; when the purse is empty
+ * (after 256 KiB, or where the next sample is due) the slow path in hooks/heap_slow.c fills it
+ * again. A big block empties it at once, so that nothing else has to look for big ones. A free
+ * pays into another purse what glibc keeps in the word before the block. Behind another allocator
+ * (jemalloc, tcmalloc, mimalloc) requests are counted and frees are not: their blocks have no
+ * such word.
  *
- * Looking at the result of each malloc would cost more than all the rest (4 of 35 cycles, measured):
- * it is done in the slow path, and for small requests once they are doubted (ks_heap_doubt).
+ * Looking at the result of each malloc would cost more than all the rest (4 of 35 cycles,
+ * measured): it is done in the slow path, and for small requests once they are doubted
+ * (ks_heap_doubt).
  *
  * Invariants: what one allocator gave never reaches another; errno is what the allocator made it;
  * nothing here allocates, locks or needs more than plain initial-exec TLS. Context: everywhere,
@@ -88,9 +90,9 @@ static bool words_are_readable(void)
 }
 
 /*
- * Between us and libc may be libc_malloc_debug.so, which has these names in their versions only: a
- * plain dlsym passes them by, a program's references do not. (With a version asked for, dlvsym passes
- * by the unversioned names of tcmalloc: so not where another allocator was found.)
+ * Between us and libc may be libc_malloc_debug.so, which has these names in their versions only:
+ * a plain dlsym passes them by, a program's references do not. (With a version asked for, dlvsym
+ * passes by the unversioned names of tcmalloc: so not where another allocator was found.)
  */
 static void prefer_versions(void)
 {
@@ -172,7 +174,7 @@ static void *arena_realloc(void *p, size_t size)
 
 /* --- counting --- */
 
-/* What glibc makes of a request (malloc/malloc.c: request2size), so that frees take off the same. */
+/* What glibc makes of a request (malloc/malloc.c: request2size); a free takes off the same. */
 static inline uint64_t chunk_for(size_t size)
 {
 	return ((size < 9 ? 9 : size) + 23) & ~15ull;
@@ -182,6 +184,14 @@ static inline uint64_t chunk_for(size_t size)
 static inline uint64_t chunk_of(const void *p)
 {
 	return ((const uint64_t *)p)[-1] & ~7ull;
+}
+
+/* SIZE_MAX where it does not fit. */
+static inline size_t product(size_t n, size_t size)
+{
+	size_t bytes;
+
+	return __builtin_mul_overflow(n, size, &bytes) ? SIZE_MAX : bytes;
 }
 
 /* True for all that the slow path has to see; (size_t)-1 wraps round in chunk_for. */
@@ -196,7 +206,8 @@ static inline bool spend(int64_t *purse, uint64_t bytes)
 	return (*purse = (int64_t)((uint64_t)*purse - bytes)) < 0;
 }
 
-/* The slow path behind a request: counters, samples, big blocks, failures. Large ones are not paid yet. */
+/* The slow path behind a request: counters, samples, big blocks, failures. A large one is not
+ * paid yet. */
 static void *took(void *p, size_t size, enum ks_heap_function f, uintptr_t caller)
 {
 	uint64_t chunk;
@@ -234,10 +245,9 @@ static void *doubted_malloc(size_t size)
 static void *doubted_calloc(size_t n, size_t size)
 {
 	void *p = real.calloc(n, size);
-	size_t bytes;
 
 	if (KS_UNLIKELY(!p))
-		ks_heap_failed(__builtin_mul_overflow(n, size, &bytes) ? SIZE_MAX : bytes, KS_HEAP_CALLOC, KS_CALLER());
+		ks_heap_failed(product(n, size), KS_HEAP_CALLOC, KS_CALLER());
 	return p;
 }
 
@@ -249,7 +259,7 @@ void ks_heap_doubt(void)
 	}
 }
 
-/* --- the hot ones jump to the allocator, and to their slow paths too, which keeps the caller --- */
+/* --- the hot ones: they jump on, to their slow paths too, which keeps the caller --- */
 
 static __attribute__((noinline)) void *malloc_slow(size_t size)
 {
@@ -268,9 +278,8 @@ KS_EXPORT void *malloc(size_t size)
 static __attribute__((noinline)) void *calloc_slow(size_t n, size_t size)
 {
 	void *p = (next.calloc == early_calloc ? early_calloc : real.calloc)(n, size);
-	size_t bytes;
 
-	return took(p, __builtin_mul_overflow(n, size, &bytes) ? SIZE_MAX : bytes, KS_HEAP_CALLOC, KS_CALLER());
+	return took(p, product(n, size), KS_HEAP_CALLOC, KS_CALLER());
 }
 
 KS_EXPORT void *calloc(size_t n, size_t size)
@@ -360,7 +369,9 @@ static void *took_aligned(void *p, size_t size, enum ks_heap_function f, uintptr
 
 KS_EXPORT void *aligned_alloc(size_t alignment, size_t size)
 {
-	return took_aligned(REAL(aligned_alloc)(alignment, size), size, KS_HEAP_ALIGNED_ALLOC, KS_CALLER());
+	void *p = REAL(aligned_alloc)(alignment, size);
+
+	return took_aligned(p, size, KS_HEAP_ALIGNED_ALLOC, KS_CALLER());
 }
 
 KS_EXPORT void *memalign(size_t alignment, size_t size)

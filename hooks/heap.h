@@ -21,12 +21,13 @@
 struct ks_heap_self {
 	int64_t alloc, free;		/* purses */
 	int64_t alloc_filled, free_filled;	/* what they held when they were filled */
-	int64_t to_sample;		/* bytes until the next sample, counted from the last filling */
-	int64_t grown;			/* bytes taken and not given back, since the last checkpoint */
+	int64_t to_sample;		/* bytes until the next sample, from the last filling on */
+	int64_t grown;			/* bytes taken, not given back, since a checkpoint */
 	uint64_t random;
 	bool inside;			/* in the slow path */
 };
-extern __thread struct ks_heap_self ks_heap_self __attribute__((tls_model("initial-exec"))) KS_HIDDEN;
+extern __thread struct ks_heap_self ks_heap_self KS_HIDDEN
+	__attribute__((tls_model("initial-exec")));
 
 #pragma GCC visibility push(hidden)
 /* p was given and the purse is empty. chunk: bytes that the allocator spent on it. */

@@ -10,7 +10,7 @@
 
 #define CHECK_GROWN	(8 << 20)	/* a thread's growth that is worth a look at the memory */
 #define CHECK_BLOCK	(32 << 20)	/* and one block that is */
-#define SAMPLE_AFTER	(4 << 20)	/* a thread's first bytes are not sampled: a short start pays for no walk */
+#define SAMPLE_AFTER	(4 << 20)	/* of a thread: a short start walks no stack */
 #define FAILURES_KEPT	64		/* then only powers of two: a storm of them stays cheap */
 
 static const char *const names[] = {
@@ -28,7 +28,7 @@ static uint64_t next_random(struct ks_heap_self *h)
 
 	if (!x)
 		x = ks_clock() ^ (uint64_t)(uintptr_t)h << 16;
-	x ^= x << 13;		/* xorshift64, G. Marsaglia, Journal of Statistical Software 8 (2003) */
+	x ^= x << 13;		/* xorshift64: G. Marsaglia, J. of Statistical Software 8 (2003) */
 	x ^= x >> 7;
 	x ^= x << 17;
 	return h->random = x;
@@ -75,8 +75,8 @@ static uint64_t refill(int64_t *purse, int64_t *filled, int64_t bytes)
 }
 
 /*
- * Counters of one kind. Requests are not counted one by one: the block that empties the purse is one
- * drawn by size, so that used / chunk estimates how many there were.
+ * Counters of one kind. Requests are not counted one by one: the block that empties the purse is
+ * one drawn by size, so that used / chunk estimates how many there were.
  */
 static void add(uint64_t *bytes, uint64_t *count, uint64_t used, uint64_t chunk)
 {
@@ -116,7 +116,7 @@ static void settle_free(struct ks_heap_self *h, uint64_t chunk)
 		add(&t->free_bytes, &t->free_count, used, chunk);
 	h->grown -= (int64_t)used;
 	if (h->grown < -CHECK_GROWN)
-		h->grown = -CHECK_GROWN;	/* given back what others took: growth is growth all the same */
+		h->grown = -CHECK_GROWN;	/* it gives back what others took */
 }
 
 void ks_heap_settle(void)
@@ -131,13 +131,14 @@ void ks_heap_settle(void)
 
 /* --- what is recorded --- */
 
-/* True where a small request can fail: the doubtful case is rare, and looking at each result dear. */
+/* True where a small request can fail: that is rare, and looking at each result dear. */
 static bool in_doubt(void)
 {
 	char text[16];
 
-	return ks_limit(RLIMIT_AS) != UINT64_MAX || ks_limit(RLIMIT_DATA) != UINT64_MAX ||
-	       (ks_read_file("/proc/sys/vm/overcommit_memory", text, sizeof(text)) > 0 && text[0] == '2');
+	if (ks_limit(RLIMIT_AS) != UINT64_MAX || ks_limit(RLIMIT_DATA) != UINT64_MAX)
+		return true;
+	return ks_read_file("/proc/sys/vm/overcommit_memory", text, sizeof(text)) > 0 && text[0] == '2';
 }
 
 static void look_once(void)
@@ -155,7 +156,8 @@ static void big(void *p, size_t size, enum ks_heap_function f)
 
 	if (t)
 		t->big_count++;
-	KS_EMIT(alloc_big, .size = size, .address = (uintptr_t)p, .stack = ks_callers_often(), .function = f);
+	KS_EMIT(alloc_big, .size = size, .address = (uintptr_t)p, .stack = ks_callers_often(),
+		.function = f);
 }
 
 void ks_heap_took(void *p, size_t size, uint64_t chunk, enum ks_heap_function f)
@@ -173,8 +175,8 @@ void ks_heap_took(void *p, size_t size, uint64_t chunk, enum ks_heap_function f)
 		if (size >= KS_HEAP_BIG)
 			big(p, size, f);
 		else if (due)
-			KS_EMIT(alloc_sample, .size = size, .address = (uintptr_t)p, .stack = ks_callers_often(),
-				.weight = weight_of(size));
+			KS_EMIT(alloc_sample, .size = size, .address = (uintptr_t)p,
+				.stack = ks_callers_often(), .weight = weight_of(size));
 		if (h->grown >= CHECK_GROWN || size >= CHECK_BLOCK) {
 			h->grown = 0;
 			ks_checkpoint(KS_CHECK_HEAP);

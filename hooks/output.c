@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What goes to fd 2: the last words of libraries that end the process, or that say why they will not work.
+ * What goes to fd 2: the last words of libraries that end the process, or that say why they will
+ * not work.
  *
  * Each wrapper lets the real function do its work and then keeps the bytes that it took; what could
  * not be written is not kept. libc's own calls below stdio do not pass here, so that nothing is
  * seen twice; what libc itself says at the end is in __abort_msg. fd 2 is whatever is there: a
  * notebook's pipe as well. Results and errno are the real function's. Context: anywhere.
  *
- * Formatted output is formatted a second time, into a buffer on the stack, never where the format has
- * a %n, and only the first TEXT_SIZE bytes of it are kept.
+ * Formatted output is formatted a second time, into a buffer on the stack, never where the format
+ * has a %n, and only the first TEXT_SIZE bytes of it are kept.
  */
 #include "hooks/hooks.h"
 

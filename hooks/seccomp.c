@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process that puts on a seccomp filter: after that, a system call of ours that the program does
- * not make itself may be one that kills it. So the filter is tried beforehand, by running it for each
- * call that the recorder makes. One that spares them all changes nothing, and what it kills is
- * recorded (SIGSYS). Any other ends the recording here; its file goes, since nobody could tell how
- * the process ended.
+ * A process that puts on a seccomp filter: after that, a system call of ours that the program
+ * does not make itself may be one that kills it. So the filter is tried beforehand, by running it
+ * for each call that the recorder makes. One that spares them all changes nothing, and what it
+ * kills is recorded (SIGSYS). Any other ends the recording here; its file goes, since nobody
+ * could tell how the process ended.
  *
- * Filters come by prctl (hooks/signal.c) and, from libseccomp, by syscall(SYS_seccomp): the stub below
- * leaves no frame, since anything may be called by it.
- * The filter language: Documentation/networking/filter.rst and userspace-api/seccomp_filter.rst of Linux.
+ * Filters come by prctl (hooks/signal.c) and, from libseccomp, by syscall(SYS_seccomp): the stub
+ * below leaves no frame, since anything may be called by it. The filter language:
+ * Documentation/networking/filter.rst and userspace-api/seccomp_filter.rst of Linux.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -19,11 +19,12 @@
 #include "shim/safe.h"
 
 static const int calls[] = {
-	SYS_getpid, SYS_gettid, SYS_openat, SYS_read, SYS_write, SYS_close, SYS_newfstatat, SYS_pread64, SYS_pwrite64,
-	SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise, SYS_process_vm_readv, SYS_rt_sigaction, SYS_rt_sigprocmask,
-	SYS_rt_sigreturn, SYS_sigaltstack, SYS_statfs, SYS_fstatfs, SYS_readlinkat, SYS_getdents64, SYS_prlimit64,
-	SYS_clock_gettime, SYS_unlinkat, SYS_tgkill, SYS_rt_tgsigqueueinfo, SYS_exit_group, SYS_futex, SYS_prctl,
-	SYS_getuid, SYS_getppid, SYS_sched_yield, SYS_sysinfo,
+	SYS_getpid, SYS_gettid, SYS_openat, SYS_read, SYS_write, SYS_close, SYS_newfstatat,
+	SYS_pread64, SYS_pwrite64, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise,
+	SYS_process_vm_readv, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
+	SYS_sigaltstack, SYS_statfs, SYS_fstatfs, SYS_readlinkat, SYS_getdents64, SYS_prlimit64,
+	SYS_clock_gettime, SYS_unlinkat, SYS_tgkill, SYS_rt_tgsigqueueinfo, SYS_exit_group,
+	SYS_futex, SYS_prctl, SYS_getuid, SYS_getppid, SYS_sched_yield, SYS_sysinfo,
 };
 
 struct state {
@@ -49,7 +50,9 @@ static uint32_t alu(uint16_t op, uint32_t a, uint32_t b)
 
 static bool compare(uint16_t op, uint32_t a, uint32_t b)
 {
-	return op == BPF_JEQ ? a == b : op == BPF_JGT ? a > b : op == BPF_JGE ? a >= b : (a & b) != 0;
+	if (op == BPF_JSET)
+		return (a & b) != 0;
+	return op == BPF_JEQ ? a == b : op == BPF_JGT ? a > b : a >= b;
 }
 
 static uint32_t load(const struct state *s, const struct sock_filter *i)
@@ -116,8 +119,9 @@ static bool spares_us(const void *filter)
 {
 	struct sock_fprog program;
 
-	if (ks_read_memory((uintptr_t)filter, &program, sizeof(program)) != sizeof(program) || !program.len ||
-	    program.len > BPF_MAXINSNS || !is_readable(program.filter, program.len * sizeof(*program.filter)))
+	if (ks_read_memory((uintptr_t)filter, &program, sizeof(program)) != sizeof(program) ||
+	    !program.len || program.len > BPF_MAXINSNS ||
+	    !is_readable(program.filter, program.len * sizeof(*program.filter)))
 		return true;		/* the kernel will refuse it */
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
 		struct state s = { .data = { .nr = calls[i], .arch = KS_AUDIT_ARCH } };
@@ -141,7 +145,7 @@ bool ks_before_seccomp(unsigned long mode, const void *filter, uintptr_t caller)
 		return true;
 	ks_signals_release();
 	if (!ks_mine())
-		return false;		/* a vfork child: its own dispositions, all else is its parent's */
+		return false;		/* a vfork child */
 	if (ks.on && ks.config.keep == KS_KEEP_DEATH)
 		ks_discard();
 	ks.on = ks.chosen = false;
@@ -150,16 +154,18 @@ bool ks_before_seccomp(unsigned long mode, const void *filter, uintptr_t caller)
 }
 
 KS_TAIL_JUMP(syscall);
-void *ks_before_syscall(uintptr_t number, uintptr_t operation, uintptr_t flags, uintptr_t filter, uintptr_t caller,
-			uintptr_t sp)
+void *ks_before_syscall(uintptr_t number, uintptr_t operation, uintptr_t flags, uintptr_t filter,
+			uintptr_t caller, uintptr_t sp)
 {
-	(void)flags, (void)sp;
-	if (KS_UNLIKELY(number == SYS_seccomp) && ks.chosen && operation <= SECCOMP_SET_MODE_FILTER) {
-		int error = errno;
+	int error = errno;
 
-		ks_before_seccomp(operation == SECCOMP_SET_MODE_FILTER ? SECCOMP_MODE_FILTER : SECCOMP_MODE_STRICT,
-				  (const void *)filter, caller);
-		errno = error;
-	}
+	(void)flags, (void)sp;
+	if (KS_LIKELY(number != SYS_seccomp) || !ks.chosen)
+		return (void *)REAL(syscall);
+	if (operation == SECCOMP_SET_MODE_STRICT)
+		ks_before_seccomp(SECCOMP_MODE_STRICT, NULL, caller);
+	else if (operation == SECCOMP_SET_MODE_FILTER)
+		ks_before_seccomp(SECCOMP_MODE_FILTER, (const void *)filter, caller);
+	errno = error;
 	return (void *)REAL(syscall);
 }

@@ -4,9 +4,9 @@
  * address, frame pointer, return address. DWARF 5 section 6.4. Any thread, any time.
  *
  * Why not libunwind: built as a static library with a cache by thread, version 1.6.2 put 26 kB of
- * TLS on every thread's stack (a thread with 32 KiB of stack died in it), 256 KiB of table on each
- * that was looked at, opened a pipe for good, took a pthread key and changed the signal mask: all of
- * it visible to the program that we watch. What we need of it is this file.
+ * TLS on every thread's stack (a thread with 32 KiB of stack died in it), 256 KiB of table on
+ * each that was looked at, opened a pipe for good, took a pthread key and changed the signal
+ * mask: all of it visible to the program that we watch. What we need of it is this file.
  */
 #include "shim/cfi.h"
 
@@ -102,22 +102,25 @@ static bool step_extended(struct machine *m, struct ks_eh_reader *r, uint8_t op)
 	uint64_t reg;
 
 	switch (op) {
-	case 0x00: break;							/* nop */
-	case 0x01: m->at = ks_eh_encoded(r, e->encoding); break;			/* set_loc */
-	case 0x02: m->at += ks_eh_get(r, 1) * e->code_align; break;			/* advance_loc1 */
+	case 0x00: break; /* nop */
+	case 0x01: m->at = ks_eh_encoded(r, e->encoding); break; /* set_loc */
+	case 0x02: m->at += ks_eh_get(r, 1) * e->code_align; break; /* advance_loc1 */
 	case 0x03: m->at += ks_eh_get(r, 2) * e->code_align; break;
 	case 0x04: m->at += ks_eh_get(r, 4) * e->code_align; break;
-	case 0x05: reg = ks_eh_uleb(r); set(m, reg, SAVED, (int64_t)ks_eh_uleb(r) * e->data_align); break;
+	case 0x05: /* offset_extended */
+		reg = ks_eh_uleb(r);
+		set(m, reg, SAVED, (int64_t)ks_eh_uleb(r) * e->data_align);
+		break;
 	case 0x06: restore(m, ks_eh_uleb(r)); break;
 	case 0x07: set(m, ks_eh_uleb(r), UNDEFINED, 0); break;
 	case 0x08: set(m, ks_eh_uleb(r), SAME, 0); break;
-	case 0x09: reg = ks_eh_uleb(r); ks_eh_uleb(r); set(m, reg, LOST, 0); break;	/* register */
-	case 0x0a:								/* remember_state */
+	case 0x09: reg = ks_eh_uleb(r); ks_eh_uleb(r); set(m, reg, LOST, 0); break; /* register */
+	case 0x0a: /* remember_state */
 		if (m->depth == sizeof(m->kept) / sizeof(*m->kept))
 			return false;
 		m->kept[m->depth++] = m->now;
 		break;
-	case 0x0b:								/* restore_state */
+	case 0x0b: /* restore_state */
 		if (!m->depth)
 			return false;
 		m->now = m->kept[--m->depth];
@@ -131,11 +134,14 @@ static bool step_extended(struct machine *m, struct ks_eh_reader *r, uint8_t op)
 	case 0x11: reg = ks_eh_uleb(r); set(m, reg, SAVED, ks_eh_sleb(r) * e->data_align); break;
 	case 0x12: reg = ks_eh_uleb(r); set_cfa(m, reg, ks_eh_sleb(r) * e->data_align); break;
 	case 0x13: m->now.offset = ks_eh_sleb(r) * e->data_align; break;
-	case 0x14: reg = ks_eh_uleb(r); ks_eh_uleb(r); set(m, reg, LOST, 0); break;	/* val_offset */
+	case 0x14: reg = ks_eh_uleb(r); ks_eh_uleb(r); set(m, reg, LOST, 0); break; /* val_offset */
 	case 0x15: reg = ks_eh_uleb(r); ks_eh_sleb(r); set(m, reg, LOST, 0); break;
-	case 0x2d: break;			/* aarch64: the return address is signed from here on, or no more */
-	case 0x2e: ks_eh_uleb(r); break;		/* GNU_args_size */
-	case 0x2f: reg = ks_eh_uleb(r); set(m, reg, SAVED, -(int64_t)ks_eh_uleb(r) * e->data_align); break;
+	case 0x2d: break; /* aarch64: the return address is signed now, or no more */
+	case 0x2e: ks_eh_uleb(r); break; /* GNU_args_size */
+	case 0x2f: /* GNU_negative_offset_extended */
+		reg = ks_eh_uleb(r);
+		set(m, reg, SAVED, -(int64_t)ks_eh_uleb(r) * e->data_align);
+		break;
 	default: return false;
 	}
 	return true;
@@ -187,7 +193,8 @@ bool ks_cfi_find(uintptr_t pc, struct ks_rule *rule)
 	}
 	if (m.now.cfa == KS_CFA_NONE || m.now.ra.where == LOST || m.now.fp.where == LOST ||
 	    m.now.ra.where == AT_FP || (m.now.fp.where == AT_FP) != (m.now.cfa == KS_CFA_AT_FP) ||
-	    !fits(m.now.ra.offset) || !fits(m.now.fp.offset) || (KS_RA_ON_STACK && m.now.ra.where != SAVED))
+	    !fits(m.now.ra.offset) || !fits(m.now.fp.offset) ||
+	    (KS_RA_ON_STACK && m.now.ra.where != SAVED))
 		return false;
 	rule->cfa = m.now.cfa;
 	rule->offset = (int32_t)m.now.offset;

@@ -15,7 +15,8 @@ enum ks_cfa {
 	KS_CFA_END,		/* the outermost frame, or one that cannot be left (a signal's) */
 	KS_CFA_SP,		/* the caller's sp (the CFA) is sp + offset */
 	KS_CFA_FP,		/* fp + offset */
-	KS_CFA_AT_FP,		/* the word at fp + offset, and the caller's fp at fp (functions that align their stack) */
+	KS_CFA_AT_FP,		/* the word at fp + offset, and the caller's fp is at fp: the
+				 * function aligns its stack */
 };
 
 struct ks_rule {

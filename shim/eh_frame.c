@@ -4,9 +4,10 @@
  * .eh_frame_hdr, then a description (FDE) and what it shares with others (CIE). Linux Standard Base
  * Core 5.0, chapters 10.5 to 10.6.
  *
- * Objects are found by _dl_find_object, which neither locks nor fails in the middle of a dlopen; with
- * an older glibc by dl_iterate_phdr (its lock is recursive, and held for moments only). What is
- * read here are sections of loaded objects: trusted as the code next to them is. Any thread, any time.
+ * Objects are found by _dl_find_object, which neither locks nor fails in the middle of a dlopen;
+ * with an older glibc by dl_iterate_phdr (its lock is recursive, and held for moments only). What
+ * is read here are sections of loaded objects: trusted as the code next to them is. Any thread,
+ * any time.
  */
 #include "shim/eh_frame.h"
 
@@ -124,7 +125,7 @@ int64_t ks_eh_sleb(struct ks_eh_reader *r)
 	return (int64_t)v;
 }
 
-/* A pointer in one of the encodings DW_EH_PE_*; indirect and data-relative ones are not used here. */
+/* A pointer in one of the encodings DW_EH_PE_*, but not indirect or relative to data. */
 uint64_t ks_eh_encoded(struct ks_eh_reader *r, uint8_t encoding)
 {
 	uintptr_t here = (uintptr_t)r->p;
@@ -149,7 +150,7 @@ uint64_t ks_eh_encoded(struct ks_eh_reader *r, uint8_t encoding)
 
 /* --- the table and the entry --- */
 
-/* Address of the description (FDE) that may cover pc, by the sorted table of .eh_frame_hdr; NULL. */
+/* The description (FDE) that may cover pc, by the sorted table of .eh_frame_hdr; NULL: none. */
 const uint8_t *ks_eh_find(const uint8_t *header, uintptr_t pc)
 {
 	const struct { int32_t start, entry; } *table = (const void *)(header + 12);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The recorder's unwinder against glibc's backtrace(), in the shapes that compilers give to frames:
- * by stack pointer, by frame pointer, realigned, large, through libc's code and back, with and
- * without _dl_find_object, and after code was unloaded. The recorder's sources are taken in as they are.
+ * The recorder's unwinder against glibc's backtrace(), in the shapes that compilers give to
+ * frames: by stack pointer, by frame pointer, realigned, large, through libc's code and back,
+ * with and without _dl_find_object, and after code was unloaded. The recorder's sources are taken
+ * in as they are.
  */
 #include <alloca.h>
 #include <dlfcn.h>

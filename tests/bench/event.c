@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One recorded event, as a hook writes it: nanoseconds of a KS_EMIT into the thread's ring, and of a
- * walk over 32 callers with the search for the same stack. Linked with the recorder's own objects (not
- * its hooks); writes a trace into KSHIM_DIR like any process, and removes it. event WHAT.
+ * One recorded event, as a hook writes it: nanoseconds of a KS_EMIT into the thread's ring, and
+ * of a walk over 32 callers with the search for the same stack. Linked with the recorder's own
+ * objects (not its hooks); writes a trace into KSHIM_DIR like any process, and removes it. event
+ * WHAT.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From fault to end: fault COMMAND…, prints the milliseconds between the time that COMMAND printed as
- * its last line (CLOCK_MONOTONIC, nanoseconds) and the moment when its death was known to us. Without
- * a command: a small program that faults at once.
+ * From fault to end: fault COMMAND…, prints the milliseconds between the time that COMMAND
+ * printed as its last line (CLOCK_MONOTONIC, nanoseconds) and the moment when its death was known
+ * to us. Without a command: a small program that faults at once.
  */
 #include <errno.h>
 #include <stdint.h>

@@ -2,9 +2,9 @@
 /*
  * Pairs of malloc and free: heap WHAT THREADS, prints nanoseconds of one pair.
  *
- * small: one block of 16 to 128 bytes at a time. mixed: 64 live blocks of 2 KiB in the mean, written
- * to, each replaced in turn; what sampling costs is seen there. The time is the best of many short
- * laps, so that a neighbour on the machine costs nothing.
+ * small: one block of 16 to 128 bytes at a time. mixed: 64 live blocks of 2 KiB in the mean,
+ * written to, each replaced in turn; what sampling costs is seen there. The time is the best of
+ * many short laps, so that a neighbour on the machine costs nothing.
  */
 #include <pthread.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* build: -pthread -fno-builtin */
 /*
- * Other allocators behind the preloads that are there and in front of them: jemalloc, tcmalloc, mimalloc,
- * glibc's own debugging one; those that are not installed are passed over. The program
+ * Other allocators behind the preloads that are there and in front of them: jemalloc, tcmalloc,
+ * mimalloc, glibc's own debugging one; those that are not installed are passed over. The program
  * starts itself once for each, and shows that no block reaches an allocator that did not give it.
  */
 #include <pthread.h>

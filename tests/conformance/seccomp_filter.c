@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* native: yes */
 /*
- * Filters that kill for every call that an ordinary computation does not need, put on by prctl and by
- * seccomp(2); then work that makes a recorder want to look around: memory, failures, output, threads' ends.
- * And filters that mind their own business: what they forbid ends the process as it should.
+ * Filters that kill for every call that an ordinary computation does not need, put on by prctl
+ * and by seccomp(2); then work that makes a recorder want to look around: memory, failures,
+ * output, threads' ends. And filters that mind their own business: what they forbid ends the
+ * process as it should.
  */
 #include <errno.h>
 #include <linux/filter.h>
