@@ -91,6 +91,8 @@ static enum confidence match_none(const struct model *m, struct finding *f)
 		f->text = "interrupted";
 		return PROVEN;
 	}
+	if (model_stderr_line(m, "Fatal Python error: init", true) && !model_stderr_line(m, "KeyboardInterrupt", true))
+		return NO_MATCH;
 	if (m->ending.kind == END_CLEAN || ordinary(m))
 		return f->context->error.uncaught ? NO_MATCH : PROVEN;
 	return NO_MATCH;

@@ -44,11 +44,22 @@ static const char *foreign_place(struct arena *arena, const char *chain, const c
 	return NULL;
 }
 
+/* The interpreter did not find its own standard library: PYTHONHOME points elsewhere. */
+static bool no_library(const struct model *m)
+{
+	return m->ending.kind == END_EXIT && model_stderr_line(m, "Fatal Python error: init_", true) &&
+	       model_stderr_line(m, "No module named 'encodings'", true);
+}
+
 static enum confidence match_mixed(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
 	const char *version = python_version(m, f->arena), *list = model_env(m, "PYTHONPATH"), *v;
 
+	if (no_library(m) && (f->number[0] = model_env(m, "PYTHONHOME") != NULL)) {
+		f->path = model_env(m, "PYTHONHOME");
+		return PROVEN;
+	}
 	if (!e->uncaught || !version || f->context->bad_load.load)
 		return NO_MATCH;
 	f->path = foreign_place(f->arena, e->chain, e->file, version);
@@ -67,6 +78,15 @@ static void explain_mixed(const struct model *m, struct finding *f)
 	const struct py_error *e = &f->context->error;
 	const char *package = package_of(f->arena, f->path);
 
+	if (f->number[0]) {
+		finding_title(f, "PYTHONHOME points to a folder that is not this Python's");
+		finding_cite(f, 0, m->ending.time, "PYTHONHOME=%s", f->path);
+		finding_cite(f, 0, m->ending.time, "on stderr: %.200s", arena_line(f->arena, model_stderr_line(m, "Fatal Python error: init_", true)));
+		finding_say(f, "PYTHONHOME is \"%s\"; the interpreter looked there for its standard library, did not find even the module "
+			    "encodings, and gave up before any program ran.", f->path);
+		finding_fix(f, "unset PYTHONHOME (and take it out of ~/.bashrc, kernel.json or the module that sets it).");
+		return;
+	}
 	finding_title(f, "Python %s imports from the packages of a Python %s%s", f->name, f->symbol, f->text ? ", through PYTHONPATH" : "");
 	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.160s", e->type, arena_line(f->arena, e->text));
 	finding_cite(f, 0, m->ending.time, "it was raised below %s", f->path);

@@ -36,6 +36,13 @@ static enum confidence match_check(const struct model *m, struct finding *f)
 	const struct event *e = model_last(m, KS_assert_failed, f->context->tid, NULL);
 	const char *abort_message = m->crash.abort_message;
 
+	/* A failed start of the interpreter ends with exit(1), its other fatal errors with abort. */
+	if (m->ending.kind == END_EXIT && model_stderr_line(m, "Fatal Python error: init", true)) {
+		f->frame = f->context->blame;
+		f->module = f->frame ? f->frame->module : model_module_named(m, "libpython", NULL);
+		f->text = fatal_line(m, f->arena);
+		return f->text ? LIKELY : NO_MATCH;
+	}
 	if (m->ending.kind != END_ABORT && m->ending.kind != END_SIGNAL)
 		return NO_MATCH;
 	f->frame = f->context->blame;
@@ -68,6 +75,12 @@ static void explain_check(const struct model *m, struct finding *f)
 		finding_cite(f, f->event->record, f->event->time, "assertion failed: %s", f->text);
 	else
 		finding_cite(f, 0, m->ending.time, "its last words: %.300s", f->text);
+	if (m->ending.kind == END_EXIT) {
+		finding_title(f, "Python could not start: %.120s", f->text);
+		finding_say(f, "The interpreter gave up before any program ran: %.300s", f->text);
+		finding_fix(f, "Look at PYTHONHOME, PYTHONPATH, .pth files and sitecustomize of this environment: python -v, python -I, python -S");
+		return;
+	}
 	finding_cite(f, m->crash.record, m->ending.time, "abort by %s", frame_text(f->arena, f->frame));
 	finding_say(f, "%s tests its own assumptions and aborts the process when one does not hold. It said: %.400s", module_name(f->module), f->text);
 	finding_say(f, "The abort came from %s.", frame_text(f->arena, f->frame));
@@ -109,6 +122,22 @@ static enum confidence match_exception(const struct model *m, struct finding *f)
 	return e->event ? PROVEN : LIKELY;
 }
 
+/* A child of it that was ended by a signal: what a broken pool of workers means. */
+static void tell_children(const struct model *m, struct finding *f)
+{
+	for (const struct event *e = NULL; (e = model_last(m, KS_child_end, 0, e));) {
+		int status = (int)FIELD_SIGNED(e, child_end, status);
+
+		if (!(status & 0x7f) || (status & 0x7f) == SIGTERM)
+			continue;
+		finding_cite(f, e->record, e->time, "its child %lld was ended by %s", (long long)FIELD_SIGNED(e, child_end, pid),
+			     signal_word(status & 0x7f));
+		finding_say(f, "Before that its child process %lld had been ended by %s.", (long long)FIELD_SIGNED(e, child_end, pid),
+			    signal_word(status & 0x7f));
+		return;
+	}
+}
+
 static void explain_exception(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
@@ -129,6 +158,7 @@ static void explain_exception(const struct model *m, struct finding *f)
 	finding_say(f, "%s: %.300s", f->name, arena_line(f->arena, f->text));
 	if (e->file)
 		finding_say(f, "It was raised at %s, line %d%s%s.", e->file, e->line, e->function ? ", in " : "", e->function ? e->function : "");
+	tell_children(m, f);
 	finding_say(f, "The interpreter printed the traceback and ended in order with status %d; no native code died.", m->ending.status);
 }
 

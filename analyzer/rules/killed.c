@@ -100,7 +100,9 @@ static void explain_process(const struct model *m, struct finding *f)
 		    parent ? "; it is the parent that had started this one" : "");
 	if (argv)
 		finding_say(f, "Its command line was: %.200s", argv);
-	if (m->ending.sender_parent && *m->ending.sender_parent && !parent)
+	if (m->ending.sender_ppid == m->pid)
+		finding_say(f, "That process had been started by this program itself (os.system, subprocess).");
+	else if (m->ending.sender_parent && *m->ending.sender_parent && !parent)
 		finding_say(f, "It was started by %s (pid %u).", m->ending.sender_parent, m->ending.sender_ppid);
 	if (memory_daemon(sender))
 		tell_memory(m, f);
@@ -279,6 +281,8 @@ static void explain_unknown(const struct model *m, struct finding *f)
 		finding_cite(f, c->record, c->time, "last sign of life: %s resident, %s of memory available on the machine",
 			     size_text(f->arena, c->rss), c->mem_available == UNKNOWN ? "an unknown amount" :
 			     size_text(f->arena, c->mem_available));
+	if (model_last(m, KS_seccomp_on, 0, NULL))
+		finding_say(f, "A seccomp filter was switched on in this process; one that kills leaves no other trace either.");
 	finding_say(f, "It is not proven to have been a lack of memory%s.", m->nwitnesses ? ": no counter of such kills rose, as far as they were "
 		    "looked at" : "");
 	finding_fix(f, "To know more: record the server too (LD_PRELOAD=libkshim.so jupyter notebook): it sees the end of its kernels; and look at "
