@@ -72,32 +72,39 @@ static void add_heap(struct ks_checkpoint *c)
 	}
 }
 
-/* A process may be moved to another cgroup while it runs. */
+/*
+ * The cgroups are looked for at the first full checkpoint of a trace, which costs 100 µs that a
+ * short-lived process need not pay, and again when the process was moved. Only with state.busy.
+ */
 static void follow_cgroup(void)
 {
-	static uint32_t was;
+	static uint32_t was, done;	/* hash of the membership; generation + 1 */
+	const bool first = done != ks.generation + 1;
 	uint32_t now = 2166136261u;	/* FNV-1a */
-	char *p = state.text;
 
+	if (ks.crashing && !first)
+		return;
 	if (ks_read_file("/proc/self/cgroup", state.text, 4096) <= 0)
 		return;
-	while (*p)
-		now = (now ^ (uint8_t)*p++) * 16777619u;
-	if (now == was)
+	for (const char *p = state.text; *p; p++)
+		now = (now ^ (uint8_t)*p) * 16777619u;
+	if (now == was && !first)
 		return;
-	if (was)
-		ks_cgroup_record(state.text);
 	was = now;
+	done = ks.generation + 1;
+	ks_cgroup_record(state.text);
+	if (first)
+		ks_facts_soon();
 }
 
-static void measure(struct ks_checkpoint *c, enum ks_checkpoint_reason reason, bool full)
+static void measure(struct ks_checkpoint *c, bool full)
 {
 	char text[128];
 	const char *p = text;
 
 	c->rss = c->vsize = c->cg_usage = c->cg_oom_kill = UNKNOWN;
 	c->sys_oom_kill = c->mem_available = c->swap_free = c->cg_pids = UNKNOWN;
-	if ((full || reason == KS_CHECK_START) && !ks.crashing)
+	if (full)
 		follow_cgroup();
 	c->cg_limit = ks_cgroup.limit;
 	if (ks_read_file("/proc/self/statm", text, sizeof(text)) > 0) {
@@ -148,29 +155,39 @@ static bool due(enum ks_checkpoint_reason reason, uint64_t now, bool *full)
 	return !patient || now >= state.next || state.next - now > 1ull << 36;
 }
 
-void ks_checkpoint(enum ks_checkpoint_reason reason)
+static bool claim(void)
 {
 	uint32_t mark = ks.generation + 1, was = __atomic_load_n(&state.busy, __ATOMIC_RELAXED);
+
+	return was != mark && __atomic_compare_exchange_n(&state.busy, &was, mark, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static void release(void)
+{
+	__atomic_store_n(&state.busy, 0, __ATOMIC_RELEASE);
+}
+
+void ks_checkpoint(enum ks_checkpoint_reason reason)
+{
 	uint64_t begin = ks_clock(), cost;
 	struct ks_checkpoint c;
 	bool full;
 
-	if (!ks.on || !due(reason, begin, &full) || !ks_mine() || was == mark ||
-	    !__atomic_compare_exchange_n(&state.busy, &was, mark, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (!ks.on || !due(reason, begin, &full) || !ks_mine() || !claim())
 		return;
 	memset(&c, 0, sizeof(c));
 	c.reason = (uint16_t)reason;
 	c.time = begin;
 	c.tid = ks_tid();
 	c.threads = ks.head->threads > UINT16_MAX ? UINT16_MAX : (uint16_t)ks.head->threads;
-	measure(&c, reason, full);
+	measure(&c, full);
 	publish(&c);
 	ks_clock_mark();
 	cost = ks_clock() - begin;
 	state.next = begin + cost * SHARE;
 	if (full)
 		state.next_full = begin + cost * SHARE * 8;
-	__atomic_store_n(&state.busy, 0, __ATOMIC_RELEASE);
+	release();
 }
 
 /* Fields of /proc/self/stat behind the command's closing parenthesis; the first is number 3. */
@@ -200,6 +217,10 @@ void ks_memory_now(struct ks_memory *m)
 	ks_system_memory(&m->mem_available, &swap);
 	m->as_limit = ks_limit(RLIMIT_AS);
 	m->nproc_limit = ks_limit(RLIMIT_NPROC);
+	if (!ks_cgroup.memory[0] && !ks_cgroup.pids[0] && ks.on && claim()) {
+		follow_cgroup();
+		release();
+	}
 	m->pids_current = ks_cgroup_number(ks_cgroup.pids, "/pids.current");
 	m->pids_max = ks_cgroup.pids_max;
 }

@@ -4,8 +4,9 @@
  * as shim/environment.c lists it), limits, and whether this is a Jupyter kernel.
  *
  * Keys of info events, at the start: exe argv cwd comm uid linux host glibc nproc page_size
- * memory_total swap_total pid_namespace cgroup cgroup_version cgroup_memory cgroup_limited
- * cgroup_limit cgroup_pids cgroup_pids_max env_names; at a crash or a bad end: machine container
+ * memory_total swap_total env_names; at the first full checkpoint (some 50 ms later): pid_namespace
+ * cgroup cgroup_version cgroup_memory cgroup_limited cgroup_limit cgroup_pids cgroup_pids_max, again
+ * when the process is moved to another cgroup; at a crash or a bad end: machine container
  * cpu cpu_flags cpuid xcr0 hypervisor emulator seccomp no_new_privs oom_score_adj overcommit
  * max_map_count shm_total shm_free mnt_namespace. Numbers are decimal, sizes in bytes; a fact
  * that cannot be had is left out.
@@ -90,9 +91,10 @@ static uint8_t hex_digit(char c)
 static void boot_id(void)
 {
 	uint8_t *to = ks.head->boot_id;
-	const char *p = text;
+	char id[64];
+	const char *p = id;
 
-	if (ks_read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 36)
+	if (ks_read_file("/proc/sys/kernel/random/boot_id", id, sizeof(id)) < 36)
 		return;
 	for (int i = 0; i < 16; i++, p += 2) {
 		if (*p == '-')
@@ -254,13 +256,7 @@ void ks_cgroup_record(const char *membership)
 		fact_number("cgroup_pids_max", ks_cgroup.pids_max);
 }
 
-static void cgroups(void)
-{
-	if (ks_read_file("/proc/self/cgroup", text, 4096) > 0)
-		ks_cgroup_record(text);
-}
-
-static void namespace(const char *key, const char *path)
+static void namespace(const char *key, const char *path)	/* any thread: no static buffer */
 {
 	struct stat st;
 
@@ -285,6 +281,7 @@ static void jupyter(const char *connection)
 
 	if (!connection[0] || ks.generation)
 		return;
+	boot_id();
 	ks.head->connection = ks_text(connection);
 	ks.head->kernel_parent = parent ? ks_number(parent, NULL) : 0;
 	KS_EMIT(kernel, .connection = ks.head->connection, .notebook = ks_text(ks_environment_value("JPY_SESSION_NAME")),
@@ -298,20 +295,23 @@ void ks_begin(void)
 
 	if (!ks.head)
 		return;
-	boot_id();
 	fact_link("exe", "/proc/self/exe");
 	command_line(connection, sizeof(connection));
 	if (ks_sys(SYS_getcwd, text, sizeof(text)) > 1)
 		fact("cwd", text);
 	self();
-	cgroups();
-	namespace("pid_namespace", "/proc/self/ns/pid");
 	limits();
 	machine();
 	if (ks.crashing)
 		return;
 	jupyter(connection);
 	ks_environment_record();
+}
+
+void ks_facts_soon(void)
+{
+	boot_id();
+	namespace("pid_namespace", "/proc/self/ns/pid");
 }
 
 void ks_facts_late(void)

@@ -39,8 +39,9 @@ bool ks_cgroup_unpack(struct ks_cgroup *c, const char *from);
 /* Number behind word at the begin of a line of text; ~0: no such line. */
 uint64_t ks_line_number(const char *text, const char *word);
 
-/* info.c: the same, and as facts in the trace. */
+/* info.c: the same, and as facts in the trace; and what else the first full checkpoint writes. */
 void ks_cgroup_record(const char *text);
+void ks_facts_soon(void);
 
 /* --- checkpoint.c --- */
 
