@@ -13,7 +13,7 @@
 
 #include "shim/safe.h"
 
-struct ks_cgroup ks_cgroup;
+struct ks_cgroup ks_cgroup = { .limit = UINT64_MAX, .pids_max = UINT64_MAX };
 
 static char buffer[16384];		/* the constructor, or a child that wakes: one at a time */
 

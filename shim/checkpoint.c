@@ -104,8 +104,6 @@ static void measure(struct ks_checkpoint *c, bool full)
 
 	c->rss = c->vsize = c->cg_usage = c->cg_oom_kill = UNKNOWN;
 	c->sys_oom_kill = c->mem_available = c->swap_free = c->cg_pids = UNKNOWN;
-	if (full)
-		follow_cgroup();
 	c->cg_limit = ks_cgroup.limit;
 	if (ks_read_file("/proc/self/statm", text, sizeof(text)) > 0) {
 		c->vsize = ks_number(p, &p) * page_size();
@@ -169,12 +167,15 @@ static void release(void)
 
 void ks_checkpoint(enum ks_checkpoint_reason reason)
 {
-	uint64_t begin = ks_clock(), cost;
+	uint64_t begin = ks_clock(), once, cost;
 	struct ks_checkpoint c;
 	bool full;
 
 	if (!ks.on || !due(reason, begin, &full) || !ks_mine() || !claim())
 		return;
+	if (full)
+		follow_cgroup();
+	once = ks_clock();	/* what is done once does not count */
 	memset(&c, 0, sizeof(c));
 	c.reason = (uint16_t)reason;
 	c.time = begin;
@@ -183,7 +184,7 @@ void ks_checkpoint(enum ks_checkpoint_reason reason)
 	measure(&c, full);
 	publish(&c);
 	ks_clock_mark();
-	cost = ks_clock() - begin;
+	cost = ks_clock() - once;
 	state.next = begin + cost * SHARE;
 	if (full)
 		state.next_full = begin + cost * SHARE * 8;

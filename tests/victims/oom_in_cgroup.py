@@ -14,13 +14,14 @@ if os.fork() == 0:      # the victim is the child of an exec: what waits for it 
     with open(group + "/memory.limit_in_bytes", "w") as f:
         f.write("120M")
     os.execv(sys.executable, [sys.executable, "-c", """
-import os, sys
+import os, sys, time
 with open(sys.argv[1] + "/cgroup.procs", "w") as f:
     f.write(str(os.getpid()))
 kept = []
 def collect():
     for i in range(1000):
         kept.append(bytearray(b"x") * (4 << 20))
+        time.sleep(0.04)
 collect()
 """, group])
 pid, status = os.wait()
