@@ -28,7 +28,8 @@ static struct counters count(const struct model *m)
 	for (size_t i = 0; i < m->ncheckpoints; i++) {
 		const struct checkpoint *p = &m->checkpoints[i];
 
-		if (!c.first)
+		/* The first look of all is a short one, without the cgroup. */
+		if (!c.first || (c.first->cg_usage == UNKNOWN && p->cg_usage != UNKNOWN))
 			c.first = p;
 		c.last = p;
 		take(&c.cg_before, p->cg_oom_kill);
@@ -86,7 +87,7 @@ static void tell_allocators(const struct model *m, struct finding *f)
 static void tell_growth(struct finding *f)
 {
 	if (f->first && f->last && f->first->cg_usage != UNKNOWN && f->last->cg_usage != UNKNOWN && f->last->cg_usage > f->first->cg_usage) {
-		finding_cite(f, f->last->record, f->last->time, "memory in use by its cgroup %s, at the start %s",
+		finding_cite(f, f->last->record, f->last->time, "memory in use by its cgroup %s, at the first look %s",
 			     size_text(f->arena, f->last->cg_usage), size_text(f->arena, f->first->cg_usage));
 		finding_say(f, "What its cgroup uses had grown from %s to %s at the last look, %.1f s after the start.",
 			    size_text(f->arena, f->first->cg_usage), size_text(f->arena, f->last->cg_usage), SECONDS(f->last->time));
