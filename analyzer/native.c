@@ -151,6 +151,7 @@ static const struct stack *unwind(struct model *m)
 	return s;
 }
 
+/* A fault in the recorder's own code must not look like one of its caller. */
 static const struct stack *without_ours(struct model *m, const struct stack *from)
 {
 	struct private *p = m->private;
@@ -158,6 +159,11 @@ static const struct stack *without_ours(struct model *m, const struct stack *fro
 
 	if (!from)
 		return NULL;
+	if (m->crash.raw->code > 0 && from->n && from->frames[0].ours) {
+		for (size_t i = 0; i < from->n; i++)
+			from->frames[i].ours = false;
+		return from;
+	}
 	s = arena_alloc(&p->arena, sizeof(*s));
 	s->frames = arena_alloc(&p->arena, from->n * sizeof(*s->frames));
 	s->cut = from->cut;
