@@ -115,7 +115,7 @@ static const struct stack *parse_stack(struct model *m, const struct block *b)
 			*next++ = '\0';
 		if (strcmp(text, "cut") == 0)
 			s->cut = true;
-		else if (parse_frame(m, text, &s->frames[s->n]) && !s->frames[s->n].ours)
+		else if (parse_frame(m, text, &s->frames[s->n]))
 			s->n++;
 	}
 	return s->n ? s : NULL;
@@ -182,7 +182,7 @@ void build_native_stack(struct model *m)
 		return;
 	for (size_t i = 0; i < t->nblocks && !m->crash.stack; i++)
 		if (t->blocks[i].head.kind == KS_BLOCK_NATIVE)
-			m->crash.stack = parse_stack(m, &t->blocks[i]);
+			m->crash.stack = without_ours(m, parse_stack(m, &t->blocks[i]));
 	if (m->crash.stack)
 		return;
 	if (!private_of(m)->plain)

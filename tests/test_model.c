@@ -172,6 +172,27 @@ static void the_crash_with_its_stacks_and_maps(void **state)
 	done(m);
 }
 
+/* Hooks are between a caller and what it calls and say nothing; a fault of theirs is another thing. */
+static void frames_of_the_recorder_are_hidden_unless_the_fault_is_in_them(void **state)
+{
+	static const char begin[] = "header end_kind=1 end_code=11\nmodule path=\"/k/libkshim.so\" flags=16\n"
+				    "module path=\"/a/x.so\"\ncrash_area signal=11 code=1\n";
+	char text[512];
+	struct model *m;
+
+	(void)state;
+	snprintf(text, sizeof(text), "%sblock kind=native text=\"#0 0x7f0001000010 x.so f+0x10\\n#1 0x7f0000000010 libkshim.so free+0x10\"\n", begin);
+	m = model(text);
+	assert_int_equal(m->crash.stack->n, 1);
+	done(m);
+	snprintf(text, sizeof(text), "%sblock kind=native text=\"#0 0x7f0000000010 libkshim.so free+0x10\\n#1 0x7f0001000010 x.so f+0x10\"\n", begin);
+	m = model(text);
+	assert_int_equal(m->crash.stack->n, 2);
+	assert_string_equal(m->crash.stack->frames[0].module->name, "libkshim.so");
+	assert_false(m->crash.stack->frames[0].ours);
+	done(m);
+}
+
 static void the_instruction_and_its_feature(void **state)
 {
 	struct model *m = model(sample);
@@ -326,6 +347,7 @@ int main(void)
 		cmocka_unit_test(outcomes_of_loads),
 		cmocka_unit_test(a_load_runs_at_a_crash_only_where_the_stack_shows_the_loader),
 		cmocka_unit_test(the_crash_with_its_stacks_and_maps),
+		cmocka_unit_test(frames_of_the_recorder_are_hidden_unless_the_fault_is_in_them),
 		cmocka_unit_test(the_instruction_and_its_feature),
 		cmocka_unit_test(stderr_lines_are_clean),
 		cmocka_unit_test(memory_that_is_not_known_is_unknown),
