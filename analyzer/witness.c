@@ -2,8 +2,8 @@
 /*
  * The analyzer as a witness: a process that vanished without a word, on this very boot of this
  * machine. Its cgroup's counters are read as they are now, and the kernel's log is asked for
- * a line about its pid. Traces of another boot, or of a container that we cannot look into from here, are
- * left alone: the same paths and pids mean something else there.
+ * a line about its pid. Traces of another boot, or of a container that we cannot look into from
+ * here, are left alone: the same paths and pids mean something else there.
  *
  * The paths come from the trace, which anybody may have written: only regular files of a cgroup
  * file system are read.
@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define INITIAL_PID_NAMESPACE	"4026531836"	/* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+#define INITIAL_PID_NAMESPACE "4026531836" /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 
 static bool read_text(const char *path, char *to, size_t size)
 {
@@ -74,7 +74,8 @@ static uint64_t counter(const char *dir, const char *file, const char *word)
 	if (!dir || snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
 		return UNKNOWN;
 	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || statfs(path, &fs) < 0 ||
-	    (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC) || !read_text(path, text, sizeof(text)))
+	    (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC) ||
+	    !read_text(path, text, sizeof(text)))
 		return UNKNOWN;
 	while (word && strncmp(p, word, strlen(word)) != 0) {
 		p = strchr(p, '\n');
@@ -100,7 +101,9 @@ static uint64_t line_of(const char *path, const char *word, uint64_t unit)
 
 static void look(struct model *m)
 {
-	const char *version = model_info(m, "cgroup_version"), *dir = model_info(m, "cgroup_memory"), *limited = model_info(m, "cgroup_limited");
+	const char *version = model_info(m, "cgroup_version"),
+		   *dir = model_info(m, "cgroup_memory"),
+		   *limited = model_info(m, "cgroup_limited");
 	const bool v2 = version && *version == '2';
 	struct witness *w;
 	struct timespec now;
@@ -111,18 +114,26 @@ static void look(struct model *m)
 		abort();
 	w = &m->witnesses[m->nwitnesses++];
 	*w = (struct witness){
-		.raw = {
-			.pid = (uint32_t)getpid(),
-			.kind = 3,
-			.status = -1,
-			.realtime = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
-			.cg_oom_kill = counter(dir, v2 ? "memory.events" : "memory.oom_control", "oom_kill "),
-			.cg_usage = counter(limited ? limited : dir, v2 ? "memory.current" : "memory.usage_in_bytes", NULL),
-			.cg_limit = counter(limited ? limited : dir, v2 ? "memory.max" : "memory.limit_in_bytes", NULL),
-			.sys_oom_kill = line_of("/proc/vmstat", "\noom_kill ", 1),
-			.mem_available = line_of("/proc/meminfo", "MemAvailable:", 1024),
-			.name = "kshim-analyze",
-		},
+		.raw =
+			{
+				.pid = (uint32_t)getpid(),
+				.kind = 3,
+				.status = -1,
+				.realtime =
+					(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+				.cg_oom_kill =
+					counter(dir, v2 ? "memory.events" : "memory.oom_control",
+						"oom_kill "),
+				.cg_usage = counter(limited ? limited : dir,
+						    v2 ? "memory.current" : "memory.usage_in_bytes",
+						    NULL),
+				.cg_limit =
+					counter(limited ? limited : dir,
+						v2 ? "memory.max" : "memory.limit_in_bytes", NULL),
+				.sys_oom_kill = line_of("/proc/vmstat", "\noom_kill ", 1),
+				.mem_available = line_of("/proc/meminfo", "MemAvailable:", 1024),
+				.name = "kshim-analyze",
+			},
 		.name = "kshim-analyze",
 	};
 }
@@ -132,15 +143,16 @@ static void look(struct model *m)
 /* Lines about OOM kills; read once, since --list asks for many traces. */
 static struct log {
 	bool read;
-	uint64_t first;			/* microseconds since boot of the oldest record there is */
+	uint64_t first; /* microseconds since boot of the oldest record there is */
 	size_t n;
 	struct kill {
 		uint64_t at;
 		char text[400];
-	} kill[64];			/* the newest */
+	} kill[64]; /* the newest */
 } kernel_log;
 
-/* A record of /dev/kmsg: "priority,sequence,microseconds,flags;text" (Documentation/ABI/testing/dev-kmsg). */
+/* A record of /dev/kmsg: "priority,sequence,microseconds,flags;text"
+ * (Documentation/ABI/testing/dev-kmsg). */
 static const struct log *read_log(void)
 {
 	struct log *l = &kernel_log;
@@ -176,7 +188,8 @@ static const struct log *read_log(void)
 
 static void ask_log(struct model *m)
 {
-	const uint64_t begin = m->header->start_monotonic / 1000;	/* the log's clock: since boot, without sleep */
+	const uint64_t begin =
+		m->header->start_monotonic / 1000; /* the log's clock: since boot, without sleep */
 	const struct log *l = read_log();
 	char needle[64];
 
@@ -184,16 +197,19 @@ static void ask_log(struct model *m)
 	m->oom_log_whole = l->first <= begin && l->n <= 64;
 	for (size_t i = 0; i < l->n && i < 64; i++)
 		if (l->kill[i].at + 1000000 >= begin && strstr(l->kill[i].text, needle))
-			m->oom_line = arena_clean(&private_of(m)->arena, l->kill[i].text, strlen(l->kill[i].text));
+			m->oom_line = arena_clean(&private_of(m)->arena, l->kill[i].text,
+						  strlen(l->kill[i].text));
 }
 
 void build_own_look(struct model *m)
 {
 	const char *space = model_info(m, "pid_namespace");
 
-	if (m->header->end_kind != KS_END_NONE || m->crash.present || process_alive(m->header) || !this_boot(m->header))
+	if (m->header->end_kind != KS_END_NONE || m->crash.present || process_alive(m->header) ||
+	    !this_boot(m->header))
 		return;
-	if (same_namespace(m, "mnt_namespace", "/proc/self/ns/mnt") || same_namespace(m, "pid_namespace", "/proc/self/ns/pid"))
+	if (same_namespace(m, "mnt_namespace", "/proc/self/ns/mnt") ||
+	    same_namespace(m, "pid_namespace", "/proc/self/ns/pid"))
 		look(m);
 	/* The log has pids as the machine itself sees them. */
 	if (space && strcmp(space, INITIAL_PID_NAMESPACE) == 0)

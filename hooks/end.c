@@ -3,8 +3,8 @@
  * Ends that the process chooses itself: exit and its kin, abort, failed assertions, return from
  * main; and whether its trace is kept.
  *
- * main's return does not pass our exit, so the constructor registers a function with on_exit: it runs
- * after all exit handlers and destructors that came later, and is told the status. A trace is
+ * main's return does not pass our exit, so the constructor registers a function with on_exit: it
+ * runs after all exit handlers and destructors that came later, and is told the status. A trace is
  * removed where the process ended as it was asked to: status 0 by the program or its interpreter.
  * It is kept where the status is another one; where a library called exit(0) while nobody had
  * asked for an end; and where a kernel vanishes by _exit(0).
@@ -22,18 +22,19 @@
 #include "shim/safe.h"
 #include "shim/surroundings.h"
 
-static bool asked;		/* the program, or its interpreter, is about to end in order */
-static bool unasked;		/* a library called exit although nobody had asked for an end */
+static bool asked;   /* the program, or its interpreter, is about to end in order */
+static bool unasked; /* a library called exit although nobody had asked for an end */
 
 /* The interpreter, the executable, libc: who may end the process. */
 static bool may_end(uintptr_t caller)
 {
-	static const char *const names[] = { "libpython", "libc.so", "libc-", "ld-linux", "ld-musl", "libpthread", "libpypy" };
+	static const char *const names[] = {"libpython", "libc.so",    "libc-",	 "ld-linux",
+					    "ld-musl",	 "libpthread", "libpypy"};
 	const struct ks_module *m = ks_module_at(caller);
 	const char *path, *name;
 
 	if (!m || (m->flags & KS_MODULE_MAIN))
-		return true;	/* code that belongs to no file accuses nobody */
+		return true; /* code that belongs to no file accuses nobody */
 	path = ks_text_at(m->path);
 	name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -45,12 +46,19 @@ static bool may_end(uintptr_t caller)
 /* The interpreter has gone down in order: what comes then are its last steps. */
 static bool finalized(void)
 {
-	const struct ks_slot *slot = (const void *)(ks.rare + 1);
-	const uint64_t total = 2048, next = __atomic_load_n(&ks.rare->next, __ATOMIC_RELAXED);
+	unsigned n = ks_regions();
 
-	for (uint64_t i = 0; i < total && i < next; i++, slot = (const void *)((const char *)slot + KS_RARE_SLOT))
-		if (slot->event == KS_py_finalize)
-			return true;
+	for (unsigned i = 0; i < n; i++) {
+		const struct ks_region *r = ks_region(i);
+		const char *slots = (const char *)ks_region_at(i) + sizeof(struct ks_ring_head);
+
+		if (r->kind != KS_REGION_RARE)
+			continue;
+		for (uint64_t at = 0; at + KS_RARE_SLOT <= r->size - sizeof(struct ks_ring_head);
+		     at += KS_RARE_SLOT)
+			if (((const struct ks_slot *)(slots + at))->event == KS_py_finalize)
+				return true;
+	}
 	return false;
 }
 
@@ -117,7 +125,7 @@ static bool called(const char *function, int status, uintptr_t caller, uintptr_t
 		return true;
 	if (library)
 		unasked = true;
-	if (library || function[0] != 'e')	/* exit by Python comes when its frames are gone */
+	if (library || function[0] != 'e') /* exit by Python comes when its frames are gone */
 		ks_python_frames(ks_tid());
 	else
 		asked = true;
@@ -179,37 +187,43 @@ static bool last_words(uintptr_t sp)
 }
 
 KS_TAIL_JUMP(abort);
-void *ks_before_abort(uintptr_t a0, uintptr_t a1, uintptr_t a2, uintptr_t a3, uintptr_t caller, uintptr_t sp)
+void *ks_before_abort(uintptr_t a0, uintptr_t a1, uintptr_t a2, uintptr_t a3, uintptr_t caller,
+		      uintptr_t sp)
 {
 	int error = errno;
 
 	(void)a0, (void)a1, (void)a2, (void)a3;
 	if (last_words(sp))
-		KS_EMIT(abort_call, .caller = caller, .stack = ks_in_handler() ? 0 : ks_callers(), .load = ks_load_now(sp));
+		KS_EMIT(abort_call, .caller = caller, .stack = ks_in_handler() ? 0 : ks_callers(),
+			.load = ks_load_now(sp));
 	errno = error;
 	return (void *)REAL(abort);
 }
 
-static void assert_failed(const char *expression, const char *file, unsigned line, const char *function, uintptr_t caller, uintptr_t sp)
+static void assert_failed(const char *expression, const char *file, unsigned line,
+			  const char *function, uintptr_t caller, uintptr_t sp)
 {
 	int error = errno;
 
 	if (last_words(sp))
-		KS_EMIT(assert_failed, .expression = ks_text(expression), .file = ks_text(file), .line = line,
-			.function = ks_text(function), .caller = caller);
+		KS_EMIT(assert_failed, .expression = ks_text(expression), .file = ks_text(file),
+			.line = line, .function = ks_text(function), .caller = caller);
 	errno = error;
 }
 
 KS_TAIL_JUMP(__assert_fail);
-void *ks_before___assert_fail(uintptr_t expression, uintptr_t file, uintptr_t line, uintptr_t function, uintptr_t caller, uintptr_t sp)
+void *ks_before___assert_fail(uintptr_t expression, uintptr_t file, uintptr_t line,
+			      uintptr_t function, uintptr_t caller, uintptr_t sp)
 {
-	assert_failed((const char *)expression, (const char *)file, (unsigned)line, (const char *)function, caller, sp);
+	assert_failed((const char *)expression, (const char *)file, (unsigned)line,
+		      (const char *)function, caller, sp);
 	return (void *)REAL(__assert_fail);
 }
 
 /* The expression is what strerror would say of the error; its number is kept instead. */
 KS_TAIL_JUMP(__assert_perror_fail);
-void *ks_before___assert_perror_fail(uintptr_t number, uintptr_t file, uintptr_t line, uintptr_t function, uintptr_t caller, uintptr_t sp)
+void *ks_before___assert_perror_fail(uintptr_t number, uintptr_t file, uintptr_t line,
+				     uintptr_t function, uintptr_t caller, uintptr_t sp)
 {
 	char text[32];
 

@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-static bool has_failed;		/* in a forked child without a trace */
+static bool has_failed; /* in a forked child without a trace */
 static uint32_t failed_generation;
 
 bool ks_exec_has_failed(void)
@@ -24,8 +24,8 @@ bool ks_exec_has_failed(void)
 }
 
 struct attempt {
-	bool recorded;		/* by exec_call: exec_failed is to follow */
-	bool removed;		/* the trace is gone already */
+	bool recorded; /* by exec_call: exec_failed is to follow */
+	bool removed;  /* the trace is gone already */
 };
 
 /* A script for Python, or Python itself. */
@@ -58,17 +58,19 @@ static bool goes_on(char *const *envp)
 	return false;
 }
 
-static struct attempt begin(const char *path, char *const argv[], char *const envp[], uintptr_t caller)
+static struct attempt begin(const char *path, char *const argv[], char *const envp[],
+			    uintptr_t caller)
 {
 	int error = errno;
-	struct attempt a = { false, false };
+	struct attempt a = {false, false};
 	char program[512], line[640];
 
 	if (ks.on && ks_mine()) {
 		a.recorded = true;
 		ks_read_text(path, program, sizeof(program));
 		ks_put_argv(line, line + 512, argv, 64);
-		KS_EMIT(exec_call, .path = ks_text(program), .argv = ks_text(line), .caller = caller);
+		KS_EMIT(exec_call, .path = ks_text(program), .argv = ks_text(line),
+			.caller = caller);
 		ks_end(KS_END_EXEC, 0);
 		/* Other threads would go on writing if exec came back. */
 		if (ks.config.keep == KS_KEEP_DEATH && !ks_is_kernel() && ks.head->threads <= 1 &&
@@ -88,7 +90,7 @@ static int failed(struct attempt a, const char *path, int rc, uintptr_t caller)
 
 	if (a.recorded) {
 		if (a.removed) {
-			ks_forked();	/* forget the trace that is gone, and begin another */
+			ks_forked(); /* forget the trace that is gone, and begin another */
 			ks_open();
 			if (ks.on)
 				ks_begin();

@@ -14,12 +14,14 @@
 static bool worth_noting(int error)
 {
 	static uint32_t short_of_memory, other;
-	uint32_t n = __atomic_add_fetch(error == ENOMEM ? &short_of_memory : &other, 1, __ATOMIC_RELAXED);
+	uint32_t n = __atomic_add_fetch(error == ENOMEM ? &short_of_memory : &other, 1,
+					__ATOMIC_RELAXED);
 
 	return n <= 32 || (n & (n - 1)) == 0;
 }
 
-/* How many mappings the process has; 0: not counted. 60,000 of them take 20 ms, so only now and then. */
+/* How many mappings the process has; 0: not counted. 60,000 of them take 20 ms, so only now and
+ * then. */
 static uint64_t count_maps(void)
 {
 	static uint32_t counted;
@@ -54,10 +56,12 @@ static void failed(const struct mapping *m, uintptr_t caller)
 
 	if (error == ENOMEM)
 		ks_heap_doubt();
-	if (ks.chosen && ks_mine() && worth_noting(error) && (ks.on || (error == ENOMEM && ks_wake()))) {
+	if (ks.chosen && ks_mine() && worth_noting(error) &&
+	    (ks.on || (error == ENOMEM && ks_wake()))) {
 		ks_memory_now(&now);
-		KS_EMIT(map_failed, .function = ks_text(m->function), .size = m->size, .protection = m->protection,
-			.flags = m->flags, .fd = m->fd, .error = -error, .caller = caller, .vsize = now.vsize,
+		KS_EMIT(map_failed, .function = ks_text(m->function), .size = m->size,
+			.protection = m->protection, .flags = m->flags, .fd = m->fd,
+			.error = -error, .caller = caller, .vsize = now.vsize,
 			.as_limit = now.as_limit, .stack = ks_in_handler() ? 0 : ks_callers(),
 			.maps = error == ENOMEM ? count_maps() : 0);
 	}
@@ -69,20 +73,24 @@ KS_EXPORT void *mmap(void *address, size_t size, int protection, int flags, int 
 	void *p = REAL(mmap)(address, size, protection, flags, fd, offset);
 
 	if (KS_UNLIKELY(p == MAP_FAILED) && ks.chosen)
-		failed(&(struct mapping){ "mmap", size, (uint64_t)protection, (uint64_t)flags, fd }, KS_CALLER());
+		failed(&(struct mapping){"mmap", size, (uint64_t)protection, (uint64_t)flags, fd},
+		       KS_CALLER());
 	return p;
 }
 
-KS_EXPORT void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
+KS_EXPORT void *mmap64(void *address, size_t size, int protection, int flags, int fd,
+		       off64_t offset)
 {
 	void *p = REAL(mmap64)(address, size, protection, flags, fd, offset);
 
 	if (KS_UNLIKELY(p == MAP_FAILED) && ks.chosen)
-		failed(&(struct mapping){ "mmap64", size, (uint64_t)protection, (uint64_t)flags, fd }, KS_CALLER());
+		failed(&(struct mapping){"mmap64", size, (uint64_t)protection, (uint64_t)flags, fd},
+		       KS_CALLER());
 	return p;
 }
 
-/* The fifth argument is there only with some flags; taken in any case, as it stands in its register. */
+/* The fifth argument is there only with some flags; taken in any case, as it stands in its
+ * register. */
 KS_EXPORT void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 {
 	va_list more;
@@ -93,7 +101,7 @@ KS_EXPORT void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 	va_end(more);
 	p = REAL(mremap)(old, old_size, size, flags, to);
 	if (KS_UNLIKELY(p == MAP_FAILED) && ks.chosen)
-		failed(&(struct mapping){ "mremap", size, 0, (uint64_t)flags, -1 }, KS_CALLER());
+		failed(&(struct mapping){"mremap", size, 0, (uint64_t)flags, -1}, KS_CALLER());
 	return p;
 }
 
@@ -102,24 +110,27 @@ KS_EXPORT int mprotect(void *address, size_t size, int protection)
 	int rc = REAL(mprotect)(address, size, protection);
 
 	if (KS_UNLIKELY(rc < 0) && ks.chosen)
-		failed(&(struct mapping){ "mprotect", size, (uint64_t)protection, 0, -1 }, KS_CALLER());
+		failed(&(struct mapping){"mprotect", size, (uint64_t)protection, 0, -1},
+		       KS_CALLER());
 	return rc;
 }
 
 /* --- limits; a child that sets them between fork and exec is no reason to begin a recording --- */
 
-/* What holds now is asked from the kernel: limit may be a bad pointer, or overwritten with the old one. */
+/* What holds now is asked from the kernel: limit may be a bad pointer, or overwritten with the old
+ * one. */
 static int limited(int rc, unsigned resource, const void *limit, uintptr_t caller)
 {
 	int error = errno;
-	uint64_t l[2] = { UINT64_MAX, UINT64_MAX };	/* as the kernel has struct rlimit64 */
+	uint64_t l[2] = {UINT64_MAX, UINT64_MAX}; /* as the kernel has struct rlimit64 */
 
 	if (limit && ks.on && ks_mine()) {
 		if (rc)
 			ks_read_memory((uintptr_t)limit, l, sizeof(l));
 		else
 			ks_sys(SYS_prlimit64, 0, resource, NULL, l);
-		KS_EMIT(limit_set, .resource = resource, .soft = l[0], .hard = l[1], .result = rc ? -error : 0, .caller = caller);
+		KS_EMIT(limit_set, .resource = resource, .soft = l[0], .hard = l[1],
+			.result = rc ? -error : 0, .caller = caller);
 		if (!rc)
 			ks_heap_doubt();
 	}
@@ -142,12 +153,16 @@ static bool about_us(pid_t pid)
 	return pid == 0 || pid == ks.pid;
 }
 
-KS_EXPORT int prlimit(pid_t pid, ks_rlimit_resource resource, const struct rlimit *limit, struct rlimit *old)
+KS_EXPORT int prlimit(pid_t pid, ks_rlimit_resource resource, const struct rlimit *limit,
+		      struct rlimit *old)
 {
-	return limited(REAL(prlimit)(pid, resource, limit, old), resource, about_us(pid) ? limit : NULL, KS_CALLER());
+	return limited(REAL(prlimit)(pid, resource, limit, old), resource,
+		       about_us(pid) ? limit : NULL, KS_CALLER());
 }
 
-KS_EXPORT int prlimit64(pid_t pid, ks_rlimit_resource resource, const struct rlimit64 *limit, struct rlimit64 *old)
+KS_EXPORT int prlimit64(pid_t pid, ks_rlimit_resource resource, const struct rlimit64 *limit,
+			struct rlimit64 *old)
 {
-	return limited(REAL(prlimit64)(pid, resource, limit, old), resource, about_us(pid) ? limit : NULL, KS_CALLER());
+	return limited(REAL(prlimit64)(pid, resource, limit, old), resource,
+		       about_us(pid) ? limit : NULL, KS_CALLER());
 }

@@ -26,8 +26,8 @@ static void made_child(const char *function, int result, uintptr_t caller, const
 	static uint32_t children;
 
 	if (ks.on && (result < 0 || ks_child_worth_noting(&children)))
-		KS_EMIT(fork, .function = ks_text(function), .result = result, .caller = caller, .path = ks_text(path),
-			.threads = ks.head->threads);
+		KS_EMIT(fork, .function = ks_text(function), .result = result, .caller = caller,
+			.path = ks_text(path), .threads = ks.head->threads);
 }
 
 static pid_t forked(const char *function, pid_t pid, uintptr_t caller)
@@ -54,7 +54,8 @@ KS_EXPORT pid_t _Fork(void)
 
 /* What it returns cannot be known here; the child is seen again when it ends. */
 KS_TAIL_JUMP(vfork);
-void *ks_before_vfork(uintptr_t a0, uintptr_t a1, uintptr_t a2, uintptr_t a3, uintptr_t caller, uintptr_t sp)
+void *ks_before_vfork(uintptr_t a0, uintptr_t a1, uintptr_t a2, uintptr_t a3, uintptr_t caller,
+		      uintptr_t sp)
 {
 	int error = errno;
 
@@ -65,7 +66,8 @@ void *ks_before_vfork(uintptr_t a0, uintptr_t a1, uintptr_t a2, uintptr_t a3, ui
 	return (void *)REAL(vfork);
 }
 
-static void spawned(const char *function, int rc, const pid_t *pid, const char *path, uintptr_t caller)
+static void spawned(const char *function, int rc, const pid_t *pid, const char *path,
+		    uintptr_t caller)
 {
 	int error = errno;
 	char program[512];
@@ -78,7 +80,8 @@ static void spawned(const char *function, int rc, const pid_t *pid, const char *
 }
 
 KS_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-			  const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+			  const posix_spawnattr_t *attributes, char *const argv[],
+			  char *const envp[])
 {
 	int rc = REAL(posix_spawn)(pid, path, actions, attributes, argv, envp);
 
@@ -87,7 +90,8 @@ KS_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_a
 }
 
 KS_EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
-			   const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+			   const posix_spawnattr_t *attributes, char *const argv[],
+			   char *const envp[])
 {
 	int rc = REAL(posix_spawnp)(pid, file, actions, attributes, argv, envp);
 

@@ -72,7 +72,7 @@ KS_EXPORT pid_t wait4(pid_t which, int *status, int options, struct rusage *usag
 /* With WNOWAIT the child stays, and will be told again. */
 KS_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
-	siginfo_t own = { 0 };
+	siginfo_t own = {0};
 	siginfo_t *to = info ? info : &own;
 	int rc = REAL(waitid)(type, id, to, options);
 
@@ -80,7 +80,8 @@ KS_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 		if (to->si_code == CLD_EXITED)
 			told(to->si_pid, (to->si_status & 0xff) << 8);
 		else if (to->si_code == CLD_KILLED || to->si_code == CLD_DUMPED)
-			told(to->si_pid, (to->si_status & 0x7f) | (to->si_code == CLD_DUMPED ? 0x80 : 0));
+			told(to->si_pid,
+			     (to->si_status & 0x7f) | (to->si_code == CLD_DUMPED ? 0x80 : 0));
 	}
 	return rc;
 }

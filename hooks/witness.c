@@ -4,8 +4,8 @@
  *
  * The counters that tell an OOM kill from any other SIGKILL are read at once, before the cgroup is
  * gone, and go into the child's own trace; ours gets the end and the name of that trace. A
- * Jupyter server, nbclient or papermill says one line on its stderr when it was a kernel that it had
- * not asked to stop (KSHIM_SAY). Called by the wait family: any thread, also a SIGCHLD handler.
+ * Jupyter server, nbclient or papermill says one line on its stderr when it was a kernel that it
+ * had not asked to stop (KSHIM_SAY). Called by the wait family: any thread, also a SIGCHLD handler.
  */
 #include "hooks/process.h"
 
@@ -30,9 +30,11 @@ static bool imported(const char *module)
 		if (r->kind != KS_REGION_RING)
 			continue;
 		for (uint64_t at = 0; at + KS_RING_SLOT <= r->size; at += KS_RING_SLOT) {
-			const struct ks_slot *s = (const void *)((const char *)ks_region_at(i) + at);
+			const struct ks_slot *s =
+				(const void *)((const char *)ks_region_at(i) + at);
 
-			if (s->event == KS_py_import && s->seq && s->nfields && strcmp(ks_text_at(s->field[0]), module) == 0)
+			if (s->event == KS_py_import && s->seq && s->nfields &&
+			    strcmp(ks_text_at(s->field[0]), module) == 0)
 				return true;
 		}
 	}
@@ -41,7 +43,8 @@ static bool imported(const char *module)
 
 static bool runs_kernels(void)
 {
-	static const char *const names[] = { "jupyter", "notebook", "jlpm", "nbclient", "nbconvert", "papermill", "voila" };
+	static const char *const names[] = {"jupyter",	 "notebook",  "jlpm", "nbclient",
+					    "nbconvert", "papermill", "voila"};
 	char line[1024];
 	long n = ks_read_file("/proc/self/cmdline", line, sizeof(line));
 	const char *arg = line;
@@ -61,9 +64,11 @@ static bool runs_kernels(void)
 static char *put_signal(char *p, char *end, int signal)
 {
 	static const char *const names[] = {
-		[SIGHUP] = "SIGHUP", [SIGINT] = "SIGINT", [SIGQUIT] = "SIGQUIT", [SIGILL] = "SIGILL", [SIGTRAP] = "SIGTRAP",
-		[SIGABRT] = "SIGABRT", [SIGBUS] = "SIGBUS", [SIGFPE] = "SIGFPE", [SIGKILL] = "SIGKILL", [SIGUSR1] = "SIGUSR1",
-		[SIGSEGV] = "SIGSEGV", [SIGUSR2] = "SIGUSR2", [SIGPIPE] = "SIGPIPE", [SIGALRM] = "SIGALRM", [SIGTERM] = "SIGTERM",
+		[SIGHUP] = "SIGHUP",   [SIGINT] = "SIGINT",   [SIGQUIT] = "SIGQUIT",
+		[SIGILL] = "SIGILL",   [SIGTRAP] = "SIGTRAP", [SIGABRT] = "SIGABRT",
+		[SIGBUS] = "SIGBUS",   [SIGFPE] = "SIGFPE",   [SIGKILL] = "SIGKILL",
+		[SIGUSR1] = "SIGUSR1", [SIGSEGV] = "SIGSEGV", [SIGUSR2] = "SIGUSR2",
+		[SIGPIPE] = "SIGPIPE", [SIGALRM] = "SIGALRM", [SIGTERM] = "SIGTERM",
 		[SIGXCPU] = "SIGXCPU", [SIGXFSZ] = "SIGXFSZ", [SIGSYS] = "SIGSYS",
 	};
 
@@ -81,12 +86,13 @@ static char *put_place(char *p, char *end, const struct ks_other *o, int signal)
 	uint64_t caller = 0;
 	char name[128];
 
-	if (!ks_other_region_of(o, KS_REGION_CRASH, &r) || !ks_other_read(o, r.offset, &c, sizeof(c)) ||
-	    c.state < KS_CRASH_CONTEXT || c.signal != signal)
+	if (!ks_other_region_of(o, KS_REGION_CRASH, &r) ||
+	    !ks_other_read(o, r.offset, &c, sizeof(c)) || c.state < KS_CRASH_CONTEXT ||
+	    c.signal != signal)
 		return p;
 	if (signal == SIGABRT)
 		ks_other_event(o, KS_abort_call, &slot, &caller, 1);
-	else if (c.code > 0)	/* by the kernel, for what the thread did there */
+	else if (c.code > 0) /* by the kernel, for what the thread did there */
 		caller = c.pc;
 	ks_other_module(o, caller, name, sizeof(name));
 	return name[0] ? ks_put(ks_put(p, end, signal == SIGABRT ? " by " : " in "), end, name) : p;
@@ -94,7 +100,7 @@ static char *put_place(char *p, char *end, const struct ks_other *o, int signal)
 
 static char *put_exit(char *p, char *end, const struct ks_other *o, int status)
 {
-	uint64_t call[3];	/* function, status, caller */
+	uint64_t call[3]; /* function, status, caller */
 	struct ks_slot slot;
 	char function[32] = "exit", name[128] = "";
 
@@ -102,9 +108,12 @@ static char *put_exit(char *p, char *end, const struct ks_other *o, int status)
 		ks_other_text(o, call[0], function, sizeof(function));
 		ks_other_module(o, call[2], name, sizeof(name));
 	}
-	p = ks_put(ks_put_dec(ks_put(ks_put(p, end, function), end, "("), end, (uint64_t)status, 1), end, ")");
+	p = ks_put(ks_put_dec(ks_put(ks_put(p, end, function), end, "("), end, (uint64_t)status, 1),
+		   end, ")");
 	/* Python calls it for the program: its name explains nothing. */
-	return name[0] && !starts(name, "libpython") && !starts(name, "python") ? ks_put(ks_put(p, end, " by "), end, name) : p;
+	return name[0] && !starts(name, "libpython") && !starts(name, "python")
+		       ? ks_put(ks_put(p, end, " by "), end, name)
+		       : p;
 }
 
 /* The last counters that the dead process saw itself; ~0: none. */
@@ -137,7 +146,8 @@ static char *put_kill(char *p, char *end, const struct ks_other *o, const struct
 		return p;
 	p = ks_put(p, end, " by the OOM killer");
 	if (w->cg_limit != UINT64_MAX)
-		p = ks_put(ks_put_dec(ks_put(p, end, " (memory limit "), end, w->cg_limit >> 20, 1), end, " MiB)");
+		p = ks_put(ks_put_dec(ks_put(p, end, " (memory limit "), end, w->cg_limit >> 20, 1),
+			   end, " MiB)");
 	return p;
 }
 
@@ -153,7 +163,8 @@ static void say(const struct ks_other *o, const struct ks_witness *w)
 		p = put_exit(p, end, o, WEXITSTATUS(w->status));
 	} else {
 		p = put_signal(p, end, WTERMSIG(w->status));
-		p = WTERMSIG(w->status) == SIGKILL ? put_kill(p, end, o, w) : put_place(p, end, o, WTERMSIG(w->status));
+		p = WTERMSIG(w->status) == SIGKILL ? put_kill(p, end, o, w)
+						   : put_place(p, end, o, WTERMSIG(w->status));
 	}
 	if (ks_other_event(o, KS_py_cell, &slot, &cell, 1))
 		p = ks_put_dec(ks_put(p, end, ", cell "), end, cell, 1);
@@ -165,8 +176,8 @@ static void say(const struct ks_other *o, const struct ks_witness *w)
 
 /* --- the record --- */
 
-/* Which signal of ours ended it, or made it exit, lately: a restart, a shutdown. 0: nobody asked. A pool
- * sends SIGTERM to a worker that has just been killed by somebody else. */
+/* Which signal of ours ended it, or made it exit, lately: a restart, a shutdown. 0: nobody asked. A
+ * pool sends SIGTERM to a worker that has just been killed by somebody else. */
 static uint32_t asked_to_stop(const struct ks_witness *w)
 {
 	const uint64_t patience = 120 * 1000000000ull;
@@ -176,7 +187,8 @@ static uint32_t asked_to_stop(const struct ks_witness *w)
 	for (int i = 0; i < 4; i++) {
 		const int sent = (int)w->signal_sent[i];
 
-		if (WIFSIGNALED(w->status) ? sent == WTERMSIG(w->status) : sent == SIGTERM || sent == SIGHUP || sent == SIGQUIT)
+		if (WIFSIGNALED(w->status) ? sent == WTERMSIG(w->status)
+					   : sent == SIGTERM || sent == SIGHUP || sent == SIGQUIT)
 			return (uint32_t)sent;
 	}
 	return 0;
@@ -211,9 +223,9 @@ static bool stopped_by_our_parent(const struct ks_other *o)
 	struct ks_region r;
 	struct ks_crash c;
 
-	return ks_other_region_of(o, KS_REGION_CRASH, &r) && ks_other_read(o, r.offset, &c, sizeof(c)) &&
-	       c.state >= KS_CRASH_CONTEXT && c.signal == SIGTERM && c.sender_pid &&
-	       (int)c.sender_pid == (int)ks_sys(SYS_getppid);
+	return ks_other_region_of(o, KS_REGION_CRASH, &r) &&
+	       ks_other_read(o, r.offset, &c, sizeof(c)) && c.state >= KS_CRASH_CONTEXT &&
+	       c.signal == SIGTERM && c.sender_pid && (int)c.sender_pid == (int)ks_sys(SYS_getppid);
 }
 
 static void remember(const struct ks_other *o)
@@ -266,22 +278,25 @@ static bool find(struct ks_other *o, int pid, int status)
 void ks_witness_child(int pid, int status)
 {
 	static uint32_t children;
-	struct ks_witness w = { .pid = (uint32_t)ks.pid, .kind = 1, .status = status };
-	struct ks_other o = { .fd = -1 };
+	struct ks_witness w = {.pid = (uint32_t)ks.pid, .kind = 1, .status = status};
+	struct ks_other o = {.fd = -1};
 	const bool found = find(&o, pid, status) && agrees(&o.head, status);
 
 	if (found) {
 		ks_signals_sent_to(pid, w.signal_sent, &w.signal_time);
 		w.realtime = ks_realtime();
 		w.requested = asked_to_stop(&w);
-		if (ks_other_witness(&o, &w) && o.head.connection && (int)o.head.kernel_parent == ks.pid &&
-		    ks.config.say && !w.requested && runs_kernels())
+		if (ks_other_witness(&o, &w) && o.head.connection &&
+		    (int)o.head.kernel_parent == ks.pid && ks.config.say && !w.requested &&
+		    runs_kernels())
 			say(&o, &w);
-		if (WIFSIGNALED(status) && ks.config.keep == KS_KEEP_DEATH && (w.requested || stopped_by_our_parent(&o)))
+		if (WIFSIGNALED(status) && ks.config.keep == KS_KEEP_DEATH &&
+		    (w.requested || stopped_by_our_parent(&o)))
 			remember(&o);
 	}
 	if (found || ks_child_worth_noting(&children)) {
-		KS_EMIT(child_end, .pid = pid, .status = status, .trace = found ? ks_text(o.name) : 0);
+		KS_EMIT(child_end, .pid = pid, .status = status,
+			.trace = found ? ks_text(o.name) : 0);
 		if (WIFSIGNALED(status))
 			ks_checkpoint(KS_CHECK_WITNESS);
 	}
@@ -289,7 +304,8 @@ void ks_witness_child(int pid, int status)
 		char connection[512];
 
 		ks_other_text(&o, o.head.connection, connection, sizeof(connection));
-		KS_EMIT(kernel_end, .pid = pid, .status = status, .connection = ks_text(connection));
+		KS_EMIT(kernel_end, .pid = pid, .status = status,
+			.connection = ks_text(connection));
 	}
 	ks_other_close(&o);
 }

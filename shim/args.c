@@ -6,17 +6,19 @@
 
 #include "shim/safe.h"
 
-enum { FIRST = 0, NEXT = 1, SECRET = 2, CODE = 4 };	/* bits of *state */
+enum { FIRST = 0, NEXT = 1, SECRET = 2, CODE = 4 }; /* bits of *state */
 
 static bool plain(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("_./:=,+@%^-~", c);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       strchr("_./:=,+@%^-~", c);
 }
 
 /* --NotebookApp.token=…, --password …, --api-key=… */
 static bool secret_name(const char *arg)
 {
-	static const char *const words[] = { "token", "passw", "secret", "api-key", "api_key", "apikey", "credential" };
+	static const char *const words[] = {"token",   "passw",	 "secret",    "api-key",
+					    "api_key", "apikey", "credential"};
 	const size_t n = strcspn(arg, "=");
 
 	if (arg[0] != '-')
@@ -85,8 +87,8 @@ char *ks_put_argv(char *p, char *end, char *const *argv, unsigned most)
 	for (unsigned i = 0; argv && i < most && p < end - 1; i++) {
 		const char *arg;
 
-		if (ks_read_memory((uintptr_t)(argv + i), &arg, sizeof(arg)) != sizeof(arg) || !arg ||
-		    !ks_read_text(arg, text, sizeof(text)))
+		if (ks_read_memory((uintptr_t)(argv + i), &arg, sizeof(arg)) != sizeof(arg) ||
+		    !arg || !ks_read_text(arg, text, sizeof(text)))
 			break;
 		p = ks_put_arg(p, end, text, &state);
 	}

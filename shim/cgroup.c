@@ -13,9 +13,9 @@
 
 #include "shim/safe.h"
 
-struct ks_cgroup ks_cgroup = { .limit = UINT64_MAX, .pids_max = UINT64_MAX };
+struct ks_cgroup ks_cgroup = {.limit = UINT64_MAX, .pids_max = UINT64_MAX};
 
-static char buffer[16384];		/* the constructor, or a child that wakes: one at a time */
+static char buffer[16384]; /* the constructor, or a child that wakes: one at a time */
 
 static uint64_t number_in(const char *text)
 {
@@ -39,7 +39,8 @@ uint64_t ks_cgroup_number(const char *dir, const char *file)
 {
 	char path[KS_CGROUP_DIR + 32], text[32];
 
-	if (!dir[0] || !join(path, sizeof(path), dir, file) || ks_read_file(path, text, sizeof(text)) <= 0)
+	if (!dir[0] || !join(path, sizeof(path), dir, file) ||
+	    ks_read_file(path, text, sizeof(text)) <= 0)
 		return UINT64_MAX;
 	return number_in(text);
 }
@@ -71,7 +72,9 @@ uint64_t ks_cgroup_oom_kill(const struct ks_cgroup *c)
 {
 	char path[KS_CGROUP_DIR + 32], text[256];
 
-	if (!c->memory[0] || !join(path, sizeof(path), c->memory, c->v2 ? "/memory.events" : "/memory.oom_control") ||
+	if (!c->memory[0] ||
+	    !join(path, sizeof(path), c->memory,
+		  c->v2 ? "/memory.events" : "/memory.oom_control") ||
 	    ks_read_file(path, text, sizeof(text)) <= 0)
 		return UINT64_MAX;
 	return ks_line_number(text, "oom_kill ");
@@ -137,14 +140,17 @@ static const char *field(const char *p, char *to, size_t size)
 }
 
 /* From the list of mounts: where the hierarchy of controller ("" : version 2) shows path. */
-static bool mounted(const char *path, const char *controller, const char *file, char *to, size_t size)
+static bool mounted(const char *path, const char *controller, const char *file, char *to,
+		    size_t size)
 {
 	char root[KS_CGROUP_DIR], at[KS_CGROUP_DIR], type[16], options[256];
 
 	if (ks_read_file("/proc/self/mountinfo", buffer, sizeof(buffer)) <= 0)
 		return false;
-	for (const char *line = buffer; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
-		const char *p = field(field(field(line, NULL, 0), NULL, 0), NULL, 0), *end = strchrnul(line, '\n');
+	for (const char *line = buffer; line && *line;
+	     line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+		const char *p = field(field(field(line, NULL, 0), NULL, 0), NULL, 0),
+			   *end = strchrnul(line, '\n');
 		const char *dash;
 		size_t n;
 
@@ -152,11 +158,14 @@ static bool mounted(const char *path, const char *controller, const char *file, 
 		dash = memmem(p, (size_t)(end - p), " - ", 3);
 		if (!dash)
 			continue;
-		field(field(field(dash + 3, type, sizeof(type)), NULL, 0), options, sizeof(options));
-		if (controller[0] ? strcmp(type, "cgroup") || !strstr(options, controller) : strcmp(type, "cgroup2"))
+		field(field(field(dash + 3, type, sizeof(type)), NULL, 0), options,
+		      sizeof(options));
+		if (controller[0] ? strcmp(type, "cgroup") || !strstr(options, controller)
+				  : strcmp(type, "cgroup2"))
 			continue;
 		n = strcmp(root, "/") == 0 ? 0 : strlen(root);
-		if (strncmp(path, root, n) == 0 && (!path[n] || path[n] == '/') && join(to, size, at, path + n) && exists(to, file))
+		if (strncmp(path, root, n) == 0 && (!path[n] || path[n] == '/') &&
+		    join(to, size, at, path + n) && exists(to, file))
 			return true;
 		if (join(to, size, at, "") && exists(to, file))
 			return true;
@@ -164,7 +173,8 @@ static bool mounted(const char *path, const char *controller, const char *file, 
 	return false;
 }
 
-/* Up from dir to the first cgroup that has file: in version 2 a controller may end above the leaf. */
+/* Up from dir to the first cgroup that has file: in version 2 a controller may end above the leaf.
+ */
 static bool climb(const char *dir, const char *mount, const char *file, char *to, size_t size)
 {
 	if (!join(to, size, dir, ""))
@@ -178,7 +188,8 @@ static bool climb(const char *dir, const char *mount, const char *file, char *to
 }
 
 /* The directory of this process's cgroup that has file; text is /proc/self/cgroup. */
-static bool find(const char *text, const char *controller, const char *mount, const char *file, char *to, size_t size)
+static bool find(const char *text, const char *controller, const char *mount, const char *file,
+		 char *to, size_t size)
 {
 	char path[KS_CGROUP_DIR], whole[KS_CGROUP_DIR];
 	bool found;
@@ -210,8 +221,9 @@ static uint64_t tightest(const char *dir, const char *file, char *where)
 		char path[KS_CGROUP_DIR + 32], text[32];
 		uint64_t n;
 
-		if (!join(path, sizeof(path), d, file) || ks_read_file(path, text, sizeof(text)) < 0)
-			break;		/* above the mount, or the root of version 2 */
+		if (!join(path, sizeof(path), d, file) ||
+		    ks_read_file(path, text, sizeof(text)) < 0)
+			break; /* above the mount, or the root of version 2 */
 		n = number_in(text);
 		if (n < best) {
 			best = n;
@@ -229,10 +241,12 @@ void ks_cgroup_find(const char *text)
 	c->memory[0] = c->limited[0] = c->pids[0] = '\0';
 	c->limit = c->pids_max = UINT64_MAX;
 	c->v2 = false;
-	if (!find(text, "memory", "/sys/fs/cgroup/memory", "/memory.limit_in_bytes", c->memory, size))
+	if (!find(text, "memory", "/sys/fs/cgroup/memory", "/memory.limit_in_bytes", c->memory,
+		  size))
 		c->v2 = find(text, "", "/sys/fs/cgroup", "/memory.events", c->memory, size);
 	if (c->memory[0])
-		c->limit = tightest(c->memory, c->v2 ? "/memory.max" : "/memory.limit_in_bytes", c->limited);
+		c->limit = tightest(c->memory, c->v2 ? "/memory.max" : "/memory.limit_in_bytes",
+				    c->limited);
 	if (find(text, "pids", "/sys/fs/cgroup/pids", "/cgroup.procs", c->pids, size) ||
 	    find(text, "", "/sys/fs/cgroup", "/pids.max", c->pids, size)) {
 		char where[KS_CGROUP_DIR];

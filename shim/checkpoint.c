@@ -18,12 +18,12 @@
 
 #include "shim/safe.h"
 
-#define SHARE	1000		/* a checkpoint may take one part in so many of the time */
-#define UNKNOWN	UINT64_MAX
+#define SHARE 1000 /* a checkpoint may take one part in so many of the time */
+#define UNKNOWN UINT64_MAX
 
 static struct {
-	uint32_t busy;			/* generation + 1 of who is at work */
-	uint64_t next, next_full;	/* clock: not before */
+	uint32_t busy;		  /* generation + 1 of who is at work */
+	uint64_t next, next_full; /* clock: not before */
 	char text[8192];
 } state;
 
@@ -65,7 +65,8 @@ static void add_heap(struct ks_checkpoint *c)
 		const struct ks_region *r = ks_region(i);
 		const struct ks_thread *t = ks_region_at(i);
 
-		for (uint32_t k = 0; r->kind == KS_REGION_THREADS && k < r->count && t[k].state; k++) {
+		for (uint32_t k = 0; r->kind == KS_REGION_THREADS && k < r->count && t[k].state;
+		     k++) {
 			c->heap_alloc += t[k].alloc_bytes;
 			c->heap_free += t[k].free_bytes;
 		}
@@ -78,9 +79,9 @@ static void add_heap(struct ks_checkpoint *c)
  */
 static void follow_cgroup(void)
 {
-	static uint32_t was, done;	/* hash of the membership; generation + 1 */
+	static uint32_t was, done; /* hash of the membership; generation + 1 */
 	const bool first = done != ks.generation + 1;
-	uint32_t now = 2166136261u;	/* FNV-1a */
+	uint32_t now = 2166136261u; /* FNV-1a */
 
 	if (ks.crashing && !first)
 		return;
@@ -117,8 +118,8 @@ static void measure(struct ks_checkpoint *c, bool full)
 	if (!full)
 		return;
 	if (ks_cgroup.limited[0])
-		ks_cgroup.limit = c->cg_limit = ks_cgroup_number(ks_cgroup.limited, ks_cgroup.v2 ? "/memory.max" :
-								 "/memory.limit_in_bytes");
+		ks_cgroup.limit = c->cg_limit = ks_cgroup_number(
+			ks_cgroup.limited, ks_cgroup.v2 ? "/memory.max" : "/memory.limit_in_bytes");
 	ks_system_memory(&c->mem_available, &c->swap_free);
 	c->sys_oom_kill = ks_system_oom_kill(state.text, sizeof(state.text));
 	if (ks_cgroup.pids[0])
@@ -132,14 +133,16 @@ static void publish(const struct ks_checkpoint *c)
 	unsigned i = 0;
 
 	while (ks_region(i)->kind != KS_REGION_CHECKPOINTS)
-		i++;		/* every trace has one (shim/file.c) */
+		i++; /* every trace has one (shim/file.c) */
 	count = (ks_region(i)->size - sizeof(*ks.checkpoints)) / sizeof(*c);
 	keep = ks_region(i)->aux[0];
 	n = __atomic_fetch_add(&ks.checkpoints->next, 1, __ATOMIC_RELAXED);
-	to = (struct ks_checkpoint *)(ks.checkpoints + 1) + (n < keep ? n : keep + (n - keep) % (count - keep));
+	to = (struct ks_checkpoint *)(ks.checkpoints + 1) +
+	     (n < keep ? n : keep + (n - keep) % (count - keep));
 	__atomic_store_n(&to->seq, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	memcpy((char *)to + sizeof(to->seq), (const char *)c + sizeof(c->seq), sizeof(*c) - sizeof(c->seq));
+	memcpy((char *)to + sizeof(to->seq), (const char *)c + sizeof(c->seq),
+	       sizeof(*c) - sizeof(c->seq));
 	__atomic_store_n(&to->seq, (uint32_t)(n + 1), __ATOMIC_RELEASE);
 }
 
@@ -157,7 +160,8 @@ static bool claim(void)
 {
 	uint32_t mark = ks.generation + 1, was = __atomic_load_n(&state.busy, __ATOMIC_RELAXED);
 
-	return was != mark && __atomic_compare_exchange_n(&state.busy, &was, mark, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return was != mark && __atomic_compare_exchange_n(&state.busy, &was, mark, false,
+							  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 static void release(void)
@@ -175,7 +179,7 @@ void ks_checkpoint(enum ks_checkpoint_reason reason)
 		return;
 	if (full)
 		follow_cgroup();
-	once = ks_clock();	/* what is done once does not count */
+	once = ks_clock(); /* what is done once does not count */
 	memset(&c, 0, sizeof(c));
 	c.reason = (uint16_t)reason;
 	c.time = begin;

@@ -12,24 +12,51 @@
 extern char **environ;
 
 static const char *const exact[] = {
-	"CONDA_DEFAULT_ENV", "CONDA_EXE", "CONDA_PREFIX", "CONDA_SHLVL", "DISPLAY", "GLIBC_TUNABLES", "HOME",
-	"HDF5_DISABLE_VERSION_CHECK", "HDF5_PLUGIN_PATH", "HDF5_USE_FILE_LOCKING", "JPY_PARENT_PID",
-	"JPY_SESSION_NAME", "LANG", "LC_ALL", "MALLOC_ARENA_MAX", "MPLBACKEND", "MROOT", "PATH", "PYENV_VERSION",
-	"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "SLURM_JOB_ID", "SLURM_MEM_PER_CPU", "SLURM_MEM_PER_NODE",
-	"TERM", "TMPDIR", "VIRTUAL_ENV", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR",
+	"CONDA_DEFAULT_ENV",
+	"CONDA_EXE",
+	"CONDA_PREFIX",
+	"CONDA_SHLVL",
+	"DISPLAY",
+	"GLIBC_TUNABLES",
+	"HOME",
+	"HDF5_DISABLE_VERSION_CHECK",
+	"HDF5_PLUGIN_PATH",
+	"HDF5_USE_FILE_LOCKING",
+	"JPY_PARENT_PID",
+	"JPY_SESSION_NAME",
+	"LANG",
+	"LC_ALL",
+	"MALLOC_ARENA_MAX",
+	"MPLBACKEND",
+	"MROOT",
+	"PATH",
+	"PYENV_VERSION",
+	"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION",
+	"SLURM_JOB_ID",
+	"SLURM_MEM_PER_CPU",
+	"SLURM_MEM_PER_NODE",
+	"TERM",
+	"TMPDIR",
+	"VIRTUAL_ENV",
+	"WAYLAND_DISPLAY",
+	"XDG_RUNTIME_DIR",
 };
 
 static const char *const prefixes[] = {
-	"ARROW_", "BLIS_", "CNTK_", "CUBLAS_", "CUDA", "CUDNN_", "CUPY_", "FLEXIBLAS", "GOMP_", "GOTO_", "HIP_", "HSA_",
-	"JAX_", "KERAS_", "KMP_", "KSHIM", "LD_", "LIBOMP_", "MALLOC_", "MKL_", "MXNET_", "NCCL_", "NUMBA_", "NUMEXPR_",
-	"NUMPY_", "NVIDIA_", "OMP_", "OPENBLAS_", "OPENCV_", "OPENSSL_", "ORT_", "PYTHON", "PYTORCH_", "QT_", "ROCM_",
-	"ROCR_", "SCIPY_", "TBB_", "TCMALLOC_", "TF_", "THEANO_", "TORCH_", "TRITON_", "TSAN_", "VECLIB_", "XLA_",
+	"ARROW_",    "BLIS_",	 "CNTK_",    "CUBLAS_",	  "CUDA",     "CUDNN_",	 "CUPY_",
+	"FLEXIBLAS", "GOMP_",	 "GOTO_",    "HIP_",	  "HSA_",     "JAX_",	 "KERAS_",
+	"KMP_",	     "KSHIM",	 "LD_",	     "LIBOMP_",	  "MALLOC_",  "MKL_",	 "MXNET_",
+	"NCCL_",     "NUMBA_",	 "NUMEXPR_", "NUMPY_",	  "NVIDIA_",  "OMP_",	 "OPENBLAS_",
+	"OPENCV_",   "OPENSSL_", "ORT_",     "PYTHON",	  "PYTORCH_", "QT_",	 "ROCM_",
+	"ROCR_",     "SCIPY_",	 "TBB_",     "TCMALLOC_", "TF_",      "THEANO_", "TORCH_",
+	"TRITON_",   "TSAN_",	 "VECLIB_",  "XLA_",
 };
 
 /* A name with a listed begin that says that its value is a secret, or is Terraform's. */
 static bool looks_secret(const char *name, size_t n)
 {
-	static const char *const words[] = { "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "_KEY", "AUTH" };
+	static const char *const words[] = {"TOKEN",	  "SECRET", "PASSW",
+					    "CREDENTIAL", "_KEY",   "AUTH"};
 
 	if (strncmp(name, "TF_VAR_", 7) == 0)
 		return true;
@@ -92,9 +119,10 @@ const char *ks_environment_value(const char *name)
 	return NULL;
 }
 
-/* As kernels are given it by the argv of their kernelspecs: -f FILE, -f=FILE, --f=FILE, --connection-file
- * FILE or =FILE, --IPKernelApp.connection_file=FILE. Its name ends in .json but is not always kernel-….json: a
- * KernelManager that was given none makes a temporary one (jupyter_client/connect.py, write_connection_file). */
+/* As kernels are given it by the argv of their kernelspecs: -f FILE, -f=FILE, --f=FILE,
+ * --connection-file FILE or =FILE, --IPKernelApp.connection_file=FILE. Its name ends in .json but
+ * is not always kernel-….json: a KernelManager that was given none makes a temporary one
+ * (jupyter_client/connect.py, write_connection_file). */
 const char *ks_connection_file(const char *arg, bool *next)
 {
 	const char *file = NULL, *base;
@@ -104,10 +132,11 @@ const char *ks_connection_file(const char *arg, bool *next)
 	*next = false;
 	if (given)
 		file = arg;
-	else if (strcmp(arg, "-f") == 0 || strcmp(arg, "--connection-file") == 0 || strcmp(arg, "--connection_file") == 0)
+	else if (strcmp(arg, "-f") == 0 || strcmp(arg, "--connection-file") == 0 ||
+		 strcmp(arg, "--connection_file") == 0)
 		*next = true;
-	else if (strncmp(arg, "-f=", 3) == 0 || strncmp(arg, "--f=", 4) == 0 || strstr(arg, "connection_file=") ||
-		 strstr(arg, "connection-file="))
+	else if (strncmp(arg, "-f=", 3) == 0 || strncmp(arg, "--f=", 4) == 0 ||
+		 strstr(arg, "connection_file=") || strstr(arg, "connection-file="))
 		file = strchr(arg, '=') + 1;
 	if (!file)
 		return NULL;

@@ -13,7 +13,8 @@ void ks_environment_record(void);
 const char *ks_environment_value(const char *name);
 
 /* Goes through a command line: the connection file of a Jupyter kernel if arg gives one, or NULL.
- * next: false before the first argument; kept from one to the next. Others use -f too: see that "kernel" occurs. */
+ * next: false before the first argument; kept from one to the next. Others use -f too: see that
+ * "kernel" occurs. */
 const char *ks_connection_file(const char *arg, bool *next);
 
 #pragma GCC visibility pop

@@ -5,9 +5,9 @@
  *
  * Keys of info events, at the start: exe argv cwd comm uid linux host glibc nproc page_size
  * memory_total swap_total env_names; at the first full checkpoint (some 50 ms later): pid_namespace
- * cgroup cgroup_version cgroup_memory cgroup_limited cgroup_limit cgroup_pids cgroup_pids_max, again
- * when the process is moved to another cgroup; at a crash or a bad end: machine container
- * cpu cpu_flags cpuid xcr0 hypervisor emulator seccomp no_new_privs oom_score_adj overcommit
+ * cgroup cgroup_version cgroup_memory cgroup_limited cgroup_limit cgroup_pids cgroup_pids_max,
+ * again when the process is moved to another cgroup; at a crash or a bad end: machine container cpu
+ * cpu_flags cpuid xcr0 hypervisor emulator seccomp no_new_privs oom_score_adj overcommit
  * max_map_count shm_total shm_free mnt_namespace. Numbers are decimal, sizes in bytes; a fact
  * that cannot be had is left out.
  *
@@ -34,7 +34,7 @@
 #include "shim/environment.h"
 #include "shim/other.h"
 
-static char text[8192];		/* one process begins one trace at a time */
+static char text[8192]; /* one process begins one trace at a time */
 
 static void fact(const char *key, const char *value)
 {
@@ -74,7 +74,7 @@ static void fact_link(const char *key, const char *path)
 
 static uint64_t hash(const char *s)
 {
-	uint64_t h = 14695981039346656037u;	/* FNV-1a */
+	uint64_t h = 14695981039346656037u; /* FNV-1a */
 
 	while (*s && *s != '\n')
 		h = (h ^ (uint8_t)*s++) * 1099511628211u;
@@ -256,7 +256,7 @@ void ks_cgroup_record(const char *membership)
 		fact_number("cgroup_pids_max", ks_cgroup.pids_max);
 }
 
-static void namespace(const char *key, const char *path)	/* any thread: no static buffer */
+static void namespace(const char *key, const char *path) /* any thread: no static buffer */
 {
 	struct stat st;
 
@@ -267,7 +267,7 @@ static void namespace(const char *key, const char *path)	/* any thread: no stati
 static void limits(void)
 {
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
-		uint64_t l[2];		/* as the kernel has struct rlimit64 */
+		uint64_t l[2]; /* as the kernel has struct rlimit64 */
 
 		if (ks_sys(SYS_prlimit64, 0, i, NULL, l) == 0)
 			KS_EMIT(limit, .resource = i, .soft = l[0], .hard = l[1]);
@@ -284,7 +284,8 @@ static void jupyter(const char *connection)
 	boot_id();
 	ks.head->connection = ks_text(connection);
 	ks.head->kernel_parent = parent ? ks_number(parent, NULL) : 0;
-	KS_EMIT(kernel, .connection = ks.head->connection, .notebook = ks_text(ks_environment_value("JPY_SESSION_NAME")),
+	KS_EMIT(kernel, .connection = ks.head->connection,
+		.notebook = ks_text(ks_environment_value("JPY_SESSION_NAME")),
 		.parent = ks.head->kernel_parent);
 	ks_other_predecessor(connection);
 }
@@ -316,9 +317,10 @@ void ks_facts_soon(void)
 
 void ks_facts_late(void)
 {
-	static uint32_t done;		/* generation + 1 */
+	static uint32_t done; /* generation + 1 */
 
-	if (!ks.on || __atomic_exchange_n(&done, ks.generation + 1, __ATOMIC_RELAXED) == ks.generation + 1)
+	if (!ks.on ||
+	    __atomic_exchange_n(&done, ks.generation + 1, __ATOMIC_RELAXED) == ks.generation + 1)
 		return;
 	processor();
 	status_late();

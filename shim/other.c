@@ -11,9 +11,9 @@
 #include "shim/safe.h"
 #include "shim/surroundings.h"
 
-#define OPENED_AT_MOST	200	/* traces that a new kernel looks into for its predecessor */
+#define OPENED_AT_MOST 200 /* traces that a new kernel looks into for its predecessor */
 
-struct entry {			/* struct linux_dirent64, getdents64(2) */
+struct entry { /* struct linux_dirent64, getdents64(2) */
 	uint64_t ino;
 	int64_t off;
 	uint16_t reclen;
@@ -35,18 +35,21 @@ void ks_other_close(struct ks_other *o)
 
 static bool ours(int fd, struct stat *st)
 {
-	return ks_sys_fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_uid == (uid_t)ks_sys(SYS_geteuid);
+	return ks_sys_fstat(fd, st) == 0 && S_ISREG(st->st_mode) &&
+	       st->st_uid == (uid_t)ks_sys(SYS_geteuid);
 }
 
 static bool open_in(int dir, struct ks_other *o)
 {
 	struct stat st;
 
-	o->fd = (int)ks_sys(SYS_openat, dir, o->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+	o->fd = (int)ks_sys(SYS_openat, dir, o->name,
+			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 	if (o->fd < 0)
 		return false;
 	if (ours(o->fd, &st) && ks_other_read(o, 0, &o->head, sizeof(o->head)) &&
-	    memcmp(o->head.magic, KS_MAGIC, sizeof(o->head.magic)) == 0 && o->head.version == KS_VERSION) {
+	    memcmp(o->head.magic, KS_MAGIC, sizeof(o->head.magic)) == 0 &&
+	    o->head.version == KS_VERSION) {
 		o->size = (uint64_t)st.st_size;
 		return true;
 	}
@@ -70,7 +73,8 @@ static bool for_each(int dir, bool (*each)(const char *name, void *data), void *
 			const struct entry *e = (const void *)(buffer + at);
 
 			at += e->reclen;
-			if (strncmp(e->name, "kshim-", 6) == 0 && strlen(e->name) < sizeof(((struct ks_other *)0)->name) &&
+			if (strncmp(e->name, "kshim-", 6) == 0 &&
+			    strlen(e->name) < sizeof(((struct ks_other *)0)->name) &&
 			    each(e->name, data))
 				return true;
 		}
@@ -79,8 +83,8 @@ static bool for_each(int dir, bool (*each)(const char *name, void *data), void *
 }
 
 struct search {
-	char suffix[24];		/* "-4711.trace" */
-	char best[64];			/* names sort by time */
+	char suffix[24]; /* "-4711.trace" */
+	char best[64];	 /* names sort by time */
 };
 
 static bool newer(const char *name, void *data)
@@ -95,7 +99,7 @@ static bool newer(const char *name, void *data)
 
 bool ks_other_find(struct ks_other *o, int pid, int parent)
 {
-	struct search s = { .best = "" };
+	struct search s = {.best = ""};
 	char *end = s.suffix + sizeof(s.suffix);
 	int dir = open_directory();
 	bool found = false;
@@ -158,7 +162,8 @@ void ks_other_module(const struct ks_other *o, uint64_t address, char *to, size_
 	to[0] = '\0';
 	for (unsigned i = 0; ks_other_region(o, i, &r); i++) {
 		for (uint32_t k = 0; r.kind == KS_REGION_MODULES && k + 4 <= r.count; k += 4) {
-			if (!ks_other_read(o, r.offset + (uint64_t)k * sizeof(*m), m, sizeof(m)) || !m[0].state)
+			if (!ks_other_read(o, r.offset + (uint64_t)k * sizeof(*m), m, sizeof(m)) ||
+			    !m[0].state)
 				break;
 			for (unsigned j = 0; j < 4; j++) {
 				if (m[j].state != 2 || address < m[j].start || address >= m[j].end)
@@ -172,7 +177,8 @@ void ks_other_module(const struct ks_other *o, uint64_t address, char *to, size_
 	}
 }
 
-bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slot *slot, uint64_t *fields, unsigned n)
+bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slot *slot,
+		    uint64_t *fields, unsigned n)
 {
 	char buffer[16 * KS_RARE_SLOT] __attribute__((aligned(8)));
 	struct ks_region r;
@@ -180,7 +186,8 @@ bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slo
 
 	if (!ks_other_region_of(o, KS_REGION_RARE, &r) || r.slot != KS_RARE_SLOT)
 		return false;
-	for (uint64_t at = sizeof(struct ks_ring_head); at + sizeof(buffer) <= r.size; at += sizeof(buffer)) {
+	for (uint64_t at = sizeof(struct ks_ring_head); at + sizeof(buffer) <= r.size;
+	     at += sizeof(buffer)) {
 		if (!ks_other_read(o, r.offset + at, buffer, sizeof(buffer)))
 			break;
 		for (unsigned k = 0; k < 16; k++) {
@@ -191,7 +198,8 @@ bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slo
 			best = s->time;
 			*slot = *s;
 			memset(fields, 0, n * sizeof(*fields));
-			memcpy(fields, s->field, (s->nfields < n ? s->nfields : n) * sizeof(*fields));
+			memcpy(fields, s->field,
+			       (s->nfields < n ? s->nfields : n) * sizeof(*fields));
 		}
 	}
 	return best != 0;
@@ -207,7 +215,9 @@ void ks_other_info(const struct ks_other *o, const char *key, char *to, size_t s
 	if (!ks_other_region_of(o, KS_REGION_RARE, &r) || r.slot != KS_RARE_SLOT)
 		return;
 	for (uint64_t i = 0; i < 64; i++) {
-		if (!ks_other_read(o, r.offset + sizeof(struct ks_ring_head) + i * sizeof(slot), slot, sizeof(slot)) || !s->seq)
+		if (!ks_other_read(o, r.offset + sizeof(struct ks_ring_head) + i * sizeof(slot),
+				   slot, sizeof(slot)) ||
+		    !s->seq)
 			return;
 		if (s->event != KS_info)
 			continue;
@@ -232,13 +242,14 @@ static bool has_witness(const struct ks_other *o)
 
 uint64_t ks_realtime(void)
 {
-	struct timespec t = { 0, 0 };
+	struct timespec t = {0, 0};
 
 	ks_sys(SYS_clock_gettime, CLOCK_REALTIME, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Counters of the cgroup that the dead process named; where that is gone, ours are no substitute. */
+/* Counters of the cgroup that the dead process named; where that is gone, ours are no substitute.
+ */
 static void read_counters(const struct ks_other *o, struct ks_witness *w)
 {
 	struct ks_cgroup c;
@@ -258,8 +269,14 @@ static void read_counters(const struct ks_other *o, struct ks_witness *w)
 
 bool ks_other_witness(const struct ks_other *o, struct ks_witness *w)
 {
-	struct ks_block b = { KS_BLOCK_MAGIC, KS_BLOCK_WITNESS, (uint32_t)ks_sys_gettid(), 0, sizeof(*w), ks_clock(), 0 };
-	struct iovec iov[2] = { { &b, sizeof(b) }, { w, sizeof(*w) } };
+	struct ks_block b = {KS_BLOCK_MAGIC,
+			     KS_BLOCK_WITNESS,
+			     (uint32_t)ks_sys_gettid(),
+			     0,
+			     sizeof(*w),
+			     ks_clock(),
+			     0};
+	struct iovec iov[2] = {{&b, sizeof(b)}, {w, sizeof(*w)}};
 	struct stat st, was;
 	char comm[32];
 	int dir, fd;
@@ -277,11 +294,13 @@ bool ks_other_witness(const struct ks_other *o, struct ks_witness *w)
 	dir = open_directory();
 	if (dir < 0)
 		return false;
-	fd = (int)ks_sys(SYS_openat, dir, o->name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+	fd = (int)ks_sys(SYS_openat, dir, o->name,
+			 O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 	ks_sys_close(dir);
 	if (fd < 0)
 		return false;
-	if (ours(fd, &st) && ks_sys_fstat(o->fd, &was) == 0 && st.st_ino == was.st_ino && st.st_dev == was.st_dev &&
+	if (ours(fd, &st) && ks_sys_fstat(o->fd, &was) == 0 && st.st_ino == was.st_ino &&
+	    st.st_dev == was.st_dev &&
 	    (uint64_t)st.st_size + sizeof(b) + sizeof(*w) <= ks_limit(RLIMIT_FSIZE))
 		written = ks_sys(SYS_writev, fd, iov, 2) == (long)(sizeof(b) + sizeof(*w));
 	ks_sys_close(fd);
@@ -309,7 +328,7 @@ struct before {
 	int dir;
 	unsigned opened;
 	const char *connection;
-	struct ks_other found;		/* the newest that fits */
+	struct ks_other found; /* the newest that fits */
 };
 
 static bool gone(const struct ks_header *h)
@@ -326,7 +345,7 @@ static bool gone(const struct ks_header *h)
 		return true;
 	for (unsigned i = 2; p && i < 22; i++)
 		p = strchr(p + 1, ' ');
-	return p && ks_number(p + 1, NULL) != h->start_ticks;	/* the number was used again */
+	return p && ks_number(p + 1, NULL) != h->start_ticks; /* the number was used again */
 }
 
 static bool is_before(const char *name, void *data)
@@ -356,8 +375,8 @@ static bool is_before(const char *name, void *data)
 
 void ks_other_predecessor(const char *connection)
 {
-	struct before b = { .connection = connection, .found.fd = -1 };
-	struct ks_witness w = { .pid = (uint32_t)ks.pid, .kind = 2, .status = -1 };
+	struct before b = {.connection = connection, .found.fd = -1};
+	struct ks_witness w = {.pid = (uint32_t)ks.pid, .kind = 2, .status = -1};
 
 	b.dir = open_directory();
 	if (b.dir < 0)

@@ -13,8 +13,8 @@
 #include "shim/recorder.h"
 
 struct ks_other {
-	int fd;				/* open for reading; -1: none */
-	char name[64];			/* of the file, in ks.config.dir */
+	int fd;	       /* open for reading; -1: none */
+	char name[64]; /* of the file, in ks.config.dir */
 	uint64_t size;
 	struct ks_header head;
 };
@@ -33,21 +33,24 @@ bool ks_other_region_of(const struct ks_other *o, enum ks_region_kind kind, stru
 /* File name (without folders) of the module at address; "" : none. */
 void ks_other_module(const struct ks_other *o, uint64_t address, char *to, size_t size);
 /* The latest event of a kind in the lane of rare ones, its slot with fields; false: none. */
-bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slot *slot, uint64_t *fields, unsigned n);
+bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slot *slot,
+		    uint64_t *fields, unsigned n);
 
 /* The value of an info event of the start; "" : none. */
 void ks_other_info(const struct ks_other *o, const char *key, char *to, size_t size);
 
 /* Appends a witness's record, with the counters of the dead process's cgroup as they are now.
- * w: pid, kind, status and signals filled in. False: there is one already, or it cannot be written. */
+ * w: pid, kind, status and signals filled in. False: there is one already, or it cannot be written.
+ */
 bool ks_other_witness(const struct ks_other *o, struct ks_witness *w);
 
 /* Removes a trace by its name, if it is a regular file of ours. */
 void ks_other_remove(const char *name);
 
-uint64_t ks_realtime(void);		/* ns since 1970 */
+uint64_t ks_realtime(void); /* ns since 1970 */
 
-/* This process is a kernel: leave a record in the trace of the one before, if it ended without a word. */
+/* This process is a kernel: leave a record in the trace of the one before, if it ended without a
+ * word. */
 void ks_other_predecessor(const char *connection);
 
 #pragma GCC visibility pop

@@ -13,22 +13,25 @@
 
 /* --- cgroup.c --- */
 
-#define KS_CGROUP_DIR	512
+#define KS_CGROUP_DIR 512
 
-/* Where a process's cgroups are mounted, "" : not known. The tightest limit may be an ancestor's. */
+/* Where a process's cgroups are mounted, "" : not known. The tightest limit may be an ancestor's.
+ */
 struct ks_cgroup {
-	bool v2;			/* of memory */
-	char memory[KS_CGROUP_DIR];	/* directory of its memory cgroup: oom_kill is counted there */
-	char limited[KS_CGROUP_DIR];	/* of the ancestor (or itself) with the tightest limit; "" : no limit */
-	uint64_t limit;			/* bytes, ~0: none */
-	char pids[KS_CGROUP_DIR];	/* directory whose pids.max is the tightest, else its own */
-	uint64_t pids_max;		/* ~0: none */
+	bool v2;		     /* of memory */
+	char memory[KS_CGROUP_DIR];  /* directory of its memory cgroup: oom_kill is counted there */
+	char limited[KS_CGROUP_DIR]; /* of the ancestor (or itself) with the tightest limit; "" : no
+					limit */
+	uint64_t limit;		     /* bytes, ~0: none */
+	char pids[KS_CGROUP_DIR];    /* directory whose pids.max is the tightest, else its own */
+	uint64_t pids_max;	     /* ~0: none */
 };
 
-extern struct ks_cgroup ks_cgroup;	/* of this process, since the last ks_cgroup_find() */
+extern struct ks_cgroup ks_cgroup; /* of this process, since the last ks_cgroup_find() */
 
-void ks_cgroup_find(const char *text);	/* what /proc/self/cgroup says */
-/* The number in dir/file; ~0 for "max", for no such file, and for what version 1 means by "no limit". */
+void ks_cgroup_find(const char *text); /* what /proc/self/cgroup says */
+/* The number in dir/file; ~0 for "max", for no such file, and for what version 1 means by "no
+ * limit". */
 uint64_t ks_cgroup_number(const char *dir, const char *file);
 uint64_t ks_cgroup_usage(const struct ks_cgroup *c);
 uint64_t ks_cgroup_oom_kill(const struct ks_cgroup *c);
@@ -45,7 +48,8 @@ void ks_facts_soon(void);
 
 /* --- checkpoint.c --- */
 
-/* oom_kill of /proc/vmstat; MemAvailable and SwapFree in bytes; ~0 unknown. 8 KiB of stack or a static buffer of the caller's. */
+/* oom_kill of /proc/vmstat; MemAvailable and SwapFree in bytes; ~0 unknown. 8 KiB of stack or a
+ * static buffer of the caller's. */
 uint64_t ks_system_oom_kill(char *buffer, size_t size);
 void ks_system_memory(uint64_t *available, uint64_t *swap_free);
 
@@ -56,7 +60,8 @@ void ks_system_memory(uint64_t *available, uint64_t *swap_free);
 char *ks_put_arg(char *p, char *end, const char *arg, unsigned *state);
 /* The same for an argv of this process whose pointers may be bad; at most most arguments. */
 char *ks_put_argv(char *p, char *end, char *const *argv, unsigned most);
-/* A text of this process at an address that may be bad, cut to fit; false: nothing could be read. */
+/* A text of this process at an address that may be bad, cut to fit; false: nothing could be read.
+ */
 bool ks_read_text(const char *from, char *to, size_t size);
 
 /* --- where.c --- */
