@@ -183,9 +183,20 @@ __attribute__((noinline)) static void call_below(ks_handler handler, int sig, si
 	ks_altstack_in_use(false);
 }
 
+/* Our own look at what the program gave to free(): it is to fault where it would have, in libc. */
+static bool faults_elsewhere(int sig, const siginfo_t *info, void *context)
+{
+	return (sig == SIGSEGV || sig == SIGBUS) && info->si_code > 0 && ks_heap_step_over(context);
+}
+
 void ks_on_signal(int sig, siginfo_t *info, void *context)
 {
-	ks_handler handler = prepare(sig, info, context);
+	ks_handler handler;
+
+	if (KS_UNLIKELY(!(ks_dispositions[sig].program.sa_flags & (int)SA_RESETHAND) &&
+			faults_elsewhere(sig, info, context)))
+		return;
+	handler = prepare(sig, info, context);
 
 	if (KS_UNLIKELY(ks_on_own_altstack((uintptr_t)info)))
 		call_below(handler, sig, info, context);
@@ -344,6 +355,8 @@ void ks_on_default(int sig, siginfo_t *info, void *context)
 {
 	static unsigned nested;
 
+	if (faults_elsewhere(sig, info, context))
+		return;
 	end_if_back(sig, info);
 	if (!ks_mine()) {
 		die(sig, info, context);

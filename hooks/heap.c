@@ -36,9 +36,28 @@ static struct {
 
 /*
  * Pointers up to here have no size word that we may read: NULL and other nonsense in glibc's
- * heap; all of them where another allocator serves or where none has been found yet.
+ * heap; all of them where another allocator serves, and until there is a recording.
  */
 static uintptr_t no_word = UINTPTR_MAX;
+static bool has_words;		/* the allocator behind us is glibc's */
+
+/*
+ * A pointer that is no block, given to free or realloc, faults when its size word is read. It has to
+ * fault in the allocator, as without us: the word counts as 0, and the call goes on to there.
+ */
+bool ks_heap_step_over(void *context)
+{
+	extern const int32_t __start_ks_peeks[] KS_HIDDEN, __stop_ks_peeks[] KS_HIDDEN;
+	const uintptr_t pc = ks_uc_pc(context);
+
+	for (const int32_t *p = __start_ks_peeks; p < __stop_ks_peeks; p += 2) {
+		if (pc != (uintptr_t)p + (uintptr_t)(intptr_t)p[0])
+			continue;
+		ks_uc_set_pc(context, (uintptr_t)(p + 1) + (uintptr_t)(intptr_t)p[1]);
+		return true;
+	}
+	return false;
+}
 
 /* --- before the real functions are known: what the dynamic linker asks for on the way --- */
 
@@ -116,6 +135,12 @@ static void prefer_versions(void)
 		real.dlerror();		/* no text of ours is left behind */
 }
 
+void ks_heap_count_frees(void)
+{
+	if (has_words)
+		__atomic_store_n(&no_word, 65535, __ATOMIC_RELAXED);
+}
+
 /* Finds the allocator behind us; false while this thread is on its way to do so. */
 static bool bind_next(void)
 {
@@ -127,9 +152,8 @@ static bool bind_next(void)
 	ks_resolve();
 	if (libc_serves())
 		prefer_versions();
+	has_words = words_are_readable();	/* takes the loader's lock: not to be asked later */
 	if (real.malloc && real.calloc && real.realloc && real.free) {
-		if (words_are_readable())
-			__atomic_store_n(&no_word, 65535, __ATOMIC_RELAXED);
 		next.calloc = real.calloc;
 		next.realloc = real.realloc;
 		next.free = real.free;
@@ -183,7 +207,10 @@ static inline uint64_t chunk_for(size_t size)
 /* What it made of this one; all the chunks that it cannot split come out right in the slow path. */
 static inline uint64_t chunk_of(const void *p)
 {
-	return ((const uint64_t *)p)[-1] & ~7ull;
+	uint64_t word;
+
+	KS_PEEK_BEFORE(word, p);
+	return word & ~7ull;
 }
 
 /* SIZE_MAX where it does not fit. */

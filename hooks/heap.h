@@ -34,6 +34,7 @@ extern __thread struct ks_heap_self ks_heap_self KS_HIDDEN
 void ks_heap_took(void *p, size_t size, uint64_t chunk, enum ks_heap_function f);
 /* The purse of frees is empty; p is about to be freed, or moved by realloc. */
 void ks_heap_gave(void *p, uint64_t chunk);
+void ks_heap_count_frees(void);	/* there is a recording; idle programs are only forwarded */
 void ks_heap_failed(size_t size, enum ks_heap_function f, uintptr_t caller);
 #pragma GCC visibility pop
 

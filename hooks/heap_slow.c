@@ -145,9 +145,12 @@ static void look_once(void)
 {
 	static bool looked;
 
-	if (!looked && in_doubt())
-		ks_heap_doubt();
+	if (looked)
+		return;
 	looked = true;
+	ks_heap_count_frees();
+	if (in_doubt())
+		ks_heap_doubt();
 }
 
 static void big(void *p, size_t size, enum ks_heap_function f)

@@ -12,6 +12,7 @@
  *	ks_thread_pointer	what initial-exec variables are addressed from
  *	KS_RETURN_SLOTS		how far below a caller's stack pointer a return address may lie
  *	ks_uc_pc, _sp, _fp	program counter, stack and frame pointer of a signal's context
+ *	KS_PEEK_BEFORE		reads a word that may not be there; ks_uc_set_pc
  *	ks_uc_regs		all registers in DWARF order, as struct ks_crash has them
  *	ks_uc_fault		trap number and error code of the fault (0 where the CPU has none)
  *	KS_LIBC_BASE		version of libc's oldest symbols; KS_LIBC_ALIGNED_ALLOC of that one

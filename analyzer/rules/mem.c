@@ -57,9 +57,15 @@ static bool was_enomem(const struct event *e)
 	return true;
 }
 
+/* For a small block glibc asks the kernel for 128 KiB more, in pages (malloc/malloc.c: sysmalloc, M_TOP_PAD). */
+#define TOP_PAD	((128u << 10) + 2 * 4096)
+
 static bool over_limit(const struct request *r)
 {
-	return r->limit && r->limit != UNKNOWN && (r->size > r->limit || r->vsize > r->limit - r->size);
+	const uint64_t pad = r->event->number == KS_alloc_failed ? TOP_PAD : 0;
+
+	return r->limit && r->limit != UNKNOWN &&
+	       (r->size > r->limit || r->vsize > r->limit - r->size || r->limit - r->size - r->vsize < pad);
 }
 
 /* What the top of Python or of C++ says when a request of this thread failed. */

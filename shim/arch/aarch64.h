@@ -59,6 +59,18 @@ static inline uintptr_t ks_thread_pointer(void)
  * the callee stores it at the bottom of its own frame. */
 #define KS_RETURN_SLOTS 256
 
+/* value: the word before address, or 0 where reading it faults: the section ks_peeks has pairs of
+ * where that is and where to go on (hooks/heap.c). */
+#define KS_PEEK_BEFORE(value, address)								\
+	__asm__("mov %0, #0\n1:	ldur %0, [%1, #-8]\n2:\n"					\
+		".pushsection ks_peeks, \"a\"\n.balign 4\n.long 1b - ., 2b - .\n.popsection"	\
+		: "=&r"(value) : "r"(address) : "memory")
+
+static inline void ks_uc_set_pc(ucontext_t *uc, uintptr_t pc)
+{
+	uc->uc_mcontext.pc = pc;
+}
+
 static inline uintptr_t ks_uc_pc(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.pc;

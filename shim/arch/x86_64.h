@@ -60,6 +60,18 @@ static inline uintptr_t ks_thread_pointer(void)
 /* Bytes below a caller's stack pointer in which a call's return address lies while it lasts. */
 #define KS_RETURN_SLOTS 8
 
+/* value: the word before address, or 0 where reading it faults: the section ks_peeks has pairs of
+ * where that is and where to go on (hooks/heap.c). */
+#define KS_PEEK_BEFORE(value, address)								\
+	__asm__("xor %k0, %k0\n1:	movq -8(%1), %0\n2:\n"					\
+		".pushsection ks_peeks, \"a\"\n.balign 4\n.long 1b - ., 2b - .\n.popsection"	\
+		: "=&r"(value) : "r"(address) : "memory")
+
+static inline void ks_uc_set_pc(ucontext_t *uc, uintptr_t pc)
+{
+	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
+}
+
 static inline uintptr_t ks_uc_pc(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
