@@ -22,6 +22,8 @@
 #include "shim/safe.h"
 #include "shim/surroundings.h"
 
+#define MANY 16 /* bad statuses of forked children: then it is the program's way to speak */
+
 static bool asked;   /* the program, or its interpreter, is about to end in order */
 static bool unasked; /* a library called exit although nobody had asked for an end */
 
@@ -107,7 +109,8 @@ static bool called(const char *function, int status, uintptr_t caller, uintptr_t
 
 	if (!ks.chosen || !ks_mine())
 		return false;
-	if (!ks.on && (!(status & 0xff) || ks_exec_has_failed() || !ks_wake()))
+	if (!ks.on &&
+	    (!(status & 0xff) || ks_exec_has_failed() || ks_children_failed >= MANY || !ks_wake()))
 		return false;
 	if (calm) {
 		ks_loads_settle(sp);

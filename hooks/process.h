@@ -13,6 +13,9 @@ bool ks_exec_has_failed(void);
 /* process.c: one more child; false where a program that makes them all day has made enough. */
 bool ks_child_worth_noting(uint32_t *count);
 
+/* How many children of this process, and of those that it was forked from, ended with a bad status. */
+extern uint32_t ks_children_failed;
+
 /* witness.c: a child has ended badly: leave a record in its trace, if it has one, and say so. */
 void ks_witness_child(int pid, int status);
 /* This process ends well: the traces of workers that it had stopped itself explain nothing. */

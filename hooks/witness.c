@@ -275,6 +275,8 @@ static bool find(struct ks_other *o, int pid, int status)
 	return found;
 }
 
+uint32_t ks_children_failed;
+
 void ks_witness_child(int pid, int status)
 {
 	static uint32_t children;
@@ -282,6 +284,8 @@ void ks_witness_child(int pid, int status)
 	struct ks_other o = {.fd = -1};
 	const bool found = find(&o, pid, status) && agrees(&o.head, status);
 
+	if (WIFEXITED(status))
+		__atomic_fetch_add(&ks_children_failed, 1, __ATOMIC_RELAXED);
 	if (found) {
 		ks_signals_sent_to(pid, w.signal_sent, &w.signal_time);
 		w.realtime = ks_realtime();
