@@ -85,11 +85,11 @@ static const char *who(struct report *r)
 }
 
 /* brief: without what the signal means. */
-static const char *how(struct report *r, bool brief)
+static const char *how(struct report *r, const struct model *m, bool brief)
 {
-	const struct ending *e = &r->m->ending;
+	const struct ending *e = &m->ending;
 	const char *name = signal_name(&r->arena, e->signal), *meaning = signal_meaning(e->signal);
-	bool sent = e->code <= 0 && e->sender_pid && e->sender_pid != r->m->pid;
+	bool sent = e->code <= 0 && e->sender_pid && e->sender_pid != m->pid;
 
 	switch (e->kind) {
 	case END_SIGNAL:
@@ -103,7 +103,7 @@ static const char *how(struct report *r, bool brief)
 	case END_ABORT:
 		return brief ? "aborted" : "aborted (SIGABRT): it gave up by itself";
 	case END_EXIT:
-		if (r->m->ending.status == 0)
+		if (e->status == 0)
 			return "exited with status 0, although nobody asked it to";
 		return arena_printf(&r->arena, "exited with status %d", e->status);
 	case END_KILLED:
@@ -135,14 +135,17 @@ static void headline(struct report *r)
 	const char *after = duration_words(&r->arena, age);
 
 	r->bad = m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING;
-	if (m->ending.kind == END_RUNNING || age < 1000000)
-		r->headline = arena_printf(&r->arena, "%s %s.", who(r), how(r, false));
+	if (r->where != m)
+		r->headline = arena_printf(&r->arena, "%s %s, because its child process %u %s.", who(r),
+					   how(r, m, true), r->where->pid, how(r, r->where, true));
+	else if (m->ending.kind == END_RUNNING || age < 1000000)
+		r->headline = arena_printf(&r->arena, "%s %s.", who(r), how(r, m, false));
 	else if (m->ending.kind == END_KILLED)
 		r->headline = arena_printf(&r->arena, "%s %s; its last sign of life came after %s.",
-					   who(r), how(r, false), after);
+					   who(r), how(r, m, false), after);
 	else
 		r->headline =
-			arena_printf(&r->arena, "%s %s, after %s.", who(r), how(r, false), after);
+			arena_printf(&r->arena, "%s %s, after %s.", who(r), how(r, m, false), after);
 	r->title = f->title ? f->title : f->rule->title;
 	r->cause = f->rule->id;
 	r->confidence = confidence_word(f);
@@ -163,6 +166,12 @@ static void loads_in_progress(struct report *r, struct section *s)
 						"began to load %s, and never got back from it",
 						l->path));
 	}
+}
+
+/* The trace of a child began so much later: all times of a report are those of the process. */
+static int64_t later(const struct report *r)
+{
+	return r->where->started - r->m->started;
 }
 
 static void what_happened(struct report *r)
@@ -195,11 +204,15 @@ static void what_happened(struct report *r)
 		report_last_import(r, s);
 		loads_in_progress(r, s);
 	}
+	if (r->where != m)
+		report_put(s, ITEM_FACT, report_time(r, r->where->ending.time + later(r)),
+			   arena_printf(&r->arena, "its child process %u %s", r->where->pid,
+					how(r, r->where, true)));
 	if (m->ending.kind == END_KILLED)
 		report_put(s, ITEM_FACT, report_time(r, m->ending.time), "its last sign of life");
 	else if (m->ending.kind != END_RUNNING)
 		report_put(s, ITEM_FACT, report_time(r, m->ending.time),
-			   arena_printf(&r->arena, "it %s", how(r, true)));
+			   arena_printf(&r->arena, "it %s", how(r, m, true)));
 }
 
 static void why(struct report *r)
@@ -231,7 +244,8 @@ static void proof(struct report *r)
 		report_begin(r, f->confidence == PROVEN ? "The proof" : "What this rests on");
 
 	for (unsigned i = 0; i < f->nevidence; i++)
-		report_put(s, ITEM_FACT, report_time(r, f->evidence[i].time), f->evidence[i].text);
+		report_put(s, ITEM_FACT, report_time(r, f->evidence[i].time + later(r)),
+			   f->evidence[i].text);
 	if (!s->n)
 		r->n--;
 }
