@@ -32,7 +32,7 @@ static struct {
 	void *(*calloc)(size_t, size_t);
 	void *(*realloc)(void *, size_t);
 	void (*free)(void *);
-} next = { early_malloc, early_calloc, early_realloc, early_free };
+} next __attribute__((aligned(64))) = { early_malloc, early_calloc, early_realloc, early_free };
 
 /*
  * Pointers up to here have no size word that we may read: NULL and other nonsense in glibc's
@@ -286,7 +286,12 @@ void ks_heap_doubt(void)
 	}
 }
 
-/* --- the hot ones: they jump on, to their slow paths too, which keeps the caller --- */
+/*
+ * --- the hot ones: they jump on, to their slow paths too, which keeps the caller. Each begins a cache
+ * line: anywhere else a pair can cost two of its 36 cycles more. ---
+ */
+
+#define HOT __attribute__((aligned(64)))
 
 static __attribute__((noinline)) void *malloc_slow(size_t size)
 {
@@ -295,7 +300,7 @@ static __attribute__((noinline)) void *malloc_slow(size_t size)
 	return took(p, size, KS_HEAP_MALLOC, KS_CALLER());
 }
 
-KS_EXPORT void *malloc(size_t size)
+HOT KS_EXPORT void *malloc(size_t size)
 {
 	if (KS_UNLIKELY(is_large(size) || spend(&ks_heap_self.alloc, chunk_for(size))))
 		return malloc_slow(size);
@@ -335,7 +340,7 @@ static __attribute__((noinline)) void free_blind(void *p)
 		next.free(p);
 }
 
-KS_EXPORT void free(void *p)
+HOT KS_EXPORT void free(void *p)
 {
 	uint64_t bytes;
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* build: -fno-builtin -ldl */
-/* native: yes */
 /*
  * free and realloc of pointers that are no blocks: the fault is one of libc's code, at the address where
  * it would have been, for a handler of the program and for a death by default.
