@@ -46,7 +46,8 @@ void finding_cite(struct finding *f, uint64_t record, int64_t time, const char *
 	if (f->nevidence >= MAX_EVIDENCE)
 		return;
 	va_start(args, format);
-	f->evidence[f->nevidence++] = (struct evidence){ record, time, vprint(f->arena, format, args) };
+	f->evidence[f->nevidence++] =
+		(struct evidence){record, time, vprint(f->arena, format, args)};
 	va_end(args);
 }
 
@@ -81,17 +82,21 @@ void finding_title(struct finding *f, const char *format, ...)
 	va_end(args);
 }
 
-void finding_fix_package(const struct model *m, struct finding *f, const char *path_or_name, const char *verb)
+void finding_fix_package(const struct model *m, struct finding *f, const char *path_or_name,
+			 const char *verb)
 {
 	bool is_path = strchr(path_or_name, '/') != NULL;
 	const char *package = is_path ? package_of(f->arena, path_or_name) : path_or_name;
 	bool again = strcmp(verb, "install") != 0;
-	const char *command = package_command(m, f->arena, package, is_path ? path_or_name : NULL, again);
+	const char *command =
+		package_command(m, f->arena, package, is_path ? path_or_name : NULL, again);
 
 	if (command)
-		finding_fix(f, "%s %s: %s", again ? "Reinstall" : "Install", package ? package : "the package", command);
+		finding_fix(f, "%s %s: %s", again ? "Reinstall" : "Install",
+			    package ? package : "the package", command);
 	else
-		finding_fix(f, "%s the package that %s belongs to.", again ? "Reinstall" : "Install", path_or_name);
+		finding_fix(f, "%s the package that %s belongs to.",
+			    again ? "Reinstall" : "Install", path_or_name);
 }
 
 static void finding_open(struct finding *f, const struct rule *rule, struct verdict *v)
@@ -220,7 +225,7 @@ void rules_run(const struct model *m, struct verdict *v)
 	}
 	for (size_t i = 0; i < n; i++) {
 		/* General findings and "none" say nothing beside a cause. */
-		if (i != best && !found[i].rule->general)
+		if (i != best && !found[i].rule->general && strcmp(found[i].rule->id, "none") != 0)
 			add_also(v, &found[i]);
 	}
 	for (unsigned i = 0; i < v->nalso; i++)

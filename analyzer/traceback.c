@@ -129,22 +129,27 @@ static void from_event(struct py_error *e, const struct event *event)
 }
 
 /* The events of what it was raised from come right before it; as a traceback would show them. */
-static const char *chain_of(const struct model *m, struct arena *arena, const struct event *event, const char *printed)
+static const char *chain_of(const struct model *m, struct arena *arena, const struct event *event,
+			    const char *printed)
 {
 	const struct event *part[8];
 	struct text t = { 0 };
 	const char *chain;
 	unsigned n = 0;
 
-	for (const struct event *e = event; e && n < 8 && (e == event || !FIELD(e, py_exception, uncaught));
+	for (const struct event *e = event;
+	     e && n < 8 && (e == event || !FIELD(e, py_exception, uncaught));
 	     e = model_last(m, KS_py_exception, event->tid, e))
 		part[n++] = e;
 	while (n-- > 0) {
-		const char *file = FIELD_TEXT(part[n], py_exception, file), *function = FIELD_TEXT(part[n], py_exception, function);
-		const char *type = FIELD_TEXT(part[n], py_exception, type), *text = FIELD_TEXT(part[n], py_exception, text);
+		const char *file = FIELD_TEXT(part[n], py_exception, file),
+			   *function = FIELD_TEXT(part[n], py_exception, function);
+		const char *type = FIELD_TEXT(part[n], py_exception, type),
+			   *text = FIELD_TEXT(part[n], py_exception, text);
 
 		if (file)
-			text_printf(&t, "  File \"%s\", line %d, in %s\n", file, (int)FIELD(part[n], py_exception, line),
+			text_printf(&t, "  File \"%s\", line %d, in %s\n", file,
+				    (int)FIELD(part[n], py_exception, line),
 				    function ? function : "?");
 		text_printf(&t, "%s: %s\n", type ? type : "", text ? text : "");
 	}
@@ -167,19 +172,21 @@ static const struct event *uncaught_event(const struct model *m)
  * May a Python exception be what the user saw last? A death by a signal is no exception's doing,
  * and neither is os._exit; a notebook goes on after one, and is asked about it.
  */
-static bool could_be_the_end(const struct model *m)
+static bool could_be_the_end(const struct model *m, const struct event *event)
 {
+	const struct event *cell = model_last(m, KS_py_cell, 0, NULL);
 	const struct event *call = model_last(m, KS_exit_call, 0, NULL);
 	const char *function = call ? FIELD_TEXT(call, exit_call, function) : NULL;
 
 	switch (m->ending.kind) {
 	case END_EXIT:
-		return !function || function[0] != '_' || m->parent_pid;	/* multiprocessing ends its children so */
+		return !function || function[0] != '_' ||
+		       m->parent_pid; /* multiprocessing ends its children so */
 	case END_SIGNAL:
 		return m->ending.signal == 2;
 	case END_CLEAN:
 	case END_RUNNING:
-		return true;
+		return !cell || cell->time <= event->time;	/* later cells: the user went on */
 	default:
 		return false;
 	}
@@ -194,11 +201,12 @@ struct py_error traceback_find(const struct model *m, struct arena *arena)
 	if (event) {
 		from_event(&e, event);
 		e.chain = chain_of(m, arena, event, e.chain);
-		e.uncaught = could_be_the_end(m);
+		e.uncaught = could_be_the_end(m, event);
 		return e;
 	}
 	/* Without events (3.6, 3.7): the traceback, where it is the last word and status 1 fits. */
-	if (printed && m->ending.status == 1 && (m->ending.kind == END_EXIT || m->ending.kind == END_CLEAN))
+	if (printed && m->ending.status == 1 &&
+	    (m->ending.kind == END_EXIT || m->ending.kind == END_CLEAN))
 		e.uncaught = !ready || FIELD(ready, py_ready, hexversion) < 0x03080000;
 	return e;
 }
