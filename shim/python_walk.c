@@ -15,8 +15,8 @@
 #define MOST_INTERPRETERS	16
 #define MOST_THREADS		128
 #define MOST_LINKS		4096	/* frames of one thread that are followed at all */
-#define INNER			64	/* frames kept from the innermost on */
-#define OUTER			16	/* and links from the outermost, where more are than fit */
+#define INNER			240	/* frames kept from the innermost on */
+#define OUTER			32	/* and links from the outermost, where more are than fit */
 #define MOST_TABLE		65536	/* bytes of one line table */
 #define MOST_FILE		1024
 #define MOST_NAME		512
