@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What links the end of a process to that of its child: words about it, its status, or the wait for it. */
+/* What links the end of a process to that of its child: words about it, its status, or the wait for
+ * it. */
 #include "analyzer/kin.h"
 
 #include <stdio.h>
@@ -10,14 +11,19 @@
 
 #define MOST_CHILDREN	16	/* whose traces are opened */
 
-bool case_open(struct case_file *c, const char *path, const char **why)
+bool case_of(struct case_file *c, struct trace *t)
 {
-	c->trace = trace_open(path, why);
-	if (!c->trace)
+	c->trace = t;
+	if (!t)
 		return false;
 	c->model = model_build(c->trace);
 	rules_run(c->model, &c->verdict);
 	return true;
+}
+
+bool case_open(struct case_file *c, const char *path, const char **why)
+{
+	return case_of(c, trace_open(path, why));
 }
 
 void case_close(struct case_file *c)
@@ -74,7 +80,8 @@ static bool waits_for(const struct case_file *parent, const struct case_file *ch
 	return false;
 }
 
-bool case_find_child(const struct folder *f, const struct case_file *parent, struct case_file *child)
+bool case_find_child(const struct folder *f, const struct case_file *parent,
+		     struct case_file *child)
 {
 	const struct model *m = parent->model;
 	unsigned looked = 0;

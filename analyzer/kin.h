@@ -14,10 +14,13 @@ struct case_file {
 };
 
 bool case_open(struct case_file *c, const char *path, const char **why);
+bool case_of(struct case_file *c, struct trace *t);	/* takes it; false: NULL */
 void case_close(struct case_file *c);
 
 /* A process that gave up because a child of it died, or failed, or that waited for one, is
- * explained by the child. False: nothing links the end of a child to this one; child is not open. */
-bool case_find_child(const struct folder *f, const struct case_file *parent, struct case_file *child);
+ * explained by the child. False: nothing links the end of a child to this one; child is not open.
+ */
+bool case_find_child(const struct folder *f, const struct case_file *parent,
+		     struct case_file *child);
 
 #endif

@@ -18,6 +18,7 @@
 #include "analyzer/folder.h"
 #include "analyzer/kin.h"
 #include "analyzer/list.h"
+#include "analyzer/live.h"
 #include "analyzer/report.h"
 #include "shim/release.h"
 
@@ -159,25 +160,18 @@ static void print(const struct request *r, const struct subject *s)
 	report_free(&report);
 }
 
-static void report_on(const struct request *r, const struct folder *f, const char *path,
-		      const char *note)
+static void report_trace(const struct request *r, const struct folder *f, struct trace *t, const char *note)
 {
 	struct case_file c, child;
-	const char *why;
 	struct subject s;
 	bool has_child;
 
 	if (r->form == FORM_DUMP) {
-		struct trace *t = trace_open(path, &why);
-
-		if (!t)
-			die(EXIT_NO_TRACE, "%s: %s", path, why);
 		dump(t, stdout);
 		trace_close(t);
 		return;
 	}
-	if (!case_open(&c, path, &why))
-		die(EXIT_NO_TRACE, "%s: %s", path, why);
+	case_of(&c, t);
 	has_child = case_find_child(f, &c, &child);
 	s = (struct subject){ .m = c.model, .where = c.model, .v = &c.verdict, .note = note };
 	if (has_child) {
@@ -192,6 +186,16 @@ static void report_on(const struct request *r, const struct folder *f, const cha
 	if (has_child)
 		case_close(&child);
 	case_close(&c);
+}
+
+static void report_on(const struct request *r, const struct folder *f, const char *path, const char *note)
+{
+	const char *why;
+	struct trace *t = trace_open(path, &why);
+
+	if (!t)
+		die(EXIT_NO_TRACE, "%s: %s", path, why);
+	report_trace(r, f, t, note);
 }
 
 /* --- which trace --- */
@@ -249,16 +253,39 @@ static void directory(const struct request *r, const char *path)
 	folder_free(&f);
 }
 
+/* A process that lives: its own trace is told by its mappings, wherever it lies. */
+static bool living(const struct request *r, const struct folder *f, uint32_t pid)
+{
+	const struct entry *e = folder_process(f, pid);
+	struct arena a = { 0 };
+	const char *path, *why;
+	struct trace *t;
+
+	if (!live_there(pid) || (e && !e->alive && e->head.end_kind != KS_END_EXEC))
+		return false;
+	path = live_trace_path(pid, &a);
+	t = live_open(pid, path ? path : e ? e->path : NULL, &why);
+	arena_free(&a);
+	if (!t)
+		return false;
+	report_trace(r, f, t, t->live->refused ? "it is running; it could not be looked into" : "it is running: what it does now");
+	return true;
+}
+
 static void process(const struct request *r, const char *path)
 {
-	struct folder f;
+	struct folder f = { .path = NULL };
+	uint32_t pid = (uint32_t)atoi(r->what);
 	const struct entry *e;
 
-	folder_read(&f, path);
-	e = folder_process(&f, (uint32_t)atoi(r->what));
-	if (!e)
-		die(EXIT_NO_TRACE, "%s has no recording of process %s", path, r->what);
-	report_on(r, &f, e->path, e->alive ? "it is running: what it does now" : NULL);
+	if (path)
+		folder_read(&f, path);
+	if (!living(r, &f, pid)) {
+		e = folder_process(&f, pid);
+		if (!e)
+			die(EXIT_NO_TRACE, "there is no process %u, and %s has no recording of one", pid, path ? path : "no directory");
+		report_on(r, &f, e->path, NULL);
+	}
 	folder_free(&f);
 }
 
@@ -293,10 +320,10 @@ int main(int argc, char **argv)
 			file(&r);
 	} else if (r.what && !is_number(r.what)) {
 		die(EXIT_NO_TRACE, "%s: no such file, directory or process", r.what);
-	} else if (!standard) {
-		die(EXIT_NO_TRACE, "neither KSHIM_DIR nor HOME is set: name a FILE or a DIR");
 	} else if (r.what) {
 		process(&r, standard);
+	} else if (!standard) {
+		die(EXIT_NO_TRACE, "neither KSHIM_DIR nor HOME is set: name a FILE or a DIR");
 	} else {
 		directory(&r, standard);
 	}

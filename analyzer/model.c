@@ -227,6 +227,7 @@ static struct model *build(struct trace *trace, bool plain)
 	build_own_look(m);
 	build_native_stack(m);
 	build_running_loads(m);
+	build_thread_stacks(m);
 	model_symbolise(m);
 	for (size_t i = 0; i < m->nevents; i++)
 		stack_refresh(m, m->events[i].stack, m->events[i].time);
@@ -236,8 +237,14 @@ static struct model *build(struct trace *trace, bool plain)
 	for (size_t i = 0; i < m->nthreads; i++)
 		m->threads[i].routine =
 			frame_at(m, m->threads[i].routine.pc, false, m->threads[i].start)->frame;
+	build_waits(m);
 	build_ending(m);
 	return m;
+}
+
+const struct live *model_live(const struct model *m)
+{
+	return private_of(m)->trace->live;
 }
 
 struct model *model_build(struct trace *trace)

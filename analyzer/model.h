@@ -82,6 +82,27 @@ struct load {
 	const struct event *began, *ended;	/* ended: NULL */
 };
 
+enum wait_kind {
+	WAIT_UNKNOWN,			/* nothing is known of it */
+	WAIT_NONE,			/* it ran on a CPU */
+	WAIT_OUTSIDE,			/* something that comes from outside: a file, a child, a signal, a time */
+	WAIT_LOCK,			/* a lock that a thread of this process opens */
+	WAIT_CONDITION,			/* a condition, an event, a queue: another thread wakes it */
+	WAIT_THREAD,			/* a thread to end */
+	WAIT_GIL,			/* the interpreter's own lock */
+};
+
+struct wait {				/* what a thread waits for; waits.c */
+	enum wait_kind kind;
+	const char *text;		/* in words, to stand behind "waits for"; NULL */
+	uint64_t address;		/* of the word that it waits at (futex), 0: none */
+	bool known;			/* timed and shared are known */
+	bool timed;			/* it goes on by itself after a time */
+	bool shared;			/* another process may wake it */
+	uint32_t owner;			/* thread that holds it, or that is to end; 0: not known */
+	bool owner_gone;		/* owner is no thread of this process */
+};
+
 struct thread {
 	uint32_t tid;
 	char name[20];
@@ -92,6 +113,10 @@ struct thread {
 	uint64_t stack_low, stack_high, guard_size;
 	char state;			/* at a crash; 0 unknown */
 	uint64_t syscall;		/* at a crash; UNKNOWN */
+	uint64_t arg0, arg1, sp, pc;	/* of the system call, as far as known */
+	uint8_t args;			/* as in ks_thread_info */
+	const struct stack *native;	/* where it stood at a sent signal, or stands; NULL */
+	struct wait wait;
 	struct py_frame *python;	/* innermost first */
 	size_t npython;
 	bool python_cut;
@@ -187,6 +212,9 @@ struct model {
 };
 
 struct trace;
+struct live;
+/* What a look at the living process said beside all this; NULL: the trace alone is known. */
+const struct live *model_live(const struct model *m);
 struct model *model_build(struct trace *trace);
 /* From the trace alone: no file of the machine is looked at, so frames have no symbols. Quick. */
 struct model *model_build_plain(struct trace *trace);

@@ -66,6 +66,9 @@ void build_crash(struct model *m);		/* crash.c; after modules, threads */
 void build_maps(struct model *m);		/* maps.c; before build_modules */
 void build_mapped_modules(struct model *m, size_t *room);	/* mapped.c: adds those that only the maps know */
 void build_native_stack(struct model *m);	/* native.c */
+const struct stack *native_parse(struct model *m, const struct block *b);	/* a KS_BLOCK_NATIVE; NULL */
+void build_thread_stacks(struct model *m);	/* stacks.c: of the other threads */
+void build_waits(struct model *m);		/* waits.c; after the names of their frames are known */
 void build_ending(struct model *m);		/* ending.c; last */
 
 #endif

@@ -102,7 +102,7 @@ static bool parse_frame(struct model *m, char *line, struct frame *f)
 	return true;
 }
 
-static const struct stack *parse_stack(struct model *m, const struct block *b)
+const struct stack *native_parse(struct model *m, const struct block *b)
 {
 	struct private *p = m->private;
 	struct stack *s = arena_alloc(&p->arena, sizeof(*s));
@@ -182,7 +182,7 @@ void build_native_stack(struct model *m)
 		return;
 	for (size_t i = 0; i < t->nblocks && !m->crash.stack; i++)
 		if (t->blocks[i].head.kind == KS_BLOCK_NATIVE)
-			m->crash.stack = without_ours(m, parse_stack(m, &t->blocks[i]));
+			m->crash.stack = without_ours(m, native_parse(m, &t->blocks[i]));
 	if (m->crash.stack)
 		return;
 	if (!private_of(m)->plain)

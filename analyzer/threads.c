@@ -83,6 +83,11 @@ static void add_infos(struct model *m, const struct block *b, size_t *room)
 		copy_name(th->name, sizeof(th->name), info.name, sizeof(info.name));
 		th->state = info.state >= 'A' && info.state <= 'z' ? info.state : 0;
 		th->syscall = info.syscall;
+		th->args = info.args;
+		th->arg0 = info.arg0;
+		th->arg1 = info.arg1;
+		th->sp = info.sp;
+		th->pc = info.pc;
 		th->alive = true;
 	}
 }
@@ -105,6 +110,9 @@ void build_threads(struct model *m)
 	for (size_t i = 0; i < t->nthreads; i++)
 		fill_thread(m, &m->threads[i], &t->threads[i].raw);
 	qsort(m->threads, m->nthreads, sizeof(*m->threads), by_start);
+	/* Who looks at a living process sees all threads that there are. */
+	for (size_t i = 0; t->live && i < m->nthreads; i++)
+		m->threads[i].alive = false;
 	for (size_t i = 0; i < t->nblocks; i++)
 		if (t->blocks[i].head.kind == KS_BLOCK_THREADS)
 			add_infos(m, &t->blocks[i], &room);

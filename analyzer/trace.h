@@ -40,6 +40,8 @@ struct trace_damage {
 	const char *text;
 };
 
+struct live;
+
 struct trace {
 	const char *path;
 	const char *bytes;
@@ -63,6 +65,7 @@ struct trace {
 	size_t output_size;
 	uint64_t output_offset, output_total;	/* total: bytes ever written */
 
+	struct live *live;		/* its process was looked at just now (live.h); NULL: a recording alone */
 	struct trace_damage *damage;
 	size_t ndamage, damage_room;
 	struct arena arena;

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each thread waits for: told from the functions it stands in, the system call and its
+ * arguments, and the words of memory around a futex, whether they come from a crash that a signal
+ * from outside made, or from a look at the living process.
+ *
+ * A mutex of glibc knows its owner: { int lock; unsigned count; int owner; … } (sysdeps/nptl/bits/struct_mutex.h);
+ * a semaphore, which is what Python's locks are made of up to 3.12, does not.
+ */
+#include "analyzer/model_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/live.h"
+#include "analyzer/syscalls.h"
+
+#define FUTEX_SHARED(op)	(!((op) & 128))	/* FUTEX_PRIVATE_FLAG, linux/futex.h */
+#define INNERMOST		14	/* frames in which one looks for what a thread does */
+
+/* Bytes of the process as the trace has them. */
+static bool read_memory(const struct trace *t, uint64_t address, void *to, size_t size)
+{
+	for (size_t i = 0; i < t->nblocks; i++) {
+		const struct block *b = &t->blocks[i];
+		uint64_t at = address - b->head.address;
+
+		if ((b->head.kind == KS_BLOCK_MEMORY || b->head.kind == KS_BLOCK_STACK) && address >= b->head.address &&
+		    at < b->head.size && b->head.size - at >= size) {
+			memcpy(to, b->data + at, size);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- where it stands --- */
+
+enum base { BASE_NONE, BASE_MUTEX, BASE_LOW_LOCK, BASE_CONDITION, BASE_SEMAPHORE, BASE_JOIN, BASE_BARRIER, BASE_RW_LOCK };
+
+/* Functions of libc that wait; the last that matches, from the innermost on, says what for. */
+static const struct { const char *symbol; enum base base; } bases[] = {
+	{ "__lll_lock_wait", BASE_LOW_LOCK }, { "pthread_mutex_lock", BASE_MUTEX }, { "pthread_mutex_timedlock", BASE_MUTEX },
+	{ "pthread_mutex_clocklock", BASE_MUTEX }, { "pthread_mutex_cond_lock", BASE_MUTEX },
+	{ "pthread_cond_wait", BASE_CONDITION }, { "pthread_cond_timedwait", BASE_CONDITION }, { "pthread_cond_clockwait", BASE_CONDITION },
+	{ "sem_wait", BASE_SEMAPHORE }, { "sem_timedwait", BASE_SEMAPHORE }, { "sem_clockwait", BASE_SEMAPHORE },
+	{ "pthread_join", BASE_JOIN }, { "pthread_timedjoin", BASE_JOIN }, { "pthread_clockjoin", BASE_JOIN },
+	{ "pthread_barrier_wait", BASE_BARRIER }, { "pthread_rwlock_", BASE_RW_LOCK },
+};
+
+struct place {
+	enum base base;
+	size_t next;			/* the frame that called it */
+};
+
+static bool is_libc(const struct frame *f)
+{
+	const struct module *mod = f->module;
+
+	return mod && (strncmp(mod->name, "libc.so", 7) == 0 || strncmp(mod->name, "libc-2", 6) == 0 || strncmp(mod->name, "libpthread", 10) == 0 ||
+		       strncmp(mod->name, "ld-linux", 8) == 0);
+}
+
+static struct place find_place(const struct stack *s)
+{
+	struct place p = { BASE_NONE, 0 };
+
+	for (size_t i = 0; s && i < s->n && i < INNERMOST && is_libc(&s->frames[i]); i++) {
+		p.next = i + 1;
+		for (size_t k = 0; s->frames[i].raw && k < sizeof(bases) / sizeof(bases[0]); k++)
+			if (strstr(s->frames[i].raw, bases[k].symbol))
+				p.base = bases[k].base;
+	}
+	return p;
+}
+
+static bool is_python(const struct module *mod)
+{
+	return mod && (mod->flags & KS_MODULE_MAIN || strncmp(mod->name, "libpython", 9) == 0 || strncmp(mod->name, "python", 6) == 0);
+}
+
+static bool named(const struct frame *f, const char *const *names)
+{
+	for (; f->raw && *names; names++)
+		if (strcmp(f->raw, *names) == 0)
+			return true;
+	return false;
+}
+
+/* The interpreter waits for its own lock: with a condition, in take_gil, which has no name where it is stripped. */
+static bool waits_for_gil(const struct stack *s, const struct place *p)
+{
+	static const char *const gil[] = { "take_gil", "PyEval_RestoreThread", "PyEval_AcquireThread", "PyGILState_Ensure", "_PyThreadState_Attach", NULL };
+	static const char *const others[] = { "PyThread_acquire_lock_timed", "PyThread_acquire_lock", "_PySemaphore_Wait", "_PySemaphore_PlatformWait", NULL };
+
+	if (p->base != BASE_CONDITION || p->next >= s->n || !is_python(s->frames[p->next].module))
+		return false;
+	for (size_t i = p->next; i < s->n && i < p->next + 4; i++) {
+		if (named(&s->frames[i], gil))
+			return true;
+		if (named(&s->frames[i], others))
+			return false;
+	}
+	return !s->frames[p->next].raw;
+}
+
+static bool python_lock(const struct stack *s, const struct place *p)
+{
+	static const char *const names[] = {
+		"PyThread_acquire_lock_timed", "PyThread_acquire_lock", "_PySemaphore_Wait", "_PySemaphore_PlatformWait",
+		"_PyParkingLot_Park", "_PyMutex_LockTimed", "_PyMutex_LockSlow", NULL,
+	};
+
+	for (size_t i = p->next; i < s->n && i < p->next + 3; i++)
+		if (named(&s->frames[i], names))
+			return true;
+	return false;
+}
+
+/* --- what Python calls it --- */
+
+static bool ends(const char *path, const char *with)
+{
+	size_t n = strlen(path), k = strlen(with);
+
+	return n >= k && strcmp(path + n - k, with) == 0;
+}
+
+static const struct { const char *file, *function; enum wait_kind kind; const char *words; } python_waits[] = {
+	{ "threading.py", "_wait_for_tstate_lock", WAIT_THREAD, "a Python thread to end (Thread.join)" },
+	{ "threading.py", "join", WAIT_THREAD, "a Python thread to end (Thread.join)" },
+	{ "threading.py", "_shutdown", WAIT_THREAD, "the Python threads that are left to end, at exit" },
+	{ "queue.py", "get", WAIT_CONDITION, "something to be put into a queue (Queue.get)" },
+	{ "queue.py", "put", WAIT_CONDITION, "room in a queue (Queue.put)" },
+	{ "concurrent/futures/_base.py", "result", WAIT_CONDITION, "the result of a future" },
+	{ "concurrent/futures/thread.py", "_worker", WAIT_CONDITION, "work for its pool" },
+	{ "threading.py", "wait", WAIT_CONDITION, "an event or a condition (threading)" },
+	{ "threading.py", "acquire", WAIT_CONDITION, "a semaphore (threading)" },
+	{ "multiprocessing/synchronize.py", NULL, WAIT_OUTSIDE, "a lock that other processes share (multiprocessing)" },
+};
+
+/* The outermost of the innermost frames that the table knows: get() calls wait(). */
+static bool from_python(const struct thread *th, struct wait *w)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < th->npython && i < 4; i++) {
+		const struct py_frame *f = &th->python[i];
+		bool here = false;
+
+		for (size_t k = 0; f->file && f->function && k < sizeof(python_waits) / sizeof(python_waits[0]) && !here; k++) {
+			const char *function = strrchr(f->function, '.');
+
+			here = ends(f->file, python_waits[k].file) &&
+			       (!python_waits[k].function || strcmp(function ? function + 1 : f->function, python_waits[k].function) == 0);
+			if (here && (!found || python_waits[k].kind != w->kind || k < 7)) {
+				w->kind = python_waits[k].kind;
+				w->text = python_waits[k].words;
+			}
+		}
+		if (!here)
+			return found;
+		found = true;
+	}
+	return found;
+}
+
+/* --- owners --- */
+
+static bool is_thread(const struct model *m, uint32_t tid)
+{
+	for (size_t i = 0; i < m->nthreads; i++)
+		if (m->threads[i].tid == tid && m->threads[i].alive)
+			return true;
+	return false;
+}
+
+static const char *thread_words(struct arena *a, const struct model *m, uint32_t tid)
+{
+	const struct thread *th = model_thread(m, tid), *main_thread = model_thread(m, m->pid);
+
+	if (tid == m->pid)
+		return arena_printf(a, "the main thread (%u)", tid);
+	if (th && *th->name && !(main_thread && strcmp(th->name, main_thread->name) == 0))
+		return arena_printf(a, "thread %u (%s)", tid, th->name);
+	return arena_printf(a, "thread %u", tid);
+}
+
+static void own_mutex(struct model *m, struct wait *w)
+{
+	struct { int32_t lock; uint32_t count; int32_t owner; } mutex;
+
+	if (!w->address || !read_memory(private_of(m)->trace, w->address, &mutex, sizeof(mutex)) || mutex.lock == 0 || mutex.owner <= 0)
+		return;
+	w->owner = (uint32_t)mutex.owner;
+	w->owner_gone = !is_thread(m, w->owner);
+}
+
+/* pthread_join waits at the tid word of the thread (nptl/pthread_join_common.c). */
+static void own_join(struct model *m, struct wait *w)
+{
+	int32_t tid;
+
+	if (w->address && read_memory(private_of(m)->trace, w->address, &tid, sizeof(tid)) && tid > 0) {
+		w->owner = (uint32_t)tid;
+		w->owner_gone = !is_thread(m, w->owner);
+	}
+}
+
+static void tell_owner(struct model *m, struct wait *w, const char *what)
+{
+	struct arena *a = &private_of(m)->arena;
+
+	if (!w->owner)
+		w->text = what;
+	else if (w->owner_gone)
+		w->text = arena_printf(a, "%s that thread %u holds, and there is no such thread in this process", what, w->owner);
+	else
+		w->text = arena_printf(a, "%s that %s holds", what, thread_words(a, m, w->owner));
+}
+
+/* --- all of it --- */
+
+static const char *caller_words(struct arena *a, const struct stack *s, const struct place *p, const char *what)
+{
+	const struct frame *f = p->next < s->n ? &s->frames[p->next] : NULL;
+
+	if (!f || !f->module || is_python(f->module))
+		return what;
+	return f->symbol ? arena_printf(a, "%s (%.80s in %s)", what, f->symbol, f->module->name) : arena_printf(a, "%s (in %s)", what, f->module->name);
+}
+
+static void by_base(struct model *m, const struct stack *s, const struct place *p, struct wait *w)
+{
+	struct arena *a = &private_of(m)->arena;
+
+	switch (p->base) {
+	case BASE_MUTEX:
+		w->kind = WAIT_LOCK;
+		own_mutex(m, w);
+		tell_owner(m, w, caller_words(a, s, p, "a mutex"));
+		return;
+	case BASE_JOIN:
+		w->kind = WAIT_THREAD;
+		own_join(m, w);
+		w->text = w->owner && !w->owner_gone ? arena_printf(a, "%s to end", thread_words(a, m, w->owner)) : "a thread to end";
+		return;
+	case BASE_CONDITION:
+	case BASE_BARRIER:
+		w->kind = WAIT_CONDITION;
+		w->text = caller_words(a, s, p, "other threads of its process");
+		return;
+	case BASE_LOW_LOCK:
+	case BASE_RW_LOCK:
+	case BASE_SEMAPHORE:
+		w->kind = WAIT_LOCK;
+		w->text = caller_words(a, s, p, "a lock");
+		return;
+	case BASE_NONE:
+		w->kind = WAIT_CONDITION;
+		w->text = caller_words(a, s, p, "other threads of its process");
+		return;
+	}
+}
+
+static void at_futex(struct model *m, const struct thread *th, const struct stack *s, struct wait *w)
+{
+	struct place p = find_place(s);
+
+	if (s && waits_for_gil(s, &p)) {
+		w->kind = WAIT_GIL;
+		w->text = "the interpreter's lock (GIL)";
+	} else if (s && (python_lock(s, &p) || p.base == BASE_SEMAPHORE)) {
+		if (from_python(th, w))
+			return;
+		w->kind = WAIT_LOCK;
+		w->text = python_lock(s, &p) ? "a lock (threading)" : caller_words(&private_of(m)->arena, s, &p, "a semaphore");
+	} else if (s) {
+		by_base(m, s, &p, w);
+	} else if (!from_python(th, w)) {
+		w->text = "another thread (futex)";
+	}
+}
+
+/* A thread that a signal took out of its system call: does it stand in or behind a futex call? */
+static bool taken_from_futex(const struct model *m, struct wait *w, const struct stack *s)
+{
+	const struct ks_crash *c = m->crash.raw;
+	const bool x86 = m->arch == KS_ARCH_X86_64;
+	static const uint8_t call[] = { 0x0f, 0x05 };	/* syscall */
+	uint64_t behind = c->pc - c->opcode_address;
+
+	if (x86 && behind >= 2 && behind < c->opcode_size && c->nregs > 10 && memcmp(c->opcode + behind - 2, call, 2) == 0 &&
+	    find_place(s).base != BASE_NONE) {
+		w->address = c->regs[5];		/* rdi, rsi, r10: uaddr, futex_op, timeout (futex(2)) */
+		w->known = true;
+		w->shared = FUTEX_SHARED(c->regs[4]);
+		w->timed = c->regs[10] != 0;
+		return true;
+	}
+	return find_place(s).base != BASE_NONE;
+}
+
+static const char *plain_words(struct model *m, const struct thread *th, enum call call)
+{
+	struct arena *a = &private_of(m)->arena;
+
+	switch (call) {
+	case CALL_read: case CALL_write: case CALL_recvfrom: case CALL_recvmsg: case CALL_sendto: case CALL_sendmsg: case CALL_readv: case CALL_writev:
+	case CALL_epoll_wait: case CALL_epoll_pwait: case CALL_accept: case CALL_accept4: case CALL_connect: case CALL_ioctl: case CALL_flock:
+		return arena_printf(a, "%s on fd %d", call_name(call), (int)th->arg0);
+	case CALL_wait4: case CALL_waitid:
+		return "a child of it to end";
+	case CALL_nanosleep: case CALL_clock_nanosleep:
+		return "a time to pass";
+	case CALL_UNKNOWN:
+		return NULL;
+	default:
+		return call_name(call);
+	}
+}
+
+static const struct live_task *task_of(const struct live *live, uint32_t tid)
+{
+	for (size_t i = 0; live && i < live->ntasks; i++)
+		if (live->tasks[i].tid == tid)
+			return &live->tasks[i];
+	return NULL;
+}
+
+static void fill(struct model *m, struct thread *th)
+{
+	const bool crashed = m->crash.present && !m->crash.repaired && m->crash.tid == th->tid;
+	const struct stack *s = crashed ? m->crash.stack : th->native;
+	const struct live_task *task = task_of(model_live(m), th->tid);
+	enum call call = th->syscall == UNKNOWN ? CALL_UNKNOWN : call_of(m->arch, th->syscall);
+	struct wait *w = &th->wait;
+
+	if (crashed) {
+		if (taken_from_futex(m, w, s))
+			at_futex(m, th, s, w);
+		return;
+	}
+	if (task && task->running) {
+		w->kind = WAIT_NONE;
+		return;
+	}
+	if (call == CALL_futex) {
+		w->address = th->arg0;
+		w->known = th->args & 0x80;
+		w->shared = FUTEX_SHARED(th->arg1);
+		w->timed = th->args & 1 << 3;
+		at_futex(m, th, s, w);
+		return;
+	}
+	w->text = task && task->waits ? task->waits : plain_words(m, th, call);
+	if (w->text)
+		w->kind = WAIT_OUTSIDE;
+	else if (!task && !call && th->state == 'R')
+		w->kind = WAIT_NONE;
+}
+
+void build_waits(struct model *m)
+{
+	for (size_t i = 0; i < m->nthreads; i++)
+		if (m->threads[i].alive)
+			fill(m, &m->threads[i]);
+}
