@@ -231,8 +231,10 @@ async def first_run(folder, library):
     seen("the cause, proven: load.truncated-library",
          verdict["cause"] == "load.truncated-library" and verdict["confidence"] == "proven" and len(verdict["evidence"]) > 0)
     seen("the file by its name", os.path.basename(library) in json.dumps(verdict))
-    seen("the cell and the Python line", bool((report["process"].get("kernel") or {}).get("cell")) and
-         any("keras" in str(f.get("file")) for f in report["python_stack"]) and any(f.get("line") for f in report["python_stack"]))
+    frames = report["python_stack"]
+    seen("the cell, the line in it, and the way from there through Keras to NumPy",
+         (report["process"].get("kernel") or {}).get("cell") == 2 and any("ipykernel_" in f["file"] and f["line"] == 1 for f in frames)
+         and all(any(f"/{name}/" in f["file"] and f["line"] for f in frames) for name in ("keras", "numpy")))
     seen("the native stack with names of functions", sum(bool(f.get("function") or f.get("symbol")) for f in report["native_stack"]) >= 3)
     return report
 
