@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "analyzer/decode.h"
+#include "analyzer/live.h"
 #include "analyzer/process.h"
 
 static int64_t last_sign_of_life(const struct model *m)
@@ -174,7 +175,10 @@ void build_ending(struct model *m)
 	else if (crashed && m->crash.raw->state < KS_CRASH_REPAIRED && !process_alive(h))
 		by_signal(m, m->crash.raw->signal);
 	else if (process_alive(h))
-		m->ending = (struct ending){ .kind = END_RUNNING, .time = last_sign_of_life(m) };
+		m->ending = (struct ending){
+			.kind = END_RUNNING,
+			.time = model_live(m) ? model_live(m)->now - m->started : last_sign_of_life(m),
+		};
 	else
 		from_outside(m);
 }

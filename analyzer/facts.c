@@ -83,6 +83,8 @@ const struct thread *report_thread(const struct model *m)
 		       m->ending.event			      ? m->ending.event->tid :
 								0;
 
+	if (!tid && model_live(m))
+		tid = m->pid;
 	return tid ? model_thread(m, tid) : NULL;
 }
 
@@ -90,7 +92,9 @@ const struct stack *report_stack(const struct model *m)
 {
 	if (m->crash.present && !m->crash.repaired && m->crash.stack)
 		return m->crash.stack;
-	return m->ending.event ? m->ending.event->stack : NULL;
+	if (m->ending.event)
+		return m->ending.event->stack;
+	return model_live(m) && report_thread(m) ? report_thread(m)->native : NULL;
 }
 
 static uint64_t known(uint64_t v)

@@ -16,10 +16,10 @@
 
 #include "analyzer/events.h"
 
-#define MOST_TASKS	4096
-#define MOST_COPIED	256	/* threads whose stacks are copied */
-#define MOST_MAPS	(64u << 20)
-#define LEFT_STOPPED	5	/* wait this often, 1 ms each, before a thread that runs is stopped */
+#define MOST_TASKS 4096
+#define MOST_COPIED 256 /* threads whose stacks are copied */
+#define MOST_MAPS (64u << 20)
+#define LEFT_STOPPED 5 /* wait this often, 1 ms each, before a thread that runs is stopped */
 
 static const char *last_part(const char *path)
 {
@@ -28,7 +28,7 @@ static const char *last_part(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static const char *clean_end(const char *path)	/* without the kernel's " (deleted)" */
+static const char *clean_end(const char *path) /* without the kernel's " (deleted)" */
 {
 	const char *end = strstr(path, " (deleted)");
 
@@ -45,12 +45,20 @@ static void parse_maps(struct live_map *map, struct arena *a, const char *text)
 		int path = 0;
 
 		snprintf(line, sizeof(line), "%.*s", (int)(n < 159 ? n : 159), p);
-		if (sscanf(line, "%llx-%llx %4s %llx %*s %*u %n", &start, &end, perms, &offset, &path) < 4 || end <= start)
+		if (sscanf(line, "%llx-%llx %4s %llx %*s %*u %n", &start, &end, perms, &offset,
+			   &path) < 4 ||
+		    end <= start)
 			continue;
 		map->area = grow(map->area, map->n, &map->room, sizeof(*map->area));
 		map->area[map->n++] = (struct live_area){
-			.start = start, .end = end, .offset = offset, .read = perms[0] == 'r', .write = perms[1] == 'w',
-			.execute = perms[2] == 'x', .path = path && (size_t)path < n ? arena_text(a, p + path, n - (size_t)path) : "",
+			.start = start,
+			.end = end,
+			.offset = offset,
+			.read = perms[0] == 'r',
+			.write = perms[1] == 'w',
+			.execute = perms[2] == 'x',
+			.path = path && (size_t)path < n ? arena_text(a, p + path, n - (size_t)path)
+							 : "",
 		};
 	}
 }
@@ -59,7 +67,7 @@ const char *live_trace_path(uint32_t pid, struct arena *a)
 {
 	size_t size;
 	char *maps = proc_read_all(pid, "maps", MOST_MAPS, &size), wanted[32];
-	struct live_map map = { 0 };
+	struct live_map map = {0};
 	const char *found = NULL;
 
 	if (!maps)
@@ -67,10 +75,12 @@ const char *live_trace_path(uint32_t pid, struct arena *a)
 	parse_maps(&map, a, maps);
 	snprintf(wanted, sizeof(wanted), "-%u.trace", pid);
 	for (size_t i = 0; i < map.n; i++) {
-		const char *path = map.area[i].path, *name = last_part(path), *end = clean_end(path);
+		const char *path = map.area[i].path, *name = last_part(path),
+			   *end = clean_end(path);
 		struct stat st;
 
-		if (strncmp(name, "kshim-", 6) != 0 || end - name < 7 || strncmp(end - 6, ".trace", 6) != 0)
+		if (strncmp(name, "kshim-", 6) != 0 || end - name < 7 ||
+		    strncmp(end - 6, ".trace", 6) != 0)
 			continue;
 		path = arena_text(a, path, (size_t)(end - path));
 		if (stat(path, &st) < 0)
@@ -88,7 +98,8 @@ const char *live_trace_path(uint32_t pid, struct arena *a)
 
 /* --- the look --- */
 
-static void add_block(struct trace *t, unsigned kind, uint32_t tid, uint64_t address, const void *data, size_t size)
+static void add_block(struct trace *t, unsigned kind, uint32_t tid, uint64_t address,
+		      const void *data, size_t size)
 {
 	char *kept = arena_alloc(&t->arena, size + 1);
 
@@ -97,7 +108,8 @@ static void add_block(struct trace *t, unsigned kind, uint32_t tid, uint64_t add
 	memcpy(kept, data, size);
 	t->blocks = grow(t->blocks, t->nblocks, &t->block_room, sizeof(*t->blocks));
 	t->blocks[t->nblocks++] = (struct block){
-		.head = { KS_BLOCK_MAGIC, kind, tid, address, size, 0, 0 }, .data = kept,
+		.head = {KS_BLOCK_MAGIC, kind, tid, address, size, 0, 0},
+		.data = kept,
 	};
 }
 
@@ -137,8 +149,14 @@ static const char *refusal(struct live_look *l)
 		why = strerror(errno);
 	}
 	if (proc_read(1, "../sys/kernel/yama/ptrace_scope", scope, sizeof(scope)) && *scope != '0')
-		return arena_printf(l->arena, "%s (kernel.yama.ptrace_scope is %c: only root or a parent may look)", why, *scope);
-	return arena_printf(l->arena, "%s (run this as the user of the process, or as root; a container needs CAP_SYS_PTRACE)", why);
+		return arena_printf(
+			l->arena,
+			"%s (kernel.yama.ptrace_scope is %c: only root or a parent may look)", why,
+			*scope);
+	return arena_printf(l->arena,
+			    "%s (run this as the user of the process, or as root; a container "
+			    "needs CAP_SYS_PTRACE)",
+			    why);
 }
 
 static void copy_task(struct live_look *l, struct trace *t, struct live_task *task)
@@ -147,7 +165,7 @@ static void copy_task(struct live_look *l, struct trace *t, struct live_task *ta
 
 	/* One that has just been woken for a moment need not be stopped. */
 	for (int i = 0; i < LEFT_STOPPED && task->running; i++) {
-		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+		nanosleep(&(struct timespec){0, 1000000}, NULL);
 		live_task_read(l, task);
 	}
 	if (live_task_copy(l, task, &c, task->running)) {
@@ -160,7 +178,8 @@ static void copy_task(struct live_look *l, struct trace *t, struct live_task *ta
 		char around[64];
 
 		add_block(t, KS_BLOCK_MEMORY, task->tid, (task->arg[0] & ~7ull) - 16, around,
-			  live_memory(l->live->pid, (task->arg[0] & ~7ull) - 16, around, sizeof(around)));
+			  live_memory(l->live->pid, (task->arg[0] & ~7ull) - 16, around,
+				      sizeof(around)));
 	}
 	task->waits = live_wait(l, task);
 }
@@ -175,8 +194,14 @@ static void add_threads(struct live_look *l, struct trace *t)
 		struct ks_thread_info *to = &all[i];
 
 		*to = (struct ks_thread_info){
-			.tid = task->tid, .state = task->state, .syscall = task->syscall, .arg0 = task->arg[0], .arg1 = task->arg[1],
-			.sp = task->sp, .pc = task->pc, .args = task->syscall == UINT64_MAX ? 0 : 0x80,
+			.tid = task->tid,
+			.state = task->state,
+			.syscall = task->syscall,
+			.arg0 = task->arg[0],
+			.arg1 = task->arg[1],
+			.sp = task->sp,
+			.pc = task->pc,
+			.args = task->syscall == UINT64_MAX ? 0 : 0x80,
 		};
 		for (int k = 0; k < 6; k++)
 			to->args |= (uint8_t)((task->arg[k] != 0) << k);
@@ -233,8 +258,9 @@ static void look(struct live_look *l, struct trace *t)
 	find_tasks(l);
 	l->live->refused = refusal(l);
 	if (!l->live->refused)
-		l->python = python = live_python_find(l, ready ? (unsigned)ready->field[FIELD_INDEX(py_ready, hexversion)] : 0,
-						      ready ? ready->field[FIELD_INDEX(py_ready, runtime)] : 0);
+		l->python = python = live_python_find(
+			l, ready ? (unsigned)ready->field[FIELD_INDEX(py_ready, hexversion)] : 0,
+			ready ? ready->field[FIELD_INDEX(py_ready, runtime)] : 0);
 	for (size_t i = 0; i < l->live->ntasks && i < MOST_COPIED; i++) {
 		if (l->live->refused)
 			l->live->tasks[i].waits = live_wait(l, &l->live->tasks[i]);
@@ -248,7 +274,7 @@ static void look(struct live_look *l, struct trace *t)
 
 struct trace *live_open(uint32_t pid, const char *path, const char **why)
 {
-	struct live_look l = { 0 };
+	struct live_look l = {0};
 	struct live_stat s;
 	struct trace *t = NULL;
 
@@ -257,7 +283,9 @@ struct trace *live_open(uint32_t pid, const char *path, const char **why)
 		return NULL;
 	if (path)
 		t = trace_open(path, why);
-	if (!t || t->header.pid != pid || (t->header.start_ticks && t->header.start_ticks != s.start) || t->header.end_kind != KS_END_NONE) {
+	if (!t || t->header.pid != pid ||
+	    (t->header.start_ticks && t->header.start_ticks != s.start) ||
+	    t->header.end_kind != KS_END_NONE) {
 		bool parent = t && t->header.pid == s.ppid;
 
 		trace_close(t);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a descriptor of a living process is, in words: a file, a terminal, a connection and to whom. */
+/* What a descriptor of a living process is, in words: a file, a terminal, a connection and to whom.
+ */
 #include "analyzer/live_private.h"
 
 #include <arpa/inet.h>
@@ -20,7 +21,8 @@ static void put_address(struct text *out, const char *hex)
 	if (sscanf(hex, "%8X:%4X", &word[0], &port) == 2) {
 		inet_ntop(AF_INET, &word[0], text, sizeof(text));
 		text_printf(out, "%s:%u", text, port);
-	} else if (sscanf(hex, "%8X%8X%8X%8X:%4X", &word[0], &word[1], &word[2], &word[3], &port) == 5) {
+	} else if (sscanf(hex, "%8X%8X%8X%8X:%4X", &word[0], &word[1], &word[2], &word[3], &port) ==
+		   5) {
 		inet_ntop(AF_INET6, word, text, sizeof(text));
 		text_printf(out, "[%s]:%u", text, port);
 	}
@@ -40,7 +42,9 @@ static bool tcp_socket(uint32_t pid, const char *file, unsigned long inode, stru
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		if (sscanf(line, " %*d: %63s %63s %x %*s %*s %*s %*d %*d %lu", local, remote, &state, &at) != 4 || at != inode)
+		if (sscanf(line, " %*d: %63s %63s %x %*s %*s %*s %*d %*d %lu", local, remote,
+			   &state, &at) != 4 ||
+		    at != inode)
 			continue;
 		found = true;
 		text_add(out, state == 10 ? "a listening socket " : "a connection to ");
@@ -88,7 +92,8 @@ void live_fd(struct text *out, uint32_t pid, int fd)
 	if (starts(to, "socket:[")) {
 		unsigned long inode = strtoul(to + 8, NULL, 10);
 
-		if (!tcp_socket(pid, "net/tcp", inode, out) && !tcp_socket(pid, "net/tcp6", inode, out) && !unix_socket(pid, inode, out))
+		if (!tcp_socket(pid, "net/tcp", inode, out) &&
+		    !tcp_socket(pid, "net/tcp6", inode, out) && !unix_socket(pid, inode, out))
 			text_add(out, "a socket");
 	} else if (starts(to, "pipe:[")) {
 		text_add(out, "a pipe");
@@ -105,5 +110,6 @@ bool live_fd_terminal(uint32_t pid, int fd)
 	char name[32], to[1024];
 
 	snprintf(name, sizeof(name), "fd/%d", fd);
-	return proc_link(pid, name, to, sizeof(to)) && (starts(to, "/dev/pts/") || starts(to, "/dev/tty"));
+	return proc_link(pid, name, to, sizeof(to)) &&
+	       (starts(to, "/dev/pts/") || starts(to, "/dev/tty"));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A trace made up from /proc, for a process that lives and has none: its program, its arguments, its
- * begin, and, of a forked child, what its parent's trace says of the fork. See live.h.
+ * A trace made up from /proc, for a process that lives and has none: its program, its arguments,
+ * its begin, and, of a forked child, what its parent's trace says of the fork. See live.h.
  */
 #include "analyzer/live_private.h"
 
@@ -23,7 +23,7 @@ struct making {
 
 static uint64_t keep(struct making *k, const char *s, size_t n)
 {
-	const struct ks_string head = { (uint32_t)n, KS_STRING_TEXT };
+	const struct ks_string head = {(uint32_t)n, KS_STRING_TEXT};
 	static const char zeros[8];
 	uint64_t at;
 
@@ -38,17 +38,18 @@ static void put_info(struct making *k, const char *key, const char *value)
 {
 	struct slot *s = &k->slot[k->n++];
 
-	*s = (struct slot){ .time = k->clock, .tid = k->pid, .event = KS_info, .nfields = 2 };
+	*s = (struct slot){.time = k->clock, .tid = k->pid, .event = KS_info, .nfields = 2};
 	s->field[FIELD_INDEX(info, key)] = keep(k, key, strlen(key));
 	s->field[FIELD_INDEX(info, value)] = keep(k, value, strlen(value));
 }
 
-/* Arguments as the recorder writes them: joined, quoted where a shell would need it (shim/args.c). */
+/* Arguments as the recorder writes them: joined, quoted where a shell would need it (shim/args.c).
+ */
 static void put_argv(struct making *k)
 {
 	char all[4096];
 	size_t n = proc_read(k->pid, "cmdline", all, sizeof(all));
-	struct text line = { 0 };
+	struct text line = {0};
 
 	for (size_t i = 0; i < n; i += strlen(all + i) + 1) {
 		bool plain = all[i] && strcspn(all + i, " '\\\"\n\t") == strlen(all + i);
@@ -60,14 +61,15 @@ static void put_argv(struct making *k)
 		}
 		text_char(&line, '\'');
 		for (const char *p = all + i; *p; p++)
-			text_add(&line, *p == '\'' ? "'\\''" : (const char[]){ *p, '\0' });
+			text_add(&line, *p == '\'' ? "'\\''" : (const char[]){*p, '\0'});
 		text_char(&line, '\'');
 	}
 	put_info(k, "argv", text_get(&line));
 	text_free(&line);
 }
 
-/* What the parent's trace says of the fork that made this process, as the child's own first event. */
+/* What the parent's trace says of the fork that made this process, as the child's own first event.
+ */
 static void put_fork(struct making *k, struct ks_header *h, const char *path)
 {
 	const char *why;
@@ -79,7 +81,8 @@ static void put_fork(struct making *k, struct ks_header *h, const char *path)
 
 		if (from->event != KS_fork || from->field[FIELD_INDEX(fork, result)] != k->pid)
 			continue;
-		*s = (struct slot){ .time = k->clock, .tid = k->pid, .event = KS_child_of, .nfields = 4 };
+		*s = (struct slot){
+			.time = k->clock, .tid = k->pid, .event = KS_child_of, .nfields = 4};
 		s->field[FIELD_INDEX(child_of, parent)] = t->header.pid;
 		s->field[FIELD_INDEX(child_of, threads)] = from->field[FIELD_INDEX(fork, threads)];
 		h->parent_pid = t->header.pid;
@@ -97,7 +100,8 @@ static uint64_t start_time(uint64_t ticks)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	clock_gettime(CLOCK_BOOTTIME, &up);
-	return (uint64_t)(now.tv_sec - up.tv_sec) * 1000000000u + (uint64_t)(now.tv_nsec - up.tv_nsec) +
+	return (uint64_t)(now.tv_sec - up.tv_sec) * 1000000000u +
+	       (uint64_t)(now.tv_nsec - up.tv_nsec) +
 	       ticks * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
@@ -115,16 +119,28 @@ static unsigned arch_of(uint32_t pid)
 	return arch;
 }
 
-struct trace *live_make(uint32_t pid, const struct live_stat *s, const char *parent, const char **why)
+struct trace *live_make(uint32_t pid, const struct live_stat *s, const char *parent,
+			const char **why)
 {
-	struct making k = { .pid = pid };
+	struct making k = {.pid = pid};
 	struct ks_header h = {
-		.magic = KS_MAGIC, .header_size = KS_HEADER_SIZE, .version = KS_VERSION, .endian = KS_ENDIAN, .word_size = 8,
-		.arch = (uint16_t)arch_of(pid), .region_offset = KS_REGION_TABLE, .region_stride = sizeof(struct ks_region),
-		.region_count = 1, .pid = pid, .ppid = s->ppid, .clock_hz = 1000000000u, .start_ticks = s->start,
+		.magic = KS_MAGIC,
+		.header_size = KS_HEADER_SIZE,
+		.version = KS_VERSION,
+		.endian = KS_ENDIAN,
+		.word_size = 8,
+		.arch = (uint16_t)arch_of(pid),
+		.region_offset = KS_REGION_TABLE,
+		.region_stride = sizeof(struct ks_region),
+		.region_count = 1,
+		.pid = pid,
+		.ppid = s->ppid,
+		.clock_hz = 1000000000u,
+		.start_ticks = s->start,
 		.start_realtime = start_time(s->start),
 	};
-	struct ks_region r = { .kind = KS_REGION_STRINGS, .offset = KS_HEADER_SIZE, .stride = 1, .count = 1 };
+	struct ks_region r = {
+		.kind = KS_REGION_STRINGS, .offset = KS_HEADER_SIZE, .stride = 1, .count = 1};
 	static const char page[KS_HEADER_SIZE];
 	char exe[4096], name[64];
 	struct trace *t;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interpreter of a living process: its version, where it keeps what (by the table of offsets that
- * the recorder has too, shim/python.def), and which of its thread states is which thread.
+ * The interpreter of a living process: its version, where it keeps what (by the table of offsets
+ * that the recorder has too, shim/python.def), and which of its thread states is which thread.
  *
- * Nothing that is read is trusted: it is a copy, taken while others may write; every chain has an end.
+ * Nothing that is read is trusted: it is a copy, taken while others may write; every chain has an
+ * end.
  */
 #include "analyzer/live_python.h"
 
@@ -13,21 +14,22 @@
 
 #include "analyzer/elf.h"
 
-#define FIRST_MINOR		6
-#define LAST_MINOR		15
-#define FIRST_DEBUG		13	/* the first version with _Py_DebugOffsets */
-#define MOST_THREADS		4096
+#define FIRST_MINOR 6
+#define LAST_MINOR 15
+#define FIRST_DEBUG 13 /* the first version with _Py_DebugOffsets */
+#define MOST_THREADS 4096
 
 static const struct {
 	uint16_t offset[LAST_MINOR - FIRST_MINOR + 1];
 	uint16_t word[LAST_MINOR - FIRST_DEBUG + 1];
 } fields[] = {
-#define PY_FIELD(name, a, b, c, d, e, f, g, h, i, j, k, l, m, meaning) { { a, b, c, d, e, f, g, h, i, j }, { k, l, m } },
+#define PY_FIELD(name, a, b, c, d, e, f, g, h, i, j, k, l, m, meaning)                             \
+	{{a, b, c, d, e, f, g, h, i, j}, {k, l, m}},
 #include "shim/python.def"
 #undef PY_FIELD
 };
 
-#define NFIELDS	(sizeof(fields) / sizeof(*fields))
+#define NFIELDS (sizeof(fields) / sizeof(*fields))
 _Static_assert(sizeof(struct layout) == NFIELDS * sizeof(uint16_t), "one row a field");
 
 bool view_read(const struct live_python *p, struct view *v, uint64_t at)
@@ -49,17 +51,23 @@ struct symbols {
 	uint64_t bias;
 };
 
-static bool symbol_seen(void *arg, const struct elf *e, const Elf64_Shdr *strings, const Elf64_Sym *sym)
+static bool symbol_seen(void *arg, const struct elf *e, const Elf64_Shdr *strings,
+			const Elf64_Sym *sym)
 {
 	struct symbols *s = arg;
 	struct live_python *p = s->p;
-	const struct { const char *name; uint64_t *to; } wanted[] = {
-		{ "_PyRuntime", &p->runtime }, { "PyCode_Type", &p->code_type }, { "PyBytes_Type", &p->bytes_type },
-		{ "PyUnicode_Type", &p->text_type }, { "Py_Version", &p->version },
+	const struct {
+		const char *name;
+		uint64_t *to;
+	} wanted[] = {
+		{"_PyRuntime", &p->runtime},	  {"PyCode_Type", &p->code_type},
+		{"PyBytes_Type", &p->bytes_type}, {"PyUnicode_Type", &p->text_type},
+		{"Py_Version", &p->version},
 	};
 	char name[16];
 
-	if (sym->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(sym->st_info) != STT_OBJECT || !elf_string(e, strings, sym->st_name, name, sizeof(name)))
+	if (sym->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(sym->st_info) != STT_OBJECT ||
+	    !elf_string(e, strings, sym->st_name, name, sizeof(name)))
 		return true;
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		if (!*wanted[i].to && strcmp(name, wanted[i].name) == 0)
@@ -73,7 +81,8 @@ static uint64_t bias_of(const struct elf *e, uint64_t start)
 	for (unsigned i = 0; i < e->head.e_phnum && i < 64; i++) {
 		Elf64_Phdr ph;
 
-		if (elf_read(e, e->head.e_phoff + i * sizeof(ph), &ph, sizeof(ph)) && ph.p_type == PT_LOAD && ph.p_offset < 4096)
+		if (elf_read(e, e->head.e_phoff + i * sizeof(ph), &ph, sizeof(ph)) &&
+		    ph.p_type == PT_LOAD && ph.p_offset < 4096)
 			return start - (ph.p_vaddr & ~4095ull);
 	}
 	return start;
@@ -85,7 +94,8 @@ static void find_bss(struct live_python *p, const struct elf *e, uint64_t bias)
 	for (unsigned i = 0; i < e->head.e_phnum && i < 64; i++) {
 		Elf64_Phdr ph;
 
-		if (elf_read(e, e->head.e_phoff + i * sizeof(ph), &ph, sizeof(ph)) && ph.p_type == PT_LOAD && ph.p_flags & PF_W) {
+		if (elf_read(e, e->head.e_phoff + i * sizeof(ph), &ph, sizeof(ph)) &&
+		    ph.p_type == PT_LOAD && ph.p_flags & PF_W) {
 			p->bss = (bias + ph.p_vaddr) & ~7ull;
 			p->bss_size = ph.p_memsz < (8u << 20) ? ph.p_memsz : 8u << 20;
 		}
@@ -101,7 +111,7 @@ static const char *last_part(const char *path)
 
 static void look_into(struct live_python *p, const struct live_look *l, const struct live_area *a)
 {
-	struct symbols s = { .p = p };
+	struct symbols s = {.p = p};
 	char path[4200];
 	struct elf e;
 
@@ -123,7 +133,8 @@ static unsigned minor_in(const char *path, const char *word)
 	return at ? (unsigned)strtoul(at + strlen(word), NULL, 10) : 0;
 }
 
-/* From a symbol (3.11 and later), else from the names of what is mapped: lib/python3.8/…, libpython3.8.so. */
+/* From a symbol (3.11 and later), else from the names of what is mapped: lib/python3.8/…,
+ * libpython3.8.so. */
 static unsigned find_minor(const struct live_python *p, const struct live_look *l)
 {
 	uint64_t version = p->version ? live_word(p->pid, p->version) : 0;
@@ -148,8 +159,9 @@ static bool ask_interpreter(struct live_python *p, uint16_t *layout, bool *free_
 		uint64_t version, free_threaded;
 	} head;
 
-	if (live_memory(p->pid, p->runtime, &head, sizeof(head)) != sizeof(head) || memcmp(head.cookie, "xdebugpy", 8) != 0 ||
-	    head.version >> 24 != 3 || (head.version >> 16 & 0xff) != p->minor)
+	if (live_memory(p->pid, p->runtime, &head, sizeof(head)) != sizeof(head) ||
+	    memcmp(head.cookie, "xdebugpy", 8) != 0 || head.version >> 24 != 3 ||
+	    (head.version >> 16 & 0xff) != p->minor)
 		return false;
 	*free_threaded = head.free_threaded == 1;
 	for (size_t i = 0; i < NFIELDS; i++) {
@@ -170,14 +182,15 @@ static bool choose_layout(struct live_python *p)
 	uint16_t layout[NFIELDS];
 	bool free_threaded = false;
 
-	if (p->minor < FIRST_MINOR || p->minor > LAST_MINOR || !p->code_type || !p->bytes_type || !p->text_type)
+	if (p->minor < FIRST_MINOR || p->minor > LAST_MINOR || !p->code_type || !p->bytes_type ||
+	    !p->text_type)
 		return false;
 	for (size_t i = 0; i < NFIELDS; i++)
 		layout[i] = fields[i].offset[p->minor - FIRST_MINOR];
 	if (p->minor >= FIRST_DEBUG && !ask_interpreter(p, layout, &free_threaded))
 		return false;
 	memcpy(&p->at, layout, sizeof(layout));
-	if (free_threaded) {	/* a longer head of every object; the debug offsets leave these out */
+	if (free_threaded) { /* a longer head of every object; the debug offsets leave these out */
 		p->at.text_compact = (uint16_t)(p->at.text_compact + p->at.object_type - 8);
 		p->at.text_any = (uint16_t)(p->at.text_any + p->at.object_type - 8);
 	}
@@ -196,10 +209,14 @@ static bool has_task(const struct live_look *l, uint32_t tid)
 	return false;
 }
 
-/* The kernel's number of a thread: as the interpreter noted it, else from glibc's struct pthread, wherever in it that is. */
-static uint32_t tid_of(const struct live_python *p, const struct live_look *l, const struct view *state, unsigned *offset)
+/* The kernel's number of a thread: as the interpreter noted it, else from glibc's struct pthread,
+ * wherever in it that is. */
+static uint32_t tid_of(const struct live_python *p, const struct live_look *l,
+		       const struct view *state, unsigned *offset)
 {
-	uint32_t self[256], tid = p->at.thread_native == ABSENT ? 0 : (uint32_t)view_word(state, p->at.thread_native);
+	uint32_t self[256], tid = p->at.thread_native == ABSENT
+					  ? 0
+					  : (uint32_t)view_word(state, p->at.thread_native);
 	size_t n = live_memory(p->pid, view_word(state, p->at.thread_id), self, sizeof(self)) / 4;
 
 	if (*offset && *offset < n && has_task(l, self[*offset]))
@@ -215,7 +232,8 @@ static uint32_t tid_of(const struct live_python *p, const struct live_look *l, c
 	return 0;
 }
 
-static void threads_of(struct live_python *p, const struct live_look *l, uint64_t interp, unsigned *offset)
+static void threads_of(struct live_python *p, const struct live_look *l, uint64_t interp,
+		       unsigned *offset)
 {
 	uint64_t state = live_word(p->pid, interp + p->at.interp_threads);
 
@@ -228,7 +246,7 @@ static void threads_of(struct live_python *p, const struct live_look *l, uint64_
 		tid = tid_of(p, l, &v, offset);
 		if (tid) {
 			p->thread = grow(p->thread, p->nthreads, &p->room, sizeof(*p->thread));
-			p->thread[p->nthreads++] = (struct py_thread){ state, tid };
+			p->thread[p->nthreads++] = (struct py_thread){state, tid};
 		}
 		state = view_word(&v, p->at.thread_next);
 	}
@@ -244,7 +262,8 @@ static bool is_interpreter(const struct live_python *p, const struct live_look *
 	if (interp & 7 || !live_area_at(&l->map, interp))
 		return false;
 	state = live_word(p->pid, interp + p->at.interp_threads);
-	return state && !(state & 7) && view_read(p, &v, state) && view_word(&v, p->at.thread_interp) == interp && tid_of(p, l, &v, &offset);
+	return state && !(state & 7) && view_read(p, &v, state) &&
+	       view_word(&v, p->at.thread_interp) == interp && tid_of(p, l, &v, &offset);
 }
 
 static uint64_t scan_bss(const struct live_python *p, const struct live_look *l)
@@ -264,14 +283,16 @@ static void find_threads(struct live_python *p, const struct live_look *l)
 	unsigned offset = 0;
 	uint64_t interp;
 
-	interp = p->at.heads == ABSENT || !p->runtime ? scan_bss(p, l) : live_word(p->pid, p->runtime + p->at.heads);
+	interp = p->at.heads == ABSENT || !p->runtime ? scan_bss(p, l)
+						      : live_word(p->pid, p->runtime + p->at.heads);
 	for (unsigned i = 0; interp && i < 64; i++) {
 		threads_of(p, l, interp, &offset);
 		interp = live_word(p->pid, interp + p->at.interp_next);
 	}
 }
 
-struct live_python *live_python_find(const struct live_look *l, unsigned hexversion, uint64_t runtime)
+struct live_python *live_python_find(const struct live_look *l, unsigned hexversion,
+				     uint64_t runtime)
 {
 	struct live_python *p = xalloc(1, sizeof(*p));
 
@@ -281,7 +302,8 @@ struct live_python *live_python_find(const struct live_look *l, unsigned hexvers
 		const char *name = last_part(a->path);
 
 		if (a->path[0] == '/' && a->offset == 0 &&
-		    (strncmp(name, "libpython3", 10) == 0 || (l->live->exe && strcmp(a->path, l->live->exe) == 0)))
+		    (strncmp(name, "libpython3", 10) == 0 ||
+		     (l->live->exe && strcmp(a->path, l->live->exe) == 0)))
 			look_into(p, l, a);
 	}
 	if (runtime)
@@ -306,6 +328,7 @@ const char *live_python_version(const struct live_python *p, struct arena *a)
 {
 	uint64_t v = p->version ? live_word(p->pid, p->version) : 0;
 
-	return v >> 24 == 3 ? arena_printf(a, "3.%u.%u", (unsigned)(v >> 16 & 0xff), (unsigned)(v >> 8 & 0xff)) :
-			      arena_printf(a, "3.%u", p->minor);
+	return v >> 24 == 3 ? arena_printf(a, "3.%u.%u", (unsigned)(v >> 16 & 0xff),
+					   (unsigned)(v >> 8 & 0xff))
+			    : arena_printf(a, "3.%u", p->minor);
 }

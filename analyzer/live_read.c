@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define PAGE	4096u
+#define PAGE 4096u
 
 size_t proc_read(uint32_t pid, const char *name, char *to, size_t size)
 {
@@ -69,11 +69,11 @@ size_t live_memory(uint32_t pid, uint64_t address, void *to, size_t size)
 
 	while (done < size) {
 		size_t step = size - done;
-		struct iovec local = { (char *)to + done, step };
-		struct iovec remote = { (void *)(uintptr_t)(address + done), step };
+		struct iovec local = {(char *)to + done, step};
+		struct iovec remote = {(void *)(uintptr_t)(address + done), step};
 		ssize_t n = process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0);
 
-		if (n <= 0) {		/* all or nothing on some kernels: up to the page's end */
+		if (n <= 0) { /* all or nothing on some kernels: up to the page's end */
 			step = PAGE - ((address + done) & (PAGE - 1));
 			if (step >= size - done)
 				break;
@@ -104,7 +104,10 @@ bool live_stat_read(uint32_t pid, struct live_stat *s)
 	if (!proc_read(pid, "stat", text, sizeof(text)))
 		return false;
 	p = strrchr(text, ')');
-	if (!p || sscanf(p + 1, " %c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &s->state, &ppid, &start) != 3)
+	if (!p || sscanf(p + 1,
+			 " %c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			 "%*d %llu",
+			 &s->state, &ppid, &start) != 3)
 		return false;
 	s->ppid = ppid;
 	s->start = start;

@@ -2,10 +2,11 @@
 /*
  * Where the threads of a living process stand. See live.h.
  *
- * A sleeping thread is copied where it sleeps; it is believed when it still stands at the same place
- * afterwards. A running one is stopped for its copy, by a child process of ours: whatever goes
- * wrong there, the kernel lets the thread go on when that child ends (ptrace(2), PTRACE_SEIZE). A thread
- * in a system call that would fail with EINTR after a stop is never stopped.
+ * A sleeping thread is copied where it sleeps; it is believed when it still stands at the same
+ * place afterwards. A running one is stopped for its copy, by a child process of ours: whatever
+ * goes wrong there, the kernel lets the thread go on when that child ends (ptrace(2),
+ * PTRACE_SEIZE). A thread in a system call that would fail with EINTR after a stop is never
+ * stopped.
  */
 #include "analyzer/live_private.h"
 
@@ -22,10 +23,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TRIES		3
-#define STACK		(256u << 10)	/* bytes of a stack that are copied */
-#define PYTHON		(256u << 10)	/* and of its Python frames */
-#define LONGEST_STOP_NS	20000000	/* then the thread is let go without having been read */
+#define TRIES 3
+#define STACK (256u << 10)	 /* bytes of a stack that are copied */
+#define PYTHON (256u << 10)	 /* and of its Python frames */
+#define LONGEST_STOP_NS 20000000 /* then the thread is let go without having been read */
 
 static uint64_t now_ns(void)
 {
@@ -35,7 +36,8 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static size_t task_file(const struct live_look *l, uint32_t tid, const char *file, char *to, size_t size)
+static size_t task_file(const struct live_look *l, uint32_t tid, const char *file, char *to,
+			size_t size)
 {
 	char name[64];
 
@@ -54,7 +56,8 @@ static void parse_syscall(struct live_task *t, const char *text)
 	t->sp = t->pc = 0;
 	memset(t->arg, 0, sizeof(t->arg));
 	t->running = strncmp(text, "running", 7) == 0;
-	n = sscanf(text, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", &number, &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]);
+	n = sscanf(text, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", &number, &v[0], &v[1],
+		   &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]);
 	if (n == 3 && number < 0) {
 		t->sp = v[0];
 		t->pc = v[1];
@@ -71,8 +74,9 @@ void live_task_read(const struct live_look *l, struct live_task *t)
 {
 	char text[1024], *from, *to;
 
-	if (task_file(l, t->tid, "stat", text, sizeof(text)) && (from = strchr(text, '(')) && (to = strrchr(text, ')')) && to > from) {
-		struct text name = { 0 };
+	if (task_file(l, t->tid, "stat", text, sizeof(text)) && (from = strchr(text, '(')) &&
+	    (to = strrchr(text, ')')) && to > from) {
+		struct text name = {0};
 
 		text_clean(&name, from + 1, (size_t)(to - from - 1));
 		snprintf(t->name, sizeof(t->name), "%s", text_get(&name));
@@ -124,7 +128,8 @@ static bool copy_asleep(struct live_look *l, struct live_task *t, struct live_co
 			continue;
 		c->stack_at = t->sp & ~7ull;
 		c->stack_size = copy_stack(l, c->stack_at, c->stack);
-		c->python_size = l->python ? live_python_frames(l->python, t->tid, c->python, PYTHON) : 0;
+		c->python_size =
+			l->python ? live_python_frames(l->python, t->tid, c->python, PYTHON) : 0;
 		task_file(l, t->tid, "syscall", after, sizeof(after));
 		if (strcmp(before, after) != 0)
 			continue;
@@ -138,20 +143,21 @@ static bool copy_asleep(struct live_look *l, struct live_task *t, struct live_co
 
 /* --- with one --- */
 
-struct shared {				/* what the child that stops a thread has found */
+struct shared { /* what the child that stops a thread has found */
 	uint64_t regs[40];
 	unsigned nregs;
 	bool done;
-	uint64_t begun, stopped_ns;	/* begun: when the stop was asked for */
-	char where[512];		/* its syscall file while it stood */
+	uint64_t begun, stopped_ns; /* begun: when the stop was asked for */
+	char where[512];	    /* its syscall file while it stood */
 	size_t stack_size, python_size;
 	char stack[STACK], python[PYTHON];
 };
 
-/* Words of struct user_regs_struct (x86_64, sys/user.h) and user_pt_regs (aarch64, asm/ptrace.h) in DWARF's order. */
+/* Words of struct user_regs_struct (x86_64, sys/user.h) and user_pt_regs (aarch64, asm/ptrace.h) in
+ * DWARF's order. */
 static unsigned order_registers(const uint64_t *words, size_t n, uint64_t *regs)
 {
-	static const uint8_t x86_64[] = { 10, 12, 11, 5, 13, 14, 4, 19, 9, 8, 7, 6, 3, 2, 1, 0, 16 };
+	static const uint8_t x86_64[] = {10, 12, 11, 5, 13, 14, 4, 19, 9, 8, 7, 6, 3, 2, 1, 0, 16};
 
 	if (n == 27) {
 		regs[0] = words[16];
@@ -171,7 +177,7 @@ static unsigned order_registers(const uint64_t *words, size_t n, uint64_t *regs)
 static void copy_stopped(const struct live_look *l, uint32_t tid, struct shared *s)
 {
 	uint64_t words[64];
-	struct iovec io = { words, sizeof(words) };
+	struct iovec io = {words, sizeof(words)};
 
 	if (ptrace(PTRACE_GETREGSET, (pid_t)tid, (void *)NT_PRSTATUS, &io) < 0)
 		return;
@@ -188,7 +194,7 @@ static void copy_stopped(const struct live_look *l, uint32_t tid, struct shared 
 /* In the child. A signal of the program's own that comes first is handed on. */
 static void stop_and_copy(const struct live_look *l, uint32_t tid, struct shared *s)
 {
-	const struct timespec pause = { 0, 20000 };
+	const struct timespec pause = {0, 20000};
 	int status = 0;
 	pid_t got = 0;
 
@@ -205,17 +211,19 @@ static void stop_and_copy(const struct live_look *l, uint32_t tid, struct shared
 	if (got != (pid_t)tid || !WIFSTOPPED(status))
 		return;
 	copy_stopped(l, tid, s);
-	ptrace(PTRACE_DETACH, (pid_t)tid, NULL, (void *)(long)(status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status)));
+	ptrace(PTRACE_DETACH, (pid_t)tid, NULL,
+	       (void *)(long)(status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status)));
 	s->stopped_ns = now_ns() - s->begun;
 }
 
 static void wait_child(pid_t pid, const struct shared *s)
 {
-	const struct timespec pause = { 0, 100000 };
+	const struct timespec pause = {0, 100000};
 	const uint64_t begun = now_ns();
 
 	while (waitpid(pid, NULL, WNOHANG) == 0) {
-		if (now_ns() - begun > 50 * LONGEST_STOP_NS || (s->begun && now_ns() - s->begun > 2 * LONGEST_STOP_NS)) {
+		if (now_ns() - begun > 50 * LONGEST_STOP_NS ||
+		    (s->begun && now_ns() - s->begun > 2 * LONGEST_STOP_NS)) {
 			kill(pid, SIGKILL);
 			waitpid(pid, NULL, 0);
 			return;
@@ -226,7 +234,8 @@ static void wait_child(pid_t pid, const struct shared *s)
 
 static bool copy_stopping(struct live_look *l, struct live_task *t, struct live_copy *c)
 {
-	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *s =
+		mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bool done;
 	pid_t pid;
 
@@ -266,10 +275,11 @@ static bool copy_stopping(struct live_look *l, struct live_task *t, struct live_
 
 bool live_task_copy(struct live_look *l, struct live_task *t, struct live_copy *c, bool stop)
 {
-	*c = (struct live_copy){ .stack = xalloc(STACK, 1), .python = xalloc(PYTHON, 1) };
+	*c = (struct live_copy){.stack = xalloc(STACK, 1), .python = xalloc(PYTHON, 1)};
 	if (!stop && copy_asleep(l, t, c))
 		return true;
-	if (l->live->stopped_ns + LONGEST_STOP_NS > MOST_STOPPED_NS || t->state == 'D' || t->state == 't')
+	if (l->live->stopped_ns + LONGEST_STOP_NS > MOST_STOPPED_NS || t->state == 'D' ||
+	    t->state == 't')
 		return false;
 	if (!t->running && call_tells(call_of(l->arch, t->syscall)))
 		return false;

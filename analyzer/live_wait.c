@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define MOST_NAMED	4	/* descriptors of a poll that are named */
+#define MOST_NAMED 4 /* descriptors of a poll that are named */
 
 struct teller {
 	const struct live_look *l;
@@ -34,11 +34,23 @@ static bool starts(const char *s, const char *with)
 
 /* --- a file system of another machine --- */
 
-static const struct { const char *wchan, *what; } kernel_places[] = {
-	{ "nfs", "an NFS server" }, { "rpc_", "an NFS server" }, { "fuse_", "a FUSE file system" }, { "request_wait_answer", "a FUSE file system" },
-	{ "cifs_", "an SMB server" }, { "smb", "an SMB server" }, { "ceph_", "a Ceph server" }, { "ldlm_", "a Lustre server" },
-	{ "cl_sync_io_wait", "a Lustre server" }, { "osc_", "a Lustre server" }, { "p9_", "a 9p server" }, { "v9fs_", "a 9p server" },
-	{ "afs_", "an AFS server" }, { "autofs_wait", "an automount" },
+static const struct {
+	const char *wchan, *what;
+} kernel_places[] = {
+	{"nfs", "an NFS server"},
+	{"rpc_", "an NFS server"},
+	{"fuse_", "a FUSE file system"},
+	{"request_wait_answer", "a FUSE file system"},
+	{"cifs_", "an SMB server"},
+	{"smb", "an SMB server"},
+	{"ceph_", "a Ceph server"},
+	{"ldlm_", "a Lustre server"},
+	{"cl_sync_io_wait", "a Lustre server"},
+	{"osc_", "a Lustre server"},
+	{"p9_", "a 9p server"},
+	{"v9fs_", "a 9p server"},
+	{"afs_", "an AFS server"},
+	{"autofs_wait", "an automount"},
 };
 
 static const char *kernel_place(const char *wchan)
@@ -67,7 +79,8 @@ static bool read_time(const struct teller *k, uint64_t address, double *seconds)
 {
 	struct timespec t;
 
-	if (!address || live_memory(k->l->live->pid, address, &t, sizeof(t)) != sizeof(t) || t.tv_nsec < 0 || t.tv_nsec >= 1000000000)
+	if (!address || live_memory(k->l->live->pid, address, &t, sizeof(t)) != sizeof(t) ||
+	    t.tv_nsec < 0 || t.tv_nsec >= 1000000000)
 		return false;
 	*seconds = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 	return true;
@@ -82,7 +95,8 @@ static void put_sleep(const struct teller *k, uint64_t address, bool absolute, i
 	if (!read_time(k, address, &seconds))
 		return;
 	if (absolute && clock_gettime(clock, &now) == 0)
-		text_printf(k->out, ": %.1f s more", seconds - (double)now.tv_sec - (double)now.tv_nsec / 1e9);
+		text_printf(k->out, ": %.1f s more",
+			    seconds - (double)now.tv_sec - (double)now.tv_nsec / 1e9);
 	else if (!absolute)
 		text_printf(k->out, ": %.1f s in all", seconds);
 }
@@ -100,7 +114,8 @@ static void put_poll(const struct teller *k)
 		text_add(k->out, "a time to pass (poll)");
 		return;
 	}
-	n = live_memory(k->l->live->pid, k->t->arg[0], all, (n < 256 ? n : 256) * sizeof(*all)) / sizeof(*all);
+	n = live_memory(k->l->live->pid, k->t->arg[0], all, (n < 256 ? n : 256) * sizeof(*all)) /
+	    sizeof(*all);
 	for (uint64_t i = 0; i < n; i++)
 		if (all[i].fd >= 0)
 			fd[found++] = all[i].fd;
@@ -218,7 +233,9 @@ static void put_file_lock(const struct teller *k, int fd)
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		if (!strstr(line, "->") && sscanf(line, "%*d: %*s %*s %*s %d %*x:%*x:%lu", &pid, &inode) == 2 && inode == wanted && pid > 0) {
+		if (!strstr(line, "->") &&
+		    sscanf(line, "%*d: %*s %*s %*s %d %*x:%*x:%lu", &pid, &inode) == 2 &&
+		    inode == wanted && pid > 0) {
 			text_add(k->out, ", which is held by ");
 			put_process(k, (uint32_t)pid);
 			break;
@@ -243,7 +260,8 @@ static void put_connect(const struct teller *k)
 	text_add(k->out, "a connection");
 	if (a.sa.sa_family == AF_INET && inet_ntop(AF_INET, &a.in.sin_addr, text, sizeof(text)))
 		text_printf(k->out, " to %s:%u", text, ntohs(a.in.sin_port));
-	else if (a.sa.sa_family == AF_INET6 && inet_ntop(AF_INET6, &a.in6.sin6_addr, text, sizeof(text)))
+	else if (a.sa.sa_family == AF_INET6 &&
+		 inet_ntop(AF_INET6, &a.in6.sin6_addr, text, sizeof(text)))
 		text_printf(k->out, " to [%s]:%u", text, ntohs(a.in6.sin6_port));
 	else
 		text_printf(k->out, " on fd %d", (int)k->t->arg[0]);
@@ -255,21 +273,37 @@ static void put_call(const struct teller *k, enum call call)
 	int fd = (int)arg[0];
 
 	switch (call) {
-	case CALL_read: case CALL_readv: case CALL_pread64: case CALL_preadv: case CALL_recvfrom: case CALL_recvmsg: case CALL_recvmmsg: case CALL_getdents64:
-		text_add(k->out, live_fd_terminal(k->l->live->pid, fd) ? "input from the terminal, " : "data from ");
+	case CALL_read:
+	case CALL_readv:
+	case CALL_pread64:
+	case CALL_preadv:
+	case CALL_recvfrom:
+	case CALL_recvmsg:
+	case CALL_recvmmsg:
+	case CALL_getdents64:
+		text_add(k->out, live_fd_terminal(k->l->live->pid, fd) ? "input from the terminal, "
+								       : "data from ");
 		live_fd(k->out, k->l->live->pid, fd);
 		return;
-	case CALL_write: case CALL_writev: case CALL_pwrite64: case CALL_sendto: case CALL_sendmsg:
+	case CALL_write:
+	case CALL_writev:
+	case CALL_pwrite64:
+	case CALL_sendto:
+	case CALL_sendmsg:
 		text_add(k->out, "room to write to ");
 		live_fd(k->out, k->l->live->pid, fd);
 		return;
-	case CALL_poll: case CALL_ppoll:
+	case CALL_poll:
+	case CALL_ppoll:
 		put_poll(k);
 		return;
-	case CALL_select: case CALL_pselect6:
+	case CALL_select:
+	case CALL_pselect6:
 		put_select(k);
 		return;
-	case CALL_epoll_wait: case CALL_epoll_pwait: case CALL_epoll_pwait2:
+	case CALL_epoll_wait:
+	case CALL_epoll_pwait:
+	case CALL_epoll_pwait2:
 		put_epoll(k);
 		return;
 	case CALL_nanosleep:
@@ -291,20 +325,27 @@ static void put_call(const struct teller *k, enum call call)
 		if (arg[1] == F_SETLKW || arg[1] == F_OFD_SETLKW)
 			put_file_lock(k, fd);
 		return;
-	case CALL_accept: case CALL_accept4:
+	case CALL_accept:
+	case CALL_accept4:
 		text_add(k->out, "somebody to connect to ");
 		live_fd(k->out, k->l->live->pid, fd);
 		return;
 	case CALL_connect:
 		put_connect(k);
 		return;
-	case CALL_open: case CALL_stat:
+	case CALL_open:
+	case CALL_stat:
 		put_path(k, arg[0]);
 		return;
-	case CALL_openat: case CALL_newfstatat: case CALL_statx:
+	case CALL_openat:
+	case CALL_newfstatat:
+	case CALL_statx:
 		put_path(k, arg[1]);
 		return;
-	case CALL_close: case CALL_fstat: case CALL_fsync: case CALL_fdatasync:
+	case CALL_close:
+	case CALL_fstat:
+	case CALL_fsync:
+	case CALL_fdatasync:
 		text_printf(k->out, "the file system: %s of ", call_name(call));
 		live_fd(k->out, k->l->live->pid, fd);
 		return;
@@ -312,13 +353,18 @@ static void put_call(const struct teller *k, enum call call)
 		text_add(k->out, "a driver: ioctl on ");
 		live_fd(k->out, k->l->live->pid, fd);
 		return;
-	case CALL_pause: case CALL_rt_sigsuspend: case CALL_rt_sigtimedwait:
+	case CALL_pause:
+	case CALL_rt_sigsuspend:
+	case CALL_rt_sigtimedwait:
 		text_add(k->out, "a signal");
 		return;
-	case CALL_semop: case CALL_semtimedop:
+	case CALL_semop:
+	case CALL_semtimedop:
 		text_add(k->out, "a System V semaphore");
 		return;
-	case CALL_clone: case CALL_vfork: case CALL_clone3:
+	case CALL_clone:
+	case CALL_vfork:
+	case CALL_clone3:
 		text_add(k->out, "a child that it made (vfork) to exec");
 		return;
 	case CALL_restart_syscall:
@@ -331,16 +377,18 @@ static void put_call(const struct teller *k, enum call call)
 
 const char *live_wait(const struct live_look *l, const struct live_task *t)
 {
-	struct text out = { 0 };
-	const struct teller k = { l, t, &out };
+	struct text out = {0};
+	const struct teller k = {l, t, &out};
 	const char *place = kernel_place(t->wchan), *text = NULL;
 
 	if (t->syscall != UINT64_MAX && !t->running)
 		put_call(&k, call_of(l->arch, t->syscall));
 	if (place)
-		text_printf(&out, "%s%s, in the kernel's %s", out.n ? ", which waits for " : "", place, t->wchan);
+		text_printf(&out, "%s%s, in the kernel's %s", out.n ? ", which waits for " : "",
+			    place, t->wchan);
 	else if (t->state == 'D' && *t->wchan)
-		text_printf(&out, "%suninterruptibly, in the kernel's %s", out.n ? ", " : "", t->wchan);
+		text_printf(&out, "%suninterruptibly, in the kernel's %s", out.n ? ", " : "",
+			    t->wchan);
 	if (out.n)
 		text = arena_text(l->arena, text_get(&out), out.n);
 	text_free(&out);

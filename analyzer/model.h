@@ -47,9 +47,12 @@ struct stack {
 	bool cut;			/* the walk ended before the thread's begin */
 };
 
+enum entered { ENTRY_UNKNOWN, ENTRY_FROM_C, ENTRY_FROM_PYTHON };
+
 struct py_frame {
 	const char *file, *function;
 	int line;			/* 0: unknown */
+	enum entered entry;		/* who called it */
 };
 
 struct module {

@@ -51,13 +51,15 @@ static const char *py_text(struct arena *arena, const char *data, size_t bytes, 
 	return clean;
 }
 
-size_t py_frames(struct arena *arena, const char *data, size_t size, struct py_frame **frames, bool *cut)
+size_t py_frames(struct arena *arena, const char *data, size_t size, struct py_frame **frames,
+		 bool *cut)
 {
 	size_t n = 0, room = 0, at = 0;
 
 	*frames = NULL;
 	*cut = false;
-	for (size_t look = 0; size - look >= sizeof(struct ks_py_frame) && room < MOST_FRAMES; room++) {
+	for (size_t look = 0; size - look >= sizeof(struct ks_py_frame) && room < MOST_FRAMES;
+	     room++) {
 		uint32_t bytes;
 
 		memcpy(&bytes, data + look, sizeof(bytes));
@@ -78,6 +80,9 @@ size_t py_frames(struct arena *arena, const char *data, size_t size, struct py_f
 		(*frames)[n].file = py_text(arena, data + at + file, f.file_size, f.file_kind);
 		(*frames)[n].function = py_text(arena, data + at + name, f.name_size, f.name_kind);
 		(*frames)[n].line = py_line(&f, (const uint8_t *)data + at + table);
+		(*frames)[n].entry = f.flags & 16 ? ENTRY_FROM_C :
+				     f.flags & 32 ? ENTRY_FROM_PYTHON :
+						    ENTRY_UNKNOWN;
 		*cut |= f.flags & 1;
 		at += f.size;
 	}

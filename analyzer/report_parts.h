@@ -15,7 +15,15 @@ void report_now(struct report *r);		/* of a process that runs */
 void report_last_words(struct report *r);	/* on stderr, of one that ended badly */
 void report_memory_section(struct report *r);
 void report_where(struct report *r);		/* Python and native stacks */
-bool report_import_frame(const struct py_frame *f);	/* the machinery of imports, between any two modules */
+bool report_import_frame(
+	const struct py_frame *f); /* the machinery of imports, between any two modules */
+
+const char *report_python_line(struct report *r, const struct model *m, const struct py_frame *f);
+/* before: the frame in the line above, NULL. */
+const char *report_native_line(struct report *r, const struct frame *f, const struct frame *before);
+bool report_interpreter_frame(const struct frame *f); /* says nothing that Python's do not say */
+
+void report_live(struct report *r); /* report_live.c: what the threads of a living process do */
 
 /* gpu_report.c: driver, devices, memory over time; nothing where no GPU was used. */
 void report_gpu(struct report *r);

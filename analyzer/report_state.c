@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of a report about the state that a process was in: what it does now, its last words, its memory. */
+/* Parts of a report about the state that a process was in: what it does now, its last words, its
+ * memory. */
 #include "analyzer/report_parts.h"
 
 #include <stdlib.h>
@@ -31,7 +32,7 @@ void report_last_import(struct report *r, struct section *s)
 {
 	const struct thread *th = report_thread(r->m);
 	const struct event *e = model_last(r->m, KS_py_import, th ? th->tid : 0, NULL);
-	bool importing = (r->m->ending.kind == END_KILLED || r->m->ending.kind == END_RUNNING) &&
+	bool importing = (r->m->ending.kind == END_KILLED || (r->m->ending.kind == END_RUNNING && !model_live(r->m))) &&
 			 e && r->m->ending.time - e->time < 1000000000;
 
 	for (size_t i = 0; th && i < th->npython; i++)
@@ -78,7 +79,8 @@ void report_now(struct report *r)
 	put_status(r, s, status, "VmHWM:\t", "at the most");
 	put_status(r, s, status, "Threads:\t", "threads");
 	if (r->m->nevents)
-		report_put(s, ITEM_FACT, "last event", report_time(r, r->m->events[r->m->nevents - 1].time));
+		report_put(s, ITEM_FACT, "last event",
+			   report_time(r, r->m->events[r->m->nevents - 1].time));
 	report_last_import(r, s);
 	if (!s->n)
 		r->n--;

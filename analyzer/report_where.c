@@ -122,7 +122,7 @@ static bool cell_frame(const struct model *m, const struct py_frame *f)
 	       (m->cell_file && strcmp(f->file, m->cell_file) == 0);
 }
 
-static const char *python_line(struct report *r, const struct model *m, const struct py_frame *f)
+const char *report_python_line(struct report *r, const struct model *m, const struct py_frame *f)
 {
 	bool own = m->cell && m->cell_file && strcmp(f->file, m->cell_file) == 0;
 	const char *place =
@@ -151,7 +151,7 @@ static void python_frames(struct report *r, struct section *s, const struct thre
 	struct lines l = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
-		const char *line = python_line(r, m, &th->python[i]);
+		const char *line = report_python_line(r, m, &th->python[i]);
 
 		if (!i || !report_import_frame(&th->python[i]))
 			add_line(r, &l, line, line);
@@ -193,7 +193,7 @@ static const char *base_name(const char *path)
 
 /* The frames of the interpreter say nothing that the Python frames do not say better; nor does what
  * starts every thread. */
-static bool interpreter_frame(const struct frame *f)
+bool report_interpreter_frame(const struct frame *f)
 {
 	static const char *const starts[] = { "__libc_start", "_start", "start_thread", "clone",
 					      "__clone" };
@@ -248,7 +248,7 @@ static const char *short_module(struct report *r, const char *name)
 }
 
 /* The library is told where it changes; before is the frame in the line above, NULL: none. */
-static const char *frame_text(struct report *r, const struct frame *f, const struct frame *before)
+const char *report_native_line(struct report *r, const struct frame *f, const struct frame *before)
 {
 	struct text t = { 0 };
 	const char *text;
@@ -274,7 +274,7 @@ static const char *frame_text(struct report *r, const struct frame *f, const str
 static bool interpreter_alone(const struct stack *stack)
 {
 	for (size_t i = 0; i < stack->n; i++)
-		if (!interpreter_frame(&stack->frames[i]))
+		if (!report_interpreter_frame(&stack->frames[i]))
 			return false;
 	return true;
 }
@@ -299,14 +299,14 @@ static void where_native(struct report *r)
 	for (size_t i = 0; i < stack->n; i++) {
 		const struct frame *f = &stack->frames[i];
 
-		if (i > 2 && interpreter_frame(f)) {
+		if (i > 2 && report_interpreter_frame(f)) {
 			skipped++;
 			continue;
 		}
 		if (skipped)
 			add_line(r, &l, interpreter, interpreter);
-		add_line(r, &l, frame_text(r, f, i && !skipped ? &stack->frames[i - 1] : NULL),
-			 frame_text(r, f, f));
+		add_line(r, &l, report_native_line(r, f, i && !skipped ? &stack->frames[i - 1] : NULL),
+			 report_native_line(r, f, f));
 		skipped = 0;
 	}
 	if (skipped)
@@ -335,7 +335,7 @@ static void other_threads(struct report *r)
 		} else {
 			report_put(
 				s, ITEM_CODE, NULL,
-				arena_printf(&r->arena, "%s%s%s", python_line(r, m, &th->python[0]),
+				arena_printf(&r->arena, "%s%s%s", report_python_line(r, m, &th->python[0]),
 					     named ? "  in thread " : "", named ? th->name : ""));
 		}
 	}
@@ -345,6 +345,10 @@ static void other_threads(struct report *r)
 
 void report_where(struct report *r)
 {
+	if (model_live(r->where)) {
+		report_live(r);
+		return;
+	}
 	where_python(r);
 	where_native(r);
 	other_threads(r);

@@ -11,8 +11,8 @@
 
 #include "analyzer/symbols.h"
 
-#define MOST_THREADS	256
-#define MOST_WORDS	40
+#define MOST_THREADS 256
+#define MOST_WORDS 40
 
 struct places {
 	struct unwind *unwind;
@@ -36,7 +36,8 @@ static bool fill(struct model *m, struct unwind *u, const struct thread *th)
 	uint64_t *regs = arena_alloc(&p->arena, MOST_WORDS * sizeof(*regs));
 	const unsigned least = m->arch == KS_ARCH_AARCH64 ? 32 : 16;
 
-	*u = (struct unwind){ .regs = regs, .nregs = least, .pc = th->pc, .sp = th->sp, .tid = th->tid };
+	*u = (struct unwind){
+		.regs = regs, .nregs = least, .pc = th->pc, .sp = th->sp, .tid = th->tid};
 	regs[least == 32 ? 31 : 7] = th->sp;
 	for (size_t i = 0; i < t->nblocks; i++) {
 		const struct block *b = &t->blocks[i];
@@ -65,8 +66,10 @@ static bool add_memory(struct model *m, struct unwind *u)
 	for (size_t i = 0; i < t->nblocks && u->nmemory < 4; i++) {
 		const struct block *b = &t->blocks[i];
 
-		if (b->head.kind == KS_BLOCK_STACK && b->head.tid == u->tid && b->head.size <= UINT64_MAX - b->head.address)
-			memory[u->nmemory++] = (struct memory){ b->head.address, b->head.size, b->data };
+		if (b->head.kind == KS_BLOCK_STACK && b->head.tid == u->tid &&
+		    b->head.size <= UINT64_MAX - b->head.address)
+			memory[u->nmemory++] =
+				(struct memory){b->head.address, b->head.size, b->data};
 	}
 	return u->nmemory != 0;
 }
@@ -78,7 +81,8 @@ static void from_text(struct model *m)
 
 	for (size_t i = 0; i < t->nblocks; i++) {
 		const struct block *b = &t->blocks[i];
-		struct thread *th = b->head.kind == KS_BLOCK_NATIVE ? thread_named(m, b->head.tid) : NULL;
+		struct thread *th =
+			b->head.kind == KS_BLOCK_NATIVE ? thread_named(m, b->head.tid) : NULL;
 
 		if (th && !th->native && !(m->crash.present && m->crash.tid == th->tid))
 			th->native = native_parse(m, b);
@@ -87,7 +91,7 @@ static void from_text(struct model *m)
 
 void build_thread_stacks(struct model *m)
 {
-	struct places all = { .n = 0 };
+	struct places all = {.n = 0};
 	const struct stack **stack;
 
 	from_text(m);
@@ -98,7 +102,8 @@ void build_thread_stacks(struct model *m)
 	for (size_t i = 0; i < m->nthreads && all.n < MOST_THREADS; i++) {
 		struct thread *th = &m->threads[i];
 
-		if (th->native || !th->alive || (m->crash.present && !m->crash.repaired && m->crash.tid == th->tid))
+		if (th->native || !th->alive ||
+		    (m->crash.present && !m->crash.repaired && m->crash.tid == th->tid))
 			continue;
 		if (!fill(m, &all.unwind[all.n], th) || !add_memory(m, &all.unwind[all.n]))
 			continue;

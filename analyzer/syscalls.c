@@ -11,8 +11,8 @@ static const struct {
 	uint16_t x86_64, aarch64;
 	uint8_t stop;
 } calls[] = {
-	[CALL_UNKNOWN] = { "a system call", 0xffff, 0xffff, TELLS },
-#define SYSCALL(name, x86_64, aarch64, stop) [CALL_##name] = { #name, x86_64, aarch64, stop },
+	[CALL_UNKNOWN] = {"a system call", 0xffff, 0xffff, TELLS},
+#define SYSCALL(name, x86_64, aarch64, stop) [CALL_##name] = {#name, x86_64, aarch64, stop},
 #include "analyzer/syscalls.def"
 #undef SYSCALL
 };

@@ -4,8 +4,9 @@
  * arguments, and the words of memory around a futex, whether they come from a crash that a signal
  * from outside made, or from a look at the living process.
  *
- * A mutex of glibc knows its owner: { int lock; unsigned count; int owner; … } (sysdeps/nptl/bits/struct_mutex.h);
- * a semaphore, which is what Python's locks are made of up to 3.12, does not.
+ * A mutex of glibc knows its owner: { int lock; unsigned count; int owner; … }
+ * (sysdeps/nptl/bits/struct_mutex.h); a semaphore, which is what Python's locks are made of up
+ * to 3.12, does not.
  */
 #include "analyzer/model_private.h"
 
@@ -15,8 +16,8 @@
 #include "analyzer/live.h"
 #include "analyzer/syscalls.h"
 
-#define FUTEX_SHARED(op)	(!((op) & 128))	/* FUTEX_PRIVATE_FLAG, linux/futex.h */
-#define INNERMOST		14	/* frames in which one looks for what a thread does */
+#define FUTEX_SHARED(op) (!((op)&128)) /* FUTEX_PRIVATE_FLAG, linux/futex.h */
+#define INNERMOST 14		       /* frames in which one looks for what a thread does */
 
 /* Bytes of the process as the trace has them. */
 static bool read_memory(const struct trace *t, uint64_t address, void *to, size_t size)
@@ -25,8 +26,8 @@ static bool read_memory(const struct trace *t, uint64_t address, void *to, size_
 		const struct block *b = &t->blocks[i];
 		uint64_t at = address - b->head.address;
 
-		if ((b->head.kind == KS_BLOCK_MEMORY || b->head.kind == KS_BLOCK_STACK) && address >= b->head.address &&
-		    at < b->head.size && b->head.size - at >= size) {
+		if ((b->head.kind == KS_BLOCK_MEMORY || b->head.kind == KS_BLOCK_STACK) &&
+		    address >= b->head.address && at < b->head.size && b->head.size - at >= size) {
 			memcpy(to, b->data + at, size);
 			return true;
 		}
@@ -36,34 +37,58 @@ static bool read_memory(const struct trace *t, uint64_t address, void *to, size_
 
 /* --- where it stands --- */
 
-enum base { BASE_NONE, BASE_MUTEX, BASE_LOW_LOCK, BASE_CONDITION, BASE_SEMAPHORE, BASE_JOIN, BASE_BARRIER, BASE_RW_LOCK };
+enum base {
+	BASE_NONE,
+	BASE_MUTEX,
+	BASE_LOW_LOCK,
+	BASE_CONDITION,
+	BASE_SEMAPHORE,
+	BASE_JOIN,
+	BASE_BARRIER,
+	BASE_RW_LOCK
+};
 
 /* Functions of libc that wait; the last that matches, from the innermost on, says what for. */
-static const struct { const char *symbol; enum base base; } bases[] = {
-	{ "__lll_lock_wait", BASE_LOW_LOCK }, { "pthread_mutex_lock", BASE_MUTEX }, { "pthread_mutex_timedlock", BASE_MUTEX },
-	{ "pthread_mutex_clocklock", BASE_MUTEX }, { "pthread_mutex_cond_lock", BASE_MUTEX },
-	{ "pthread_cond_wait", BASE_CONDITION }, { "pthread_cond_timedwait", BASE_CONDITION }, { "pthread_cond_clockwait", BASE_CONDITION },
-	{ "sem_wait", BASE_SEMAPHORE }, { "sem_timedwait", BASE_SEMAPHORE }, { "sem_clockwait", BASE_SEMAPHORE },
-	{ "pthread_join", BASE_JOIN }, { "pthread_timedjoin", BASE_JOIN }, { "pthread_clockjoin", BASE_JOIN },
-	{ "pthread_barrier_wait", BASE_BARRIER }, { "pthread_rwlock_", BASE_RW_LOCK },
+static const struct {
+	const char *symbol;
+	enum base base;
+} bases[] = {
+	{"__lll_lock_wait", BASE_LOW_LOCK},
+	{"pthread_mutex_lock", BASE_MUTEX},
+	{"pthread_mutex_timedlock", BASE_MUTEX},
+	{"pthread_mutex_clocklock", BASE_MUTEX},
+	{"pthread_mutex_cond_lock", BASE_MUTEX},
+	{"pthread_cond_wait", BASE_CONDITION},
+	{"pthread_cond_timedwait", BASE_CONDITION},
+	{"pthread_cond_clockwait", BASE_CONDITION},
+	{"sem_wait", BASE_SEMAPHORE},
+	{"sem_timedwait", BASE_SEMAPHORE},
+	{"sem_clockwait", BASE_SEMAPHORE},
+	{"pthread_join", BASE_JOIN},
+	{"pthread_timedjoin", BASE_JOIN},
+	{"pthread_clockjoin", BASE_JOIN},
+	{"pthread_barrier_wait", BASE_BARRIER},
+	{"pthread_rwlock_", BASE_RW_LOCK},
 };
 
 struct place {
 	enum base base;
-	size_t next;			/* the frame that called it */
+	size_t next; /* the frame that called it */
 };
 
 static bool is_libc(const struct frame *f)
 {
 	const struct module *mod = f->module;
 
-	return mod && (strncmp(mod->name, "libc.so", 7) == 0 || strncmp(mod->name, "libc-2", 6) == 0 || strncmp(mod->name, "libpthread", 10) == 0 ||
-		       strncmp(mod->name, "ld-linux", 8) == 0);
+	return mod &&
+	       (strncmp(mod->name, "libc.so", 7) == 0 || strncmp(mod->name, "libc-2", 6) == 0 ||
+		strncmp(mod->name, "libpthread", 10) == 0 ||
+		strncmp(mod->name, "ld-linux", 8) == 0);
 }
 
 static struct place find_place(const struct stack *s)
 {
-	struct place p = { BASE_NONE, 0 };
+	struct place p = {BASE_NONE, 0};
 
 	for (size_t i = 0; s && i < s->n && i < INNERMOST && is_libc(&s->frames[i]); i++) {
 		p.next = i + 1;
@@ -76,7 +101,8 @@ static struct place find_place(const struct stack *s)
 
 static bool is_python(const struct module *mod)
 {
-	return mod && (mod->flags & KS_MODULE_MAIN || strncmp(mod->name, "libpython", 9) == 0 || strncmp(mod->name, "python", 6) == 0);
+	return mod && (mod->flags & KS_MODULE_MAIN || strncmp(mod->name, "libpython", 9) == 0 ||
+		       strncmp(mod->name, "python", 6) == 0);
 }
 
 static bool named(const struct frame *f, const char *const *names)
@@ -87,11 +113,16 @@ static bool named(const struct frame *f, const char *const *names)
 	return false;
 }
 
-/* The interpreter waits for its own lock: with a condition, in take_gil, which has no name where it is stripped. */
+/* The interpreter waits for its own lock: with a condition, in take_gil, which has no name where it
+ * is stripped. */
 static bool waits_for_gil(const struct stack *s, const struct place *p)
 {
-	static const char *const gil[] = { "take_gil", "PyEval_RestoreThread", "PyEval_AcquireThread", "PyGILState_Ensure", "_PyThreadState_Attach", NULL };
-	static const char *const others[] = { "PyThread_acquire_lock_timed", "PyThread_acquire_lock", "_PySemaphore_Wait", "_PySemaphore_PlatformWait", NULL };
+	static const char *const gil[] = {
+		"take_gil",	     "PyEval_RestoreThread",  "PyEval_AcquireThread",
+		"PyGILState_Ensure", "_PyThreadState_Attach", NULL};
+	static const char *const others[] = {"PyThread_acquire_lock_timed", "PyThread_acquire_lock",
+					     "_PySemaphore_Wait", "_PySemaphore_PlatformWait",
+					     NULL};
 
 	if (p->base != BASE_CONDITION || p->next >= s->n || !is_python(s->frames[p->next].module))
 		return false;
@@ -107,8 +138,10 @@ static bool waits_for_gil(const struct stack *s, const struct place *p)
 static bool python_lock(const struct stack *s, const struct place *p)
 {
 	static const char *const names[] = {
-		"PyThread_acquire_lock_timed", "PyThread_acquire_lock", "_PySemaphore_Wait", "_PySemaphore_PlatformWait",
-		"_PyParkingLot_Park", "_PyMutex_LockTimed", "_PyMutex_LockSlow", NULL,
+		"PyThread_acquire_lock_timed", "PyThread_acquire_lock",
+		"_PySemaphore_Wait",	       "_PySemaphore_PlatformWait",
+		"_PyParkingLot_Park",	       "_PyMutex_LockTimed",
+		"_PyMutex_LockSlow",	       NULL,
 	};
 
 	for (size_t i = p->next; i < s->n && i < p->next + 3; i++)
@@ -126,17 +159,24 @@ static bool ends(const char *path, const char *with)
 	return n >= k && strcmp(path + n - k, with) == 0;
 }
 
-static const struct { const char *file, *function; enum wait_kind kind; const char *words; } python_waits[] = {
-	{ "threading.py", "_wait_for_tstate_lock", WAIT_THREAD, "a Python thread to end (Thread.join)" },
-	{ "threading.py", "join", WAIT_THREAD, "a Python thread to end (Thread.join)" },
-	{ "threading.py", "_shutdown", WAIT_THREAD, "the Python threads that are left to end, at exit" },
-	{ "queue.py", "get", WAIT_CONDITION, "something to be put into a queue (Queue.get)" },
-	{ "queue.py", "put", WAIT_CONDITION, "room in a queue (Queue.put)" },
-	{ "concurrent/futures/_base.py", "result", WAIT_CONDITION, "the result of a future" },
-	{ "concurrent/futures/thread.py", "_worker", WAIT_CONDITION, "work for its pool" },
-	{ "threading.py", "wait", WAIT_CONDITION, "an event or a condition (threading)" },
-	{ "threading.py", "acquire", WAIT_CONDITION, "a semaphore (threading)" },
-	{ "multiprocessing/synchronize.py", NULL, WAIT_OUTSIDE, "a lock that other processes share (multiprocessing)" },
+static const struct {
+	const char *file, *function;
+	enum wait_kind kind;
+	const char *words;
+} python_waits[] = {
+	{"threading.py", "_wait_for_tstate_lock", WAIT_THREAD,
+	 "a Python thread to end (Thread.join)"},
+	{"threading.py", "join", WAIT_THREAD, "a Python thread to end (Thread.join)"},
+	{"threading.py", "_shutdown", WAIT_THREAD,
+	 "the Python threads that are left to end, at exit"},
+	{"queue.py", "get", WAIT_CONDITION, "something to be put into a queue (Queue.get)"},
+	{"queue.py", "put", WAIT_CONDITION, "room in a queue (Queue.put)"},
+	{"concurrent/futures/_base.py", "result", WAIT_CONDITION, "the result of a future"},
+	{"concurrent/futures/thread.py", "_worker", WAIT_CONDITION, "work for its pool"},
+	{"threading.py", "wait", WAIT_CONDITION, "an event or a condition (threading)"},
+	{"threading.py", "acquire", WAIT_CONDITION, "a semaphore (threading)"},
+	{"multiprocessing/synchronize.py", NULL, WAIT_OUTSIDE,
+	 "a lock that other processes share (multiprocessing)"},
 };
 
 /* The outermost of the innermost frames that the table knows: get() calls wait(). */
@@ -148,11 +188,15 @@ static bool from_python(const struct thread *th, struct wait *w)
 		const struct py_frame *f = &th->python[i];
 		bool here = false;
 
-		for (size_t k = 0; f->file && f->function && k < sizeof(python_waits) / sizeof(python_waits[0]) && !here; k++) {
+		for (size_t k = 0; f->file && f->function &&
+				   k < sizeof(python_waits) / sizeof(python_waits[0]) && !here;
+		     k++) {
 			const char *function = strrchr(f->function, '.');
 
 			here = ends(f->file, python_waits[k].file) &&
-			       (!python_waits[k].function || strcmp(function ? function + 1 : f->function, python_waits[k].function) == 0);
+			       (!python_waits[k].function ||
+				strcmp(function ? function + 1 : f->function,
+				       python_waits[k].function) == 0);
 			if (here && (!found || python_waits[k].kind != w->kind || k < 7)) {
 				w->kind = python_waits[k].kind;
 				w->text = python_waits[k].words;
@@ -188,9 +232,14 @@ static const char *thread_words(struct arena *a, const struct model *m, uint32_t
 
 static void own_mutex(struct model *m, struct wait *w)
 {
-	struct { int32_t lock; uint32_t count; int32_t owner; } mutex;
+	struct {
+		int32_t lock;
+		uint32_t count;
+		int32_t owner;
+	} mutex;
 
-	if (!w->address || !read_memory(private_of(m)->trace, w->address, &mutex, sizeof(mutex)) || mutex.lock == 0 || mutex.owner <= 0)
+	if (!w->address || !read_memory(private_of(m)->trace, w->address, &mutex, sizeof(mutex)) ||
+	    mutex.lock == 0 || mutex.owner <= 0)
 		return;
 	w->owner = (uint32_t)mutex.owner;
 	w->owner_gone = !is_thread(m, w->owner);
@@ -201,7 +250,8 @@ static void own_join(struct model *m, struct wait *w)
 {
 	int32_t tid;
 
-	if (w->address && read_memory(private_of(m)->trace, w->address, &tid, sizeof(tid)) && tid > 0) {
+	if (w->address && read_memory(private_of(m)->trace, w->address, &tid, sizeof(tid)) &&
+	    tid > 0) {
 		w->owner = (uint32_t)tid;
 		w->owner_gone = !is_thread(m, w->owner);
 	}
@@ -214,20 +264,24 @@ static void tell_owner(struct model *m, struct wait *w, const char *what)
 	if (!w->owner)
 		w->text = what;
 	else if (w->owner_gone)
-		w->text = arena_printf(a, "%s that thread %u holds, and there is no such thread in this process", what, w->owner);
+		w->text = arena_printf(
+			a, "%s that thread %u holds, and there is no such thread in this process",
+			what, w->owner);
 	else
 		w->text = arena_printf(a, "%s that %s holds", what, thread_words(a, m, w->owner));
 }
 
 /* --- all of it --- */
 
-static const char *caller_words(struct arena *a, const struct stack *s, const struct place *p, const char *what)
+static const char *caller_words(struct arena *a, const struct stack *s, const struct place *p,
+				const char *what)
 {
 	const struct frame *f = p->next < s->n ? &s->frames[p->next] : NULL;
 
 	if (!f || !f->module || is_python(f->module))
 		return what;
-	return f->symbol ? arena_printf(a, "%s (%.80s in %s)", what, f->symbol, f->module->name) : arena_printf(a, "%s (in %s)", what, f->module->name);
+	return f->symbol ? arena_printf(a, "%s (%.80s in %s)", what, f->symbol, f->module->name)
+			 : arena_printf(a, "%s (in %s)", what, f->module->name);
 }
 
 static void by_base(struct model *m, const struct stack *s, const struct place *p, struct wait *w)
@@ -243,7 +297,9 @@ static void by_base(struct model *m, const struct stack *s, const struct place *
 	case BASE_JOIN:
 		w->kind = WAIT_THREAD;
 		own_join(m, w);
-		w->text = w->owner && !w->owner_gone ? arena_printf(a, "%s to end", thread_words(a, m, w->owner)) : "a thread to end";
+		w->text = w->owner && !w->owner_gone
+				  ? arena_printf(a, "%s to end", thread_words(a, m, w->owner))
+				  : "a thread to end";
 		return;
 	case BASE_CONDITION:
 	case BASE_BARRIER:
@@ -263,7 +319,8 @@ static void by_base(struct model *m, const struct stack *s, const struct place *
 	}
 }
 
-static void at_futex(struct model *m, const struct thread *th, const struct stack *s, struct wait *w)
+static void at_futex(struct model *m, const struct thread *th, const struct stack *s,
+		     struct wait *w)
 {
 	struct place p = find_place(s);
 
@@ -274,7 +331,9 @@ static void at_futex(struct model *m, const struct thread *th, const struct stac
 		if (from_python(th, w))
 			return;
 		w->kind = WAIT_LOCK;
-		w->text = python_lock(s, &p) ? "a lock (threading)" : caller_words(&private_of(m)->arena, s, &p, "a semaphore");
+		w->text = python_lock(s, &p)
+				  ? "a lock (threading)"
+				  : caller_words(&private_of(m)->arena, s, &p, "a semaphore");
 	} else if (s) {
 		by_base(m, s, &p, w);
 	} else if (!from_python(th, w)) {
@@ -287,12 +346,12 @@ static bool taken_from_futex(const struct model *m, struct wait *w, const struct
 {
 	const struct ks_crash *c = m->crash.raw;
 	const bool x86 = m->arch == KS_ARCH_X86_64;
-	static const uint8_t call[] = { 0x0f, 0x05 };	/* syscall */
+	static const uint8_t call[] = {0x0f, 0x05}; /* syscall */
 	uint64_t behind = c->pc - c->opcode_address;
 
-	if (x86 && behind >= 2 && behind < c->opcode_size && c->nregs > 10 && memcmp(c->opcode + behind - 2, call, 2) == 0 &&
-	    find_place(s).base != BASE_NONE) {
-		w->address = c->regs[5];		/* rdi, rsi, r10: uaddr, futex_op, timeout (futex(2)) */
+	if (x86 && behind >= 2 && behind < c->opcode_size && c->nregs > 10 &&
+	    memcmp(c->opcode + behind - 2, call, 2) == 0 && find_place(s).base != BASE_NONE) {
+		w->address = c->regs[5]; /* rdi, rsi, r10: uaddr, futex_op, timeout (futex(2)) */
 		w->known = true;
 		w->shared = FUTEX_SHARED(c->regs[4]);
 		w->timed = c->regs[10] != 0;
@@ -306,12 +365,27 @@ static const char *plain_words(struct model *m, const struct thread *th, enum ca
 	struct arena *a = &private_of(m)->arena;
 
 	switch (call) {
-	case CALL_read: case CALL_write: case CALL_recvfrom: case CALL_recvmsg: case CALL_sendto: case CALL_sendmsg: case CALL_readv: case CALL_writev:
-	case CALL_epoll_wait: case CALL_epoll_pwait: case CALL_accept: case CALL_accept4: case CALL_connect: case CALL_ioctl: case CALL_flock:
+	case CALL_read:
+	case CALL_write:
+	case CALL_recvfrom:
+	case CALL_recvmsg:
+	case CALL_sendto:
+	case CALL_sendmsg:
+	case CALL_readv:
+	case CALL_writev:
+	case CALL_epoll_wait:
+	case CALL_epoll_pwait:
+	case CALL_accept:
+	case CALL_accept4:
+	case CALL_connect:
+	case CALL_ioctl:
+	case CALL_flock:
 		return arena_printf(a, "%s on fd %d", call_name(call), (int)th->arg0);
-	case CALL_wait4: case CALL_waitid:
+	case CALL_wait4:
+	case CALL_waitid:
 		return "a child of it to end";
-	case CALL_nanosleep: case CALL_clock_nanosleep:
+	case CALL_nanosleep:
+	case CALL_clock_nanosleep:
 		return "a time to pass";
 	case CALL_UNKNOWN:
 		return NULL;

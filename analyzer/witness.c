@@ -9,6 +9,7 @@
  * file system are read.
  */
 #include "analyzer/model_private.h"
+#include "analyzer/live.h"
 #include "analyzer/process.h"
 
 #include <errno.h>
@@ -201,10 +202,35 @@ static void ask_log(struct model *m)
 						  strlen(l->kill[i].text));
 }
 
+/* The memory of a process that lives, as it is now. */
+static void look_alive(struct model *m, const struct live *live)
+{
+	const char *version = model_info(m, "cgroup_version"), *dir = model_info(m, "cgroup_limited");
+	const bool v2 = version && *version == '2';
+
+	if (!dir)
+		dir = model_info(m, "cgroup_memory");
+	m->checkpoints = realloc(m->checkpoints, (m->ncheckpoints + 1) * sizeof(*m->checkpoints));
+	if (!m->checkpoints)
+		abort();
+	m->checkpoints[m->ncheckpoints++] = (struct checkpoint){
+		.time = live->now - m->started, .reason = KS_CHECK_WITNESS, .threads = (unsigned)live->ntasks, .tid = m->pid,
+		.rss = live->rss ? live->rss : UNKNOWN, .vsize = live->vsize ? live->vsize : UNKNOWN,
+		.heap_alloc = UNKNOWN, .heap_free = UNKNOWN, .cg_pids = UNKNOWN, .swap_free = UNKNOWN, .cg_oom_kill = UNKNOWN, .sys_oom_kill = UNKNOWN,
+		.cg_usage = counter(dir, v2 ? "memory.current" : "memory.usage_in_bytes", NULL),
+		.cg_limit = counter(dir, v2 ? "memory.max" : "memory.limit_in_bytes", NULL),
+		.mem_available = line_of("/proc/meminfo", "MemAvailable:", 1024),
+	};
+}
+
 void build_own_look(struct model *m)
 {
 	const char *space = model_info(m, "pid_namespace");
 
+	if (model_live(m)) {
+		look_alive(m, model_live(m));
+		return;
+	}
 	if (m->header->end_kind != KS_END_NONE || m->crash.present || process_alive(m->header) ||
 	    !this_boot(m->header))
 		return;

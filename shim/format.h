@@ -390,7 +390,8 @@ struct ks_py_frame {			/* 64 bytes */
 	uint8_t file_kind, name_kind;	/* bytes of a character: 1 (Latin-1 or ASCII), 2, 4 */
 	uint8_t table_kind; /* 1: co_lnotab (to 3.9), 2: co_linetable of 3.10, 3: of 3.11 and later
 			     */
-	uint8_t flags; /* 1: more frames called this one than are kept: the outermost may follow */
+	uint8_t flags; /* 1: more frames called this one than are kept: the outermost may follow;
+			* 16: C called this one; 32: Python did (neither: not known) */
 	uint64_t frame, code;		/* addresses */
 	uint64_t spare[2];
 };
