@@ -20,11 +20,28 @@
 
 /* Import names that differ from the package's name on PyPI. */
 static const char *const renamed[][2] = {
-	{ "cv2", "opencv-python" }, { "sklearn", "scikit-learn" }, { "skimage", "scikit-image" }, { "PIL", "pillow" }, { "Pillow", "pillow" },
-	{ "yaml", "PyYAML" }, { "zmq", "pyzmq" }, { "google", "protobuf" }, { "OpenGL", "PyOpenGL" }, { "Crypto", "pycryptodome" },
-	{ "bs4", "beautifulsoup4" }, { "tables", "tables" }, { "umap", "umap-learn" }, { "faiss", "faiss-cpu" }, { "jaxlib", "jaxlib" },
-	{ "mkl", "mkl" }, { "PyQt5", "PyQt5" }, { "lightgbm", "lightgbm" }, { "opencv_python", "opencv-python" },
-	{ "scikit_learn", "scikit-learn" }, { "opencv_python_headless", "opencv-python-headless" }, { "kiwisolver", "kiwisolver" },
+	{"cv2", "opencv-python"},
+	{"sklearn", "scikit-learn"},
+	{"skimage", "scikit-image"},
+	{"PIL", "pillow"},
+	{"Pillow", "pillow"},
+	{"yaml", "PyYAML"},
+	{"zmq", "pyzmq"},
+	{"google", "protobuf"},
+	{"OpenGL", "PyOpenGL"},
+	{"Crypto", "pycryptodome"},
+	{"bs4", "beautifulsoup4"},
+	{"tables", "tables"},
+	{"umap", "umap-learn"},
+	{"faiss", "faiss-cpu"},
+	{"jaxlib", "jaxlib"},
+	{"mkl", "mkl"},
+	{"PyQt5", "PyQt5"},
+	{"lightgbm", "lightgbm"},
+	{"opencv_python", "opencv-python"},
+	{"scikit_learn", "scikit-learn"},
+	{"opencv_python_headless", "opencv-python-headless"},
+	{"kiwisolver", "kiwisolver"},
 };
 
 /* A regular file, whole, as text; NULL. */
@@ -105,7 +122,8 @@ static const char *find_dist(struct arena *arena, const char *site, const char *
 		if (!end || end[10])
 			continue;
 		seen++;
-		record = read_regular(arena_printf(arena, "%s%s/RECORD", site, e->d_name), MAX_RECORD);
+		record = read_regular(arena_printf(arena, "%s%s/RECORD", site, e->d_name),
+				      MAX_RECORD);
 		if (record && record_holds(record, rest))
 			found = dist_name(arena, e->d_name);
 		free(record);
@@ -142,7 +160,8 @@ static const char *from_libs(struct arena *arena, const char *path)
 
 	while (begin && begin > path && begin[-1] != '/')
 		begin--;
-	return libs && libs > begin ? from_top(arena, arena_text(arena, begin, libs - begin)) : NULL;
+	return libs && libs > begin ? from_top(arena, arena_text(arena, begin, libs - begin))
+				    : NULL;
 }
 
 const char *package_of(struct arena *arena, const char *path)
@@ -176,7 +195,8 @@ const char *package_version(struct arena *arena, const char *path)
 
 		end = end ? end : strstr(e->d_name, ".egg-info");
 		if (end && strncmp(e->d_name, top, n) == 0 && e->d_name[n] == '-')
-			version = arena_text(arena, e->d_name + n + 1, strcspn(e->d_name + n + 1, "-"));
+			version = arena_text(arena, e->d_name + n + 1,
+					     strcspn(e->d_name + n + 1, "-"));
 		if (version && strstr(version, ".dist"))
 			version = arena_text(arena, version, strstr(version, ".dist") - version);
 		if (version && strstr(version, ".egg"))
@@ -187,8 +207,44 @@ const char *package_version(struct arena *arena, const char *path)
 	return version;
 }
 
+/* NAME.py or NAME/__init__.py in a folder, as it is there now; NULL. */
+static const char *module_in(struct arena *arena, const char *folder, const char *name)
+{
+	struct stat st;
+
+	for (int i = 0; i < 2; i++) {
+		const char *path = arena_printf(arena, "%s/%s%s", folder, name,
+						i ? "/__init__.py" : ".py");
+
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+			return path;
+	}
+	return NULL;
+}
+
+const char *module_hidden(const struct model *m, struct arena *arena, const char *name, const char **hides)
+{
+	const struct event *e = model_last(m, KS_py_path, 0, NULL);
+	const char *list = e ? FIELD_TEXT(e, py_path, path) : NULL, *first = NULL;
+
+	*hides = NULL;
+	while (list && *list && !*hides) {
+		size_t n = strcspn(list, ":");
+		const char *folder = arena_text(arena, list, n);
+		const char *found = n ? module_in(arena, folder, name) : NULL;
+
+		if (found && !first)
+			first = found;
+		else if (found)
+			*hides = found;
+		list += n + (list[n] == ':');
+	}
+	return first;
+}
+
 /* The interpreter of this process, as one would type it. */
-static const char *interpreter(const struct model *m, struct arena *arena, const char **prefix, const char **base)
+static const char *interpreter(const struct model *m, struct arena *arena, const char **prefix,
+			       const char **base)
 {
 	const struct event *e = python_ready(m);
 	const char *executable = e ? FIELD_TEXT(e, py_ready, executable) : NULL;
@@ -208,7 +264,8 @@ static const char *interpreter(const struct model *m, struct arena *arena, const
 
 static bool made_by_uv(struct arena *arena, const char *prefix)
 {
-	char *text = prefix ? read_regular(arena_printf(arena, "%s/pyvenv.cfg", prefix), 65536) : NULL;
+	char *text =
+		prefix ? read_regular(arena_printf(arena, "%s/pyvenv.cfg", prefix), 65536) : NULL;
 	bool uv = text && (strncmp(text, "uv = ", 5) == 0 || strstr(text, "\nuv = "));
 
 	free(text);
@@ -224,26 +281,34 @@ static bool is_conda(const struct model *m, struct arena *arena, const char *pre
 		return false;
 	if (active && *active && strcmp(active, prefix) == 0)
 		return true;
-	return stat(arena_printf(arena, "%s/conda-meta/history", prefix), &st) == 0 && S_ISREG(st.st_mode);
+	return stat(arena_printf(arena, "%s/conda-meta/history", prefix), &st) == 0 &&
+	       S_ISREG(st.st_mode);
 }
 
 /* A package that conda itself put there has a file in conda-meta; pip's packages do not. */
-static const char *conda_command(struct arena *arena, const char *prefix, const char *package, bool again)
+static const char *conda_command(struct arena *arena, const char *prefix, const char *package,
+				 bool again)
 {
 	const char *envs = strstr(prefix, "/envs/");
-	const char *where = envs ? arena_printf(arena, "-n %s", envs + 6) : arena_printf(arena, "-p \"%s\"", prefix);
+	const char *where = envs ? arena_printf(arena, "-n %s", envs + 6)
+				 : arena_printf(arena, "-p \"%s\"", prefix);
 
-	return arena_printf(arena, "conda install %s%s %s", where, again ? " --force-reinstall" : "", package);
+	return arena_printf(arena, "conda install %s%s %s", where,
+			    again ? " --force-reinstall" : "", package);
 }
 
-const char *package_command(const struct model *m, struct arena *arena, const char *package, const char *path, bool again)
+const char *package_command(const struct model *m, struct arena *arena, const char *package,
+			    const char *path, bool again)
 {
 	const char *prefix, *base, *python = interpreter(m, arena, &prefix, &base);
 	bool venv = prefix && base && *base && strcmp(prefix, base) != 0;
 	const char *flags = again ? "--force-reinstall --no-cache-dir " : "";
 
 	if (path && path_under(path, "/usr/lib/python3") && strstr(path, "/dist-packages/"))
-		return arena_printf(arena, "sudo apt-get install --reinstall \"$(dpkg -S \"%s\" | cut -d: -f1)\"", path);
+		return arena_printf(
+			arena,
+			"sudo apt-get install --reinstall \"$(dpkg -S \"%s\" | cut -d: -f1)\"",
+			path);
 	if (!package || !*package)
 		return NULL;
 	if (is_conda(m, arena, prefix) && strncmp(package, "--upgrade ", 10) != 0)
@@ -251,9 +316,11 @@ const char *package_command(const struct model *m, struct arena *arena, const ch
 	if (is_conda(m, arena, prefix))
 		return conda_command(arena, prefix, package + 10, false);
 	if (venv && made_by_uv(arena, prefix))
-		return arena_printf(arena, "uv pip install --python \"%s\" %s%s", python, again ? "--reinstall " : "", package);
+		return arena_printf(arena, "uv pip install --python \"%s\" %s%s", python,
+				    again ? "--reinstall " : "", package);
 	if (path && strstr(path, "/.local/lib/python"))
-		return arena_printf(arena, "\"%s\" -m pip install --user %s%s", python, flags, package);
+		return arena_printf(arena, "\"%s\" -m pip install --user %s%s", python, flags,
+				    package);
 	return arena_printf(arena, "\"%s\" -m pip install %s%s", python, flags, package);
 }
 
@@ -271,5 +338,6 @@ void environment_hint(const struct model *m, struct finding *f, const char *name
 	if (record)
 		finding_cite(f, record->record, record->time, "%s=%s", name, value);
 	if (m->is_kernel)
-		finding_say(f, "A kernel gets its variables from the server, and from \"env\" in its kernel.json.");
+		finding_say(f, "A kernel gets its variables from the server, and from \"env\" in "
+			       "its kernel.json.");
 }

@@ -25,10 +25,21 @@ struct py_error {
 	int line;
 };
 
-enum loader_fault {			/* what the loader's words mean */
-	LOADER_OTHER, LOADER_MISSING, LOADER_DENIED, LOADER_VERSION, LOADER_SYMBOL, LOADER_SYMBOL_VERSION,
-	LOADER_STATIC_TLS, LOADER_EXEC_STACK, LOADER_MAP, LOADER_NO_MEMORY, LOADER_NOT_ELF, LOADER_SHORT, LOADER_FILES,
-	LOADER_TEXT_RELOCATION,
+enum loader_fault { /* what the loader's words mean */
+		    LOADER_OTHER,
+		    LOADER_MISSING,
+		    LOADER_DENIED,
+		    LOADER_VERSION,
+		    LOADER_SYMBOL,
+		    LOADER_SYMBOL_VERSION,
+		    LOADER_STATIC_TLS,
+		    LOADER_EXEC_STACK,
+		    LOADER_MAP,
+		    LOADER_NO_MEMORY,
+		    LOADER_NOT_ELF,
+		    LOADER_SHORT,
+		    LOADER_FILES,
+		    LOADER_TEXT_RELOCATION,
 };
 
 struct loader_text {			/* parts of a text of dlerror; owned by the arena */
@@ -54,7 +65,7 @@ struct context {
 	uint32_t tid;			/* thread that ended the process, 0 unknown */
 	const struct stack *stack;	/* its native callers, NULL */
 	const struct frame *blame;	/* innermost frame outside libc and the C++ runtime, NULL */
-	const struct event *end;	/* the exit_call or abort_call that belongs to the end, NULL */
+	const struct event *end; /* the exit_call or abort_call that belongs to the end, NULL */
 	struct py_error error;
 	struct bad_load bad_load;
 };
@@ -70,17 +81,21 @@ struct py_error traceback_find(const struct model *m, struct arena *arena);
 bool error_says(const struct context *c, const char *words);
 
 /* --- modules and frames; every argument may be NULL --- */
-bool module_like(const struct module *module, const char *prefix);	/* file name or soname begins so */
-bool module_is_libc(const struct module *module);		/* libc, ld.so, libpthread, libm, libdl, vdso */
-bool module_is_runtime(const struct module *module);		/* those, and libstdc++, libgcc_s, libc++ */
+bool module_like(const struct module *module,
+		 const char *prefix);		  /* file name or soname begins so */
+bool module_is_libc(const struct module *module); /* libc, ld.so, libpthread, libm, libdl, vdso */
+bool module_is_runtime(const struct module *module); /* those, and libstdc++, libgcc_s, libc++ */
 bool module_is_python(const struct module *module);		/* python itself or libpython */
 bool module_is_extension(const char *path);			/* a Python extension module */
-const struct frame *frame_in(const struct stack *stack, const char *prefix);	/* innermost frame in such a module */
-const struct frame *frame_calling(const struct stack *stack, const char *symbol);	/* innermost whose symbol contains this */
+const struct frame *frame_in(const struct stack *stack,
+			     const char *prefix); /* innermost frame in such a module */
+const struct frame *frame_calling(const struct stack *stack,
+				  const char *symbol); /* innermost whose symbol contains this */
 const struct frame *frame_outside(const struct stack *stack);	/* innermost outside the runtimes */
 bool frame_names(const struct frame *frame, const char *symbol);
 const char *frame_text(struct arena *arena, const struct frame *frame);	/* "symbol in file" */
-const char *module_name(const struct module *module);		/* file name; "memory that belongs to no file" */
+const char *
+module_name(const struct module *module); /* file name; "memory that belongs to no file" */
 
 /* --- the end --- */
 bool end_is_death(const struct model *m);	/* a fatal signal, an abort, SIGKILL */
@@ -88,9 +103,11 @@ bool end_is_signal(const struct model *m, int signal);
 bool end_was_sent(const struct model *m);	/* by another process */
 /*
  * Whether a failed request (thread, mapping, allocation) led to the end: the same thread, and its
- * caller is among the callers of the end or sent the signal. caller: return address, for records without a stack.
+ * caller is among the callers of the end or sent the signal. caller: return address, for records
+ * without a stack.
  */
-enum confidence failure_link(const struct model *m, const struct context *c, const struct event *e, uint64_t caller);
+enum confidence failure_link(const struct model *m, const struct context *c, const struct event *e,
+			     uint64_t caller);
 const struct module *failure_module(const struct model *m, const struct event *e, uint64_t caller);
 /* The signal that this process sent to itself and died of: the call, NULL. */
 const struct event *own_signal(const struct model *m);
@@ -104,8 +121,9 @@ bool same_directory(const char *a, const char *b);
 bool path_under(const char *path, const char *directory);
 /* The entry of a list "a:b:c" that holds path; NULL: none. */
 const char *path_entry(struct arena *arena, const char *list, const char *path);
-bool has_word(const char *list, const char *word);	/* in a list separated by spaces or commas */
-char *arena_line(struct arena *arena, const char *text);	/* copy of the first line that is not empty */
+bool has_word(const char *list, const char *word); /* in a list separated by spaces or commas */
+char *arena_line(struct arena *arena,
+		 const char *text); /* copy of the first line that is not empty */
 
 /* Python's version as text ("3.8"), NULL. */
 const char *python_version(const struct model *m, struct arena *arena);
@@ -115,9 +133,13 @@ const struct event *python_ready(const struct model *m);
 const char *package_of(struct arena *arena, const char *path);
 /* Its version, from the name of its metadata folder; NULL. */
 const char *package_version(struct arena *arena, const char *path);
+/* The first file of sys.path that importing name finds, and the next one, which it hides; NULL. */
+const char *module_hidden(const struct model *m, struct arena *arena, const char *name, const char **hides);
 /* The command that installs or repairs packages in the environment of this process. */
-const char *package_command(const struct model *m, struct arena *arena, const char *package, const char *path, bool again);
-void environment_hint(const struct model *m, struct finding *f, const char *name, const char *value);
+const char *package_command(const struct model *m, struct arena *arena, const char *package,
+			    const char *path, bool again);
+void environment_hint(const struct model *m, struct finding *f, const char *name,
+		      const char *value);
 
 #define SECONDS(ns)	((double)(ns) / 1e9)
 

@@ -26,7 +26,8 @@ static const char *version_in(struct arena *arena, const char *path)
 /* --- env.mixed-environments --- */
 
 /* A folder of another Python among the places where the traceback went through. */
-static const char *foreign_place(struct arena *arena, const char *chain, const char *file, const char *version)
+static const char *foreign_place(struct arena *arena, const char *chain, const char *file,
+				 const char *version)
 {
 	const char *v = file ? version_in(arena, file) : NULL;
 
@@ -47,7 +48,8 @@ static const char *foreign_place(struct arena *arena, const char *chain, const c
 /* The interpreter did not find its own standard library: PYTHONHOME points elsewhere. */
 static bool no_library(const struct model *m)
 {
-	return m->ending.kind == END_EXIT && model_stderr_line(m, "Fatal Python error: init_", true) &&
+	return m->ending.kind == END_EXIT &&
+	       model_stderr_line(m, "Fatal Python error: init_", true) &&
 	       model_stderr_line(m, "No module named 'encodings'", true);
 }
 
@@ -70,7 +72,10 @@ static enum confidence match_mixed(const struct model *m, struct finding *f)
 	f->text = path_entry(f->arena, list, f->path);
 	f->name = version;
 	f->symbol = version_in(f->arena, f->path);
-	return f->text || strstr(e->type, "ImportError") || strstr(e->type, "ModuleNotFound") || strstr(e->type, "SyntaxError") ? PROVEN : LIKELY;
+	return f->text || strstr(e->type, "ImportError") || strstr(e->type, "ModuleNotFound") ||
+			       strstr(e->type, "SyntaxError")
+		       ? PROVEN
+		       : LIKELY;
 }
 
 static void explain_mixed(const struct model *m, struct finding *f)
@@ -81,26 +86,43 @@ static void explain_mixed(const struct model *m, struct finding *f)
 	if (f->number[0]) {
 		finding_title(f, "PYTHONHOME points to a folder that is not this Python's");
 		finding_cite(f, 0, m->ending.time, "PYTHONHOME=%s", f->path);
-		finding_cite(f, 0, m->ending.time, "on stderr: %.200s", arena_line(f->arena, model_stderr_line(m, "Fatal Python error: init_", true)));
-		finding_say(f, "PYTHONHOME is \"%s\"; the interpreter looked there for its standard library, did not find even the module "
-			    "encodings, and gave up before any program ran.", f->path);
-		finding_fix(f, "unset PYTHONHOME (and take it out of ~/.bashrc, kernel.json or the module that sets it).");
+		finding_cite(f, 0, m->ending.time, "on stderr: %.200s",
+			     arena_line(f->arena,
+					model_stderr_line(m, "Fatal Python error: init_", true)));
+		finding_say(f,
+			    "PYTHONHOME is \"%s\"; the interpreter looked there for its standard "
+			    "library, did not find even the module "
+			    "encodings, and gave up before any program ran.",
+			    f->path);
+		finding_fix(f, "unset PYTHONHOME (and take it out of ~/.bashrc, kernel.json or the "
+			       "module that sets it).");
 		return;
 	}
-	finding_title(f, "Python %s imports from the packages of a Python %s%s", f->name, f->symbol, f->text ? ", through PYTHONPATH" : "");
-	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.160s", e->type, arena_line(f->arena, e->text));
+	finding_title(f, "Python %s imports from the packages of a Python %s%s", f->name, f->symbol,
+		      f->text ? ", through PYTHONPATH" : "");
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.160s", e->type,
+		     arena_line(f->arena, e->text));
 	finding_cite(f, 0, m->ending.time, "it was raised below %s", f->path);
-	finding_say(f, "This is Python %s, but the exception (%s: %.120s) was raised in %s, a folder of Python %s.", f->name, e->type,
-		    arena_line(f->arena, e->text), f->path, f->symbol);
+	finding_say(f,
+		    "This is Python %s, but the exception (%s: %.120s) was raised in %s, a folder "
+		    "of Python %s.",
+		    f->name, e->type, arena_line(f->arena, e->text), f->path, f->symbol);
 	if (package)
-		finding_say(f, "The package %s was taken from there; its extension modules were built for Python %s.", package, f->symbol);
+		finding_say(f,
+			    "The package %s was taken from there; its extension modules were built "
+			    "for Python %s.",
+			    package, f->symbol);
 	if (f->text) {
-		finding_say(f, "PYTHONPATH names %s, and comes before this environment's own packages.", f->text);
-		finding_fix(f, "Start Python without it: unset PYTHONPATH (and take it out of ~/.bashrc, kernel.json or the module that sets it).");
+		finding_say(
+			f, "PYTHONPATH names %s, and comes before this environment's own packages.",
+			f->text);
+		finding_fix(f, "Start Python without it: unset PYTHONPATH (and take it out of "
+			       "~/.bashrc, kernel.json or the module that sets it).");
 	} else if (strstr(f->path, "/.local/")) {
 		finding_fix(f, "Keep the user's own packages out: PYTHONNOUSERSITE=1");
 	} else {
-		finding_fix(f, "See what leads there: python -c 'import sys; print(sys.path)' (PYTHONPATH, .pth files, sys.path in the program).");
+		finding_fix(f, "See what leads there: python -c 'import sys; print(sys.path)' "
+			       "(PYTHONPATH, .pth files, sys.path in the program).");
 	}
 }
 
@@ -109,8 +131,10 @@ const struct rule rule_env_mixed_environments = {
 	.title = "Packages of another Python are imported",
 	.match = match_mixed,
 	.explain = explain_mixed,
-	.page = "PYTHONPATH, the user site or a .pth file leads this Python into the packages of another one.\nProof: the exception that ended the import "
-		"was raised in a file of a pythonX.Y folder of another version than the one that runs.\nMistaken for it: \"numpy is broken\".",
+	.page = "PYTHONPATH, the user site or a .pth file leads this Python into the packages of "
+		"another one.\nProof: the exception that ended the import "
+		"was raised in a file of a pythonX.Y folder of another version than the one that "
+		"runs.\nMistaken for it: \"numpy is broken\".",
 	.sources = "https://docs.python.org/3/using/cmdline.html#envvar-PYTHONPATH",
 };
 
@@ -118,8 +142,8 @@ const struct rule rule_env_mixed_environments = {
 
 static bool is_own_file(const char *path)
 {
-	return path && *path && !strstr(path, "site-packages") && !strstr(path, "dist-packages") && !strstr(path, "/lib/python") &&
-	       *path != '<';
+	return path && *path && !strstr(path, "site-packages") && !strstr(path, "dist-packages") &&
+	       !strstr(path, "/lib/python") && *path != '<';
 }
 
 /* A quoted word behind words in text. */
@@ -140,12 +164,14 @@ static const char *quoted(struct arena *arena, const char *text, const char *wor
 /* The file NAME.py or NAME/__init__.py of one's own in the text or the traceback. */
 static const char *own_file(struct arena *arena, const struct py_error *e, const char *name)
 {
-	const char *leaf = arena_printf(arena, "/%s.py", name), *folder = arena_printf(arena, "/%s/__init__.py", name);
+	const char *leaf = arena_printf(arena, "/%s.py", name),
+		   *folder = arena_printf(arena, "/%s/__init__.py", name);
 	const char *sources[] = { e->path, e->file, NULL };
 	const char *open = strrchr(e->text, '(');
 
 	for (int i = 0; sources[i] || i == 0; i++) {
-		if (sources[i] && is_own_file(sources[i]) && (strstr(sources[i], leaf) || strstr(sources[i], folder)))
+		if (sources[i] && is_own_file(sources[i]) &&
+		    (strstr(sources[i], leaf) || strstr(sources[i], folder)))
 			return sources[i];
 		if (i == 1)
 			break;
@@ -167,16 +193,59 @@ static const char *own_file(struct arena *arena, const struct py_error *e, const
 	return NULL;
 }
 
+/* Python says that NAME is a single file, and everybody knows it as a package. */
+static bool no_package(struct finding *f, const struct py_error *e)
+{
+	static const char *const packages[] = {
+		"tensorflow", "keras", "numpy", "torch", "jax", "scipy", "pandas", "matplotlib",
+		"sklearn", "h5py", "google", "theano", "cntk", "PIL", "json", "email", "logging",
+		"concurrent", "multiprocessing", NULL,
+	};
+	const char *end = strstr(e->text, "' is not a package"), *begin = end;
+
+	while (begin && begin > e->text && begin[-1] != '\'')
+		begin--;
+	for (int i = 0; begin && packages[i]; i++) {
+		if (strlen(packages[i]) == (size_t)(end - begin) &&
+		    strncmp(packages[i], begin, end - begin) == 0) {
+			f->name = packages[i];
+			f->path = arena_printf(f->arena, "%s.py", f->name);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Looked up along sys.path now: a file of one's own stands before the package. */
+static bool found_on_path(const struct model *m, struct finding *f, const char *name)
+{
+	const char *other, *first = module_hidden(m, f->arena, name, &other);
+
+	if (!first || !other || !is_own_file(first) || is_own_file(other))
+		return false;
+	f->name = name;
+	f->path = first;
+	f->text = other;
+	return true;
+}
+
 static enum confidence match_shadowed(const struct model *m, struct finding *f)
 {
-	static const char *const words[] = { "partially initialized module ", "from partially initialized module ", "' from ", "; ", "No module named ",
-					     "module ", NULL };
+	static const char *const words[] = {"partially initialized module ",
+					    "from partially initialized module ",
+					    "' from ",
+					    "; ",
+					    "No module named ",
+					    "module ",
+					    NULL};
 	const struct py_error *e = &f->context->error;
 
-	(void)m;
-	if (!e->uncaught || (!strstr(e->type, "ImportError") && !strstr(e->type, "AttributeError") && !strstr(e->type, "ModuleNotFound")))
+	if (!e->uncaught ||
+	    (!strstr(e->type, "ImportError") && !strstr(e->type, "AttributeError") &&
+	     !strstr(e->type, "ModuleNotFound")))
 		return NO_MATCH;
-	if (strstr(e->text, "has the same name as") && (f->path = quoted(f->arena, e->text, "consider renaming ")))
+	if (strstr(e->text, "has the same name as") &&
+	    (f->path = quoted(f->arena, e->text, "consider renaming ")))
 		return PROVEN;	/* Python 3.13 says it itself */
 	for (int i = 0; words[i]; i++) {
 		const char *name = quoted(f->arena, e->text, words[i]);
@@ -186,25 +255,39 @@ static enum confidence match_shadowed(const struct model *m, struct finding *f)
 			*dot = '\0';
 		if (!name || !*name || strcmp(name, "__main__") == 0)
 			continue;
+		if (found_on_path(m, f, name))
+			return PROVEN;
 		f->path = own_file(f->arena, e, name);
 		if (!f->path)
 			continue;
 		f->name = name;
 		/* Importing itself by its own name: the file stands where the package was meant. */
-		return strstr(e->text, "partially initialized") || strstr(e->text, "is not a package") ? PROVEN : LIKELY;
+		return strstr(e->text, "partially initialized") ||
+				       strstr(e->text, "is not a package")
+			       ? PROVEN
+			       : LIKELY;
 	}
-	return NO_MATCH;
+	return no_package(f, e) ? PROVEN : NO_MATCH;
 }
 
 static void explain_shadowed(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
 
-	finding_title(f, "The file %s hides the module of the same name", base_name(f->path));
-	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.200s", e->type, arena_line(f->arena, e->text));
-	finding_say(f, "%s lies in a folder that is searched first, so that importing %s gives this file and not the package: %.160s", f->path,
-		    f->name ? f->name : "that name", arena_line(f->arena, e->text));
-	finding_fix(f, "Give the file another name: mv \"%s\" \"%s.renamed.py\"", f->path, f->path);
+	finding_title(f, "%s hides the module of the same name",
+		      strcmp(base_name(f->path), "__init__.py") == 0 ?
+			      arena_printf(f->arena, "The folder %s", f->name ? f->name : f->path) :
+			      arena_printf(f->arena, "The file %s", base_name(f->path)));
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.200s", e->type,
+		     arena_line(f->arena, e->text));
+	finding_say(f,
+		    "%s lies in a folder that is searched first, so that importing %s gives this "
+		    "file and not the package: %.160s",
+		    f->path, f->name ? f->name : "that name", arena_line(f->arena, e->text));
+	if (f->text)
+		finding_say(f, "The package is there too, further behind in the search path: %s.",
+			    f->text);
+	finding_fix(f, "Give the file another name: mv \"%s\" \"my_%s\"", f->path, base_name(f->path));
 }
 
 const struct rule rule_env_shadowed_module = {
@@ -212,8 +295,10 @@ const struct rule rule_env_shadowed_module = {
 	.title = "A file hides a module of the same name",
 	.match = match_shadowed,
 	.explain = explain_shadowed,
-	.page = "A file of one's own (random.py, keras.py) stands before the package of that name in the search path.\nProof: the exception that ended the "
-		"import names the module, and the file that was taken for it lies outside of all package folders.",
+	.page = "A file of one's own (random.py, keras.py) stands before the package of that name "
+		"in the search path.\nProof: the exception that ended the "
+		"import names the module, and the file that was taken for it lies outside of all "
+		"package folders.",
 	.sources = "https://docs.python.org/3/whatsnew/3.13.html#improved-error-messages",
 };
 
@@ -247,11 +332,15 @@ static void explain_conflict(const struct model *m, struct finding *f)
 	const struct py_error *e = &f->context->error;
 
 	finding_title(f, "%s", f->name);
-	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.200s", e->type, arena_line(f->arena, e->text));
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.200s", e->type,
+		     arena_line(f->arena, e->text));
 	finding_say(f, "%s: %.300s", e->type, arena_line(f->arena, e->text));
 	if (e->file)
 		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
-	finding_fix(f, "%s", strncmp(f->text, "pip:", 4) == 0 ? package_command(m, f->arena, f->text + 4, NULL, false) : f->text);
+	finding_fix(f, "%s",
+		    strncmp(f->text, "pip:", 4) == 0
+			    ? package_command(m, f->arena, f->text + 4, NULL, false)
+			    : f->text);
 }
 
 const struct rule rule_env_version_conflict = {
@@ -259,7 +348,9 @@ const struct rule rule_env_version_conflict = {
 	.title = "Installed packages do not fit each other",
 	.match = match_conflict,
 	.explain = explain_conflict,
-	.page = "Two installed packages want other versions of each other.\nProof: the exception that ended the import is one that the package raises for "
+	.page = "Two installed packages want other versions of each other.\nProof: the exception "
+		"that ended the import is one that the package raises for "
 		"that reason (the table analyzer/rules/conflicts.def).",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/52951 https://github.com/google-research/ibc/issues/1",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/52951 "
+		   "https://github.com/google-research/ibc/issues/1",
 };
