@@ -41,16 +41,19 @@ static bool name_is_one_of(const struct module *module, const char *const *prefi
 bool module_is_libc(const struct module *module)
 {
 	static const char *const names[] = {
-		"libc.so.", "libc-2.", "libpthread.so.", "libpthread-2.", "ld-linux", "ld-2.", "libm.so.", "libm-2.",
-		"libdl.so.", "libdl-2.", "librt.so.", "librt-2.", "linux-vdso", "libkshim.so", NULL,
+		"libc.so.",  "libc-2.",	 "libpthread.so.", "libpthread-2.", "ld-linux",
+		"ld-2.",     "libm.so.", "libm-2.",	   "libdl.so.",	    "libdl-2.",
+		"librt.so.", "librt-2.", "linux-vdso",	   "libkshim.so",   NULL,
 	};
 
-	return module && ((module->flags & (KS_MODULE_VDSO | KS_MODULE_SELF)) || name_is_one_of(module, names));
+	return module && ((module->flags & (KS_MODULE_VDSO | KS_MODULE_SELF)) ||
+			  name_is_one_of(module, names));
 }
 
 bool module_is_runtime(const struct module *module)
 {
-	static const char *const names[] = { "libstdc++.so", "libgcc_s", "libc++.so", "libc++abi", NULL };
+	static const char *const names[] = {"libstdc++.so", "libgcc_s", "libc++.so", "libc++abi",
+					    NULL};
 
 	return module && (module_is_libc(module) || name_is_one_of(module, names));
 }
@@ -60,7 +63,8 @@ bool module_is_python(const struct module *module)
 	if (!module)
 		return false;
 	return module_like(module, "libpython") ||
-	       ((module->flags & KS_MODULE_MAIN) && strncmp(base_name(module->name), "python", 6) == 0);
+	       ((module->flags & KS_MODULE_MAIN) &&
+		strncmp(base_name(module->name), "python", 6) == 0);
 }
 
 bool module_is_extension(const char *path)
@@ -68,12 +72,14 @@ bool module_is_extension(const char *path)
 	const char *name = base_name(path);
 
 	return strstr(name, ".cpython-") || strstr(name, ".abi3.so") ||
-	       (path && strchr(path, '/') && strstr(path, "python3") && strstr(name, ".so") && strncmp(name, "lib", 3) != 0);
+	       (path && strchr(path, '/') && strstr(path, "python3") && strstr(name, ".so") &&
+		strncmp(name, "lib", 3) != 0);
 }
 
 bool frame_names(const struct frame *frame, const char *symbol)
 {
-	return frame && ((frame->symbol && strstr(frame->symbol, symbol)) || (frame->raw && strstr(frame->raw, symbol)));
+	return frame && ((frame->symbol && strstr(frame->symbol, symbol)) ||
+			 (frame->raw && strstr(frame->raw, symbol)));
 }
 
 const struct frame *frame_in(const struct stack *stack, const char *prefix)
@@ -116,26 +122,31 @@ const char *frame_text(struct arena *arena, const struct frame *frame)
 	if (!frame)
 		return "an unknown place";
 	if (frame->symbol && frame->file)
-		return arena_printf(arena, "%s (%s:%d) in %s", frame->symbol, base_name(frame->file), frame->line,
+		return arena_printf(arena, "%s (%s:%d) in %s", frame->symbol,
+				    base_name(frame->file), frame->line,
 				    module_name(frame->module));
 	if (frame->symbol)
 		return arena_printf(arena, "%s in %s", frame->symbol, module_name(frame->module));
-	return arena_printf(arena, "%s+0x%lx", module_name(frame->module), (unsigned long)frame->offset);
+	return arena_printf(arena, "%s+0x%lx", module_name(frame->module),
+			    (unsigned long)frame->offset);
 }
 
 bool end_is_death(const struct model *m)
 {
-	return m->ending.kind == END_SIGNAL || m->ending.kind == END_ABORT || m->ending.kind == END_KILLED;
+	return m->ending.kind == END_SIGNAL || m->ending.kind == END_ABORT ||
+	       m->ending.kind == END_KILLED;
 }
 
 bool end_is_signal(const struct model *m, int signal)
 {
-	return (m->ending.kind == END_SIGNAL || m->ending.kind == END_ABORT) && m->ending.signal == signal;
+	return (m->ending.kind == END_SIGNAL || m->ending.kind == END_ABORT) &&
+	       m->ending.signal == signal;
 }
 
 bool end_was_sent(const struct model *m)
 {
-	return m->ending.kind == END_SIGNAL && m->ending.sender_pid && m->ending.sender_pid != m->pid;
+	return m->ending.kind == END_SIGNAL && m->ending.sender_pid &&
+	       m->ending.sender_pid != m->pid;
 }
 
 bool module_on_stack(const struct stack *stack, const struct module *module)
@@ -145,6 +156,24 @@ bool module_on_stack(const struct stack *stack, const struct module *module)
 			return true;
 	}
 	return false;
+}
+
+bool end_is_interrupt(const struct model *m, const struct context *c, const struct event **from)
+{
+	bool raised = strcmp(c->error.type, "KeyboardInterrupt") == 0 ||
+		      model_stderr_line(m, "KeyboardInterrupt", true);
+
+	*from = NULL;
+	if (!raised || (m->ending.kind == END_EXIT && m->ending.status != 1 && m->ending.status != 130))
+		return false;
+	if (m->ending.kind != END_EXIT && (!end_is_signal(m, SIGINT) || end_was_sent(m)))
+		return false;
+	for (const struct event *e = NULL; (e = model_last(m, KS_signal_from, 0, e)) && !*from;) {
+		if (FIELD_SIGNED(e, signal_from, signal) == SIGINT && FIELD(e, signal_from, pid) &&
+		    FIELD(e, signal_from, pid) != m->pid)
+			*from = e;
+	}
+	return m->ending.kind == END_SIGNAL || c->error.uncaught || *from;
 }
 
 const struct module *failure_module(const struct model *m, const struct event *e, uint64_t caller)
@@ -162,25 +191,30 @@ const struct event *own_signal(const struct model *m)
 		int64_t target = FIELD_SIGNED(e, signal_sent, target);
 		bool self = target == m->pid || target == e->tid || target == 0;
 
-		if (self && FIELD_SIGNED(e, signal_sent, signal) == m->ending.signal && FIELD_SIGNED(e, signal_sent, result) == 0)
+		if (self && FIELD_SIGNED(e, signal_sent, signal) == m->ending.signal &&
+		    FIELD_SIGNED(e, signal_sent, result) == 0)
 			return e;
 	}
 	return NULL;
 }
 
-/* The signal that ended the process was sent by the very object that could not have what it wanted. */
+/* The signal that ended the process was sent by the very object that could not have what it wanted.
+ */
 static bool sent_by(const struct model *m, const struct module *module, const struct event *after)
 {
-	for (const struct event *e = NULL; (e = model_last(m, KS_signal_sent, 0, e)) && e->time >= after->time;) {
+	for (const struct event *e = NULL;
+	     (e = model_last(m, KS_signal_sent, 0, e)) && e->time >= after->time;) {
 		const struct frame *f = model_frame(m, FIELD(e, signal_sent, caller), true);
 
-		if (f && f->module == module && FIELD_SIGNED(e, signal_sent, signal) == m->ending.signal)
+		if (f && f->module == module &&
+		    FIELD_SIGNED(e, signal_sent, signal) == m->ending.signal)
 			return true;
 	}
 	return false;
 }
 
-enum confidence failure_link(const struct model *m, const struct context *c, const struct event *e, uint64_t caller)
+enum confidence failure_link(const struct model *m, const struct context *c, const struct event *e,
+			     uint64_t caller)
 {
 	const struct module *module = failure_module(m, e, caller);
 	int64_t gap = m->ending.time - e->time;
@@ -191,7 +225,8 @@ enum confidence failure_link(const struct model *m, const struct context *c, con
 		return PROVEN;
 	if (e->tid != c->tid || c->error.uncaught)
 		return NO_MATCH;
-	if (m->ending.kind != END_SIGNAL && m->ending.kind != END_ABORT && m->ending.kind != END_EXIT)
+	if (m->ending.kind != END_SIGNAL && m->ending.kind != END_ABORT &&
+	    m->ending.kind != END_EXIT)
 		return NO_MATCH;
 	if (!module_on_stack(c->stack, module) && !(c->blame && c->blame->module == module))
 		return NO_MATCH;
@@ -210,7 +245,9 @@ const char *size_text(struct arena *arena, uint64_t bytes)
 	}
 	if (i == 0)
 		return arena_printf(arena, "%llu bytes", (unsigned long long)bytes);
-	return arena_printf(arena, value < 10 && value != (double)(int)value ? "%.1f %s" : "%.0f %s", value, unit[i]);
+	return arena_printf(arena,
+			    value < 10 && value != (double)(int)value ? "%.1f %s" : "%.0f %s",
+			    value, unit[i]);
 }
 
 const char *signal_word(int signal)
@@ -283,10 +320,12 @@ const char *python_version(const struct model *m, struct arena *arena)
 	uint64_t hex = e ? FIELD(e, py_ready, hexversion) : 0;
 
 	if (hex)
-		return arena_printf(arena, "%u.%u", (unsigned)(hex >> 24 & 0xff), (unsigned)(hex >> 16 & 0xff));
+		return arena_printf(arena, "%u.%u", (unsigned)(hex >> 24 & 0xff),
+				    (unsigned)(hex >> 16 & 0xff));
 	for (size_t i = 0; i < m->nmodules; i++) {	/* libpython3.8.so.1.0, python3.8 */
 		const char *name = m->modules[i].name;
-		const char *at = name && module_is_python(&m->modules[i]) ? strstr(name, "python3.") : NULL;
+		const char *at =
+			name && module_is_python(&m->modules[i]) ? strstr(name, "python3.") : NULL;
 
 		if (at)
 			return arena_text(arena, at + 6, 2 + strspn(at + 8, "0123456789"));
@@ -299,7 +338,8 @@ static const struct event *end_call(const struct model *m)
 {
 	uint32_t number = m->ending.kind == END_ABORT ? KS_abort_call : KS_exit_call;
 
-	if (m->ending.kind != END_ABORT && m->ending.kind != END_EXIT && m->ending.kind != END_CLEAN)
+	if (m->ending.kind != END_ABORT && m->ending.kind != END_EXIT &&
+	    m->ending.kind != END_CLEAN)
 		return NULL;
 	if (m->ending.event && m->ending.event->number == number)
 		return m->ending.event;
@@ -325,8 +365,9 @@ void context_build(struct context *c, const struct model *m, struct arena *arena
 		c->stack = c->end->stack;
 	c->blame = frame_outside(c->stack);
 	if (!c->blame && c->end) {
-		uint64_t caller = c->end->number == KS_exit_call ? FIELD(c->end, exit_call, caller) :
-								   FIELD(c->end, abort_call, caller);
+		uint64_t caller = c->end->number == KS_exit_call
+					  ? FIELD(c->end, exit_call, caller)
+					  : FIELD(c->end, abort_call, caller);
 		const struct frame *f = caller ? model_frame(m, caller, true) : NULL;
 
 		if (f && f->module && !module_is_runtime(f->module))

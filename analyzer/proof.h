@@ -100,6 +100,8 @@ module_name(const struct module *module); /* file name; "memory that belongs to 
 /* --- the end --- */
 bool end_is_death(const struct model *m);	/* a fatal signal, an abort, SIGKILL */
 bool end_is_signal(const struct model *m, int signal);
+/* Ended by KeyboardInterrupt; *from: the process that had sent SIGINT, NULL: the keyboard. */
+bool end_is_interrupt(const struct model *m, const struct context *c, const struct event **from);
 bool end_was_sent(const struct model *m);	/* by another process */
 /*
  * Whether a failed request (thread, mapping, allocation) led to the end: the same thread, and its

@@ -23,11 +23,16 @@ static void explain_exec(const struct model *m, struct finding *f)
 	const char *path = f->event ? FIELD_TEXT(f->event, exec_call, path) : NULL;
 
 	(void)m;
-	finding_title(f, "The process became another program%s%s", path ? ": " : "", path ? path : "");
+	finding_title(f, "The process became another program%s%s", path ? ": " : "",
+		      path ? path : "");
 	if (f->event)
-		finding_cite(f, f->event->record, f->event->time, "exec of %s: %s", path ? path : "?",
-			     FIELD_TEXT(f->event, exec_call, argv) ? FIELD_TEXT(f->event, exec_call, argv) : "");
-	finding_say(f, "It called exec: the process goes on with the same pid as another program. It did not die.");
+		finding_cite(f, f->event->record, f->event->time, "exec of %s: %s",
+			     path ? path : "?",
+			     FIELD_TEXT(f->event, exec_call, argv)
+				     ? FIELD_TEXT(f->event, exec_call, argv)
+				     : "");
+	finding_say(f, "It called exec: the process goes on with the same pid as another program. "
+		       "It did not die.");
 }
 
 const struct rule rule_exit_exec = {
@@ -35,7 +40,8 @@ const struct rule rule_exit_exec = {
 	.title = "The process became another program",
 	.match = match_exec,
 	.explain = explain_exec,
-	.page = "os.exec*, or a wrapper that starts the real program.\nProof: the call of exec, which did not come back.",
+	.page = "os.exec*, or a wrapper that starts the real program.\nProof: the call of exec, "
+		"which did not come back.",
 	.sources = "https://man7.org/linux/man-pages/man2/execve.2.html",
 };
 
@@ -50,19 +56,14 @@ static const struct witness *asked(const struct model *m)
 	return NULL;
 }
 
-static bool from_server(const struct model *m)
+/* The command line of who sent the signal is that of the kernel's server. */
+static bool is_server(const struct model *m, const struct event *from)
 {
-	const struct event *e = model_last(m, KS_signal_from, 0, NULL);
-	const char *argv = e ? FIELD_TEXT(e, signal_from, argv) : NULL;
+	const char *argv = from ? FIELD_TEXT(from, signal_from, argv) : NULL;
 
-	return m->is_kernel && m->ending.sender_pid && m->ending.sender_pid == m->ppid && argv &&
-	       (strstr(argv, "jupyter") || strstr(argv, "ipykernel") || strstr(argv, "notebook") || strstr(argv, "nbclient"));
-}
-
-static bool interrupted(const struct model *m, const struct finding *f)
-{
-	return end_is_signal(m, SIGINT) && !end_was_sent(m) &&
-	       (strcmp(f->context->error.type, "KeyboardInterrupt") == 0 || model_stderr_line(m, "KeyboardInterrupt", true));
+	return m->is_kernel && argv && FIELD(from, signal_from, pid) == m->ppid &&
+	       (strstr(argv, "jupyter") || strstr(argv, "ipykernel") || strstr(argv, "notebook") ||
+		strstr(argv, "nbclient"));
 }
 
 /* An exit with a status, through Python's own finalisation: sys.exit(4). */
@@ -73,29 +74,61 @@ static bool ordinary(const struct model *m)
 
 	if (m->ending.kind != END_EXIT)
 		return false;
-	return model_last(m, KS_py_finalize, 0, NULL) || (function && strcmp(function, "exit") == 0) || !e;
+	return model_last(m, KS_py_finalize, 0, NULL) ||
+	       (function && strcmp(function, "exit") == 0) || !e;
 }
 
 static enum confidence match_none(const struct model *m, struct finding *f)
 {
+	const struct event *from;
+
 	f->number[0] = m->ending.kind;
 	if (m->ending.kind == END_CLEAN && m->ending.status == 0)
 		return PROVEN;
 	if (m->ending.kind == END_RUNNING)
 		return PROVEN;
-	if (m->is_kernel && (m->ending.kind == END_KILLED || m->ending.kind == END_SIGNAL) && (asked(m) || from_server(m))) {
+	if (m->is_kernel && (m->ending.kind == END_KILLED || m->ending.kind == END_SIGNAL) &&
+	    (asked(m) || is_server(m, model_last(m, KS_signal_from, 0, NULL)))) {
 		f->text = "asked";
 		return PROVEN;
 	}
-	if (interrupted(m, f)) {
-		f->text = "interrupted";
-		return PROVEN;
+	if (end_is_interrupt(m, f->context, &from)) {
+		f->text = from ? "asked" : "interrupted";
+		return !from || is_server(m, from) ? PROVEN : NO_MATCH;
 	}
-	if (model_stderr_line(m, "Fatal Python error: init", true) && !model_stderr_line(m, "KeyboardInterrupt", true))
+	if (model_stderr_line(m, "Fatal Python error: init", true) &&
+	    !model_stderr_line(m, "KeyboardInterrupt", true))
 		return NO_MATCH;
 	if (m->ending.kind == END_CLEAN || ordinary(m))
 		return f->context->error.uncaught ? NO_MATCH : PROVEN;
 	return NO_MATCH;
+}
+
+/* A process that was looked at, and nothing is wrong that one could prove. */
+static void explain_running(const struct model *m, struct finding *f)
+{
+	const struct thread *t = model_thread(m, m->pid), *busy = NULL;
+	unsigned n = 0, running = 0;
+
+	for (size_t i = 0; i < m->nthreads; i++) {
+		n += m->threads[i].alive;
+		if (!m->threads[i].alive || m->threads[i].wait.kind != WAIT_NONE)
+			continue;
+		running++;
+		busy = &m->threads[i];
+	}
+	if (t && t->wait.kind == WAIT_NONE)
+		finding_title(f, "It is at work: its main thread runs on a CPU");
+	else if (t && t->wait.text)
+		finding_title(f, "Its main thread waits for %s", t->wait.text);
+	else
+		finding_title(f, "It is running");
+	if (busy && (busy != t || running > 1))
+		finding_say(f, "%u of its %u threads run%s on a CPU.", running, n, running == 1 ? "s" : "");
+	finding_say(f, "Nothing in what can be seen proves that it hangs. What each thread does is told below; the same command again, later, shows what moves.");
+	for (size_t i = 0; i < m->nthreads && f->nevidence < 4; i++)
+		if (m->threads[i].alive && m->threads[i].wait.text)
+			finding_cite(f, 0, m->ending.time, "thread %u waits for %s", m->threads[i].tid, m->threads[i].wait.text);
 }
 
 static void explain_none(const struct model *m, struct finding *f)
@@ -105,26 +138,40 @@ static void explain_none(const struct model *m, struct finding *f)
 	if (f->text && strcmp(f->text, "asked") == 0) {
 		finding_title(f, "It ended at the request of its server; nothing is wrong");
 		if (w)
-			finding_cite(f, w->record, m->ending.time, "%s (pid %u) asked for it with %s", w->name ? w->name : "the parent", w->raw.pid,
+			finding_cite(f, w->record, m->ending.time,
+				     "%s (pid %u) asked for it with %s",
+				     w->name ? w->name : "the parent", w->raw.pid,
 				     signal_word(w->raw.requested));
-		finding_say(f, "The server that had started this kernel ended it itself: a restart, a shutdown or an idle limit.");
+		finding_say(f, "The server that had started this kernel ended it itself: a "
+			       "restart, a shutdown or an idle limit.");
 	} else if (f->text) {
 		finding_title(f, "It was interrupted from the keyboard (KeyboardInterrupt)");
-		finding_say(f, "SIGINT came, Python raised KeyboardInterrupt, and nobody caught it: it ended as it was asked to.");
+		finding_say(f, "SIGINT came, Python raised KeyboardInterrupt, and nobody caught "
+			       "it: it ended as it was asked to.");
+	} else if (m->ending.kind == END_RUNNING && model_live(m)) {
+		explain_running(m, f);
 	} else if (m->ending.kind == END_RUNNING) {
 		finding_title(f, "It is still running, or nothing says that it ended");
 		finding_say(f, "No end was recorded, and the process is there.");
 	} else if (m->ending.status == 0) {
-		finding_title(f, m->is_kernel ? "The kernel ended in order, at request" : "It ended in order");
-		finding_say(f, m->is_kernel ? "The kernel went through its own shutdown and ended with status 0, as a restart or shutdown request makes it do." :
-			    "The process ended with status 0. What went wrong on the way was handled.");
+		finding_title(f, m->is_kernel ? "The kernel ended in order, at request"
+					      : "It ended in order");
+		finding_say(f, m->is_kernel
+				       ? "The kernel went through its own shutdown and ended with "
+					 "status 0, as a restart or shutdown request makes it do."
+				       : "The process ended with status 0. What went wrong on the "
+					 "way was handled.");
 	} else {
 		finding_title(f, "It ended itself with status %d", m->ending.status);
-		finding_say(f, "The interpreter went down in order with status %d (sys.exit or the end of the program), without an exception "
-			    "that reached the top.", m->ending.status);
+		finding_say(f,
+			    "The interpreter went down in order with status %d (sys.exit or the "
+			    "end of the program), without an exception "
+			    "that reached the top.",
+			    m->ending.status);
 	}
 	if (m->ending.event)
-		finding_cite(f, m->ending.event->record, m->ending.event->time, "end in order, status %d", m->ending.status);
+		finding_cite(f, m->ending.event->record, m->ending.event->time,
+			     "end in order, status %d", m->ending.status);
 }
 
 const struct rule rule_none = {
@@ -132,7 +179,8 @@ const struct rule rule_none = {
 	.title = "Nothing died",
 	.match = match_none,
 	.explain = explain_none,
-	.page = "The process ended in order, as it was asked to, or still runs. Failed look-ups, handled signals and caught exceptions on the way "
+	.page = "The process ended in order, as it was asked to, or still runs. Failed look-ups, "
+		"handled signals and caught exceptions on the way "
 		"are no death.",
 	.sources = "https://github.com/jpype-project/jpype/pull/886",
 };
@@ -151,11 +199,15 @@ static void explain_unknown(const struct model *m, struct finding *f)
 	if (m->ending.kind == END_EXIT)
 		finding_title(f, "It ended with status %d; why is not known", m->ending.status);
 	else if (m->ending.signal)
-		finding_title(f, "It ended with %s; why is not known", signal_word(m->ending.signal));
-	finding_say(f, "The recording holds no proof of a cause. What it does hold is shown below.");
+		finding_title(f, "It ended with %s; why is not known",
+			      signal_word(m->ending.signal));
+	finding_say(f,
+		    "The recording holds no proof of a cause. What it does hold is shown below.");
 	if (m->ending.event)
-		finding_cite(f, m->ending.event->record, m->ending.event->time, "the end, as recorded");
-	finding_fix(f, "Run it again with KSHIM_KEEP=always, and look at everything that was recorded: kshim-analyze --dump");
+		finding_cite(f, m->ending.event->record, m->ending.event->time,
+			     "the end, as recorded");
+	finding_fix(f, "Run it again with KSHIM_KEEP=always, and look at everything that was "
+		       "recorded: kshim-analyze --dump");
 }
 
 const struct rule rule_unknown = {

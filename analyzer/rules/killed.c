@@ -36,22 +36,25 @@ static bool one_of(const char *name, const char *const *list)
 
 static bool memory_daemon(const char *name)
 {
-	static const char *const names[] = { "earlyoom", "nohang", "systemd-oomd", "oomd", "low-memory-mon", "psi-monitor", NULL };
+	static const char *const names[] = {"earlyoom", "nohang",	  "systemd-oomd",
+					    "oomd",	"low-memory-mon", "psi-monitor",
+					    NULL};
 
 	return one_of(name, names);
 }
 
 static enum confidence match_process(const struct model *m, struct finding *f)
 {
+	const struct event *from;
 	const struct witness *w;
 
-	if (end_was_sent(m) && m->crash.raw == NULL) {
-		f->event = model_last(m, KS_signal_from, 0, NULL);
-		return PROVEN;
-	}
 	if (end_was_sent(m)) {
 		f->event = model_last(m, KS_signal_from, 0, NULL);
 		return m->crash.present && m->crash.raw->code > 0 ? NO_MATCH : PROVEN;
+	}
+	if (end_is_interrupt(m, f->context, &from) && from) {
+		f->event = from;
+		return PROVEN;
 	}
 	w = m->ending.kind == END_KILLED ? killer(m) : NULL;
 	if (!w)
@@ -68,46 +71,83 @@ static void tell_memory(const struct model *m, struct finding *f)
 
 	finding_say(f, "That program ends others when the machine's memory runs low.");
 	if (c && c->mem_available != UNKNOWN) {
-		finding_cite(f, c->record, c->time, "%s of memory available on the machine, this process held %s",
+		finding_cite(f, c->record, c->time,
+			     "%s of memory available on the machine, this process held %s",
 			     size_text(f->arena, c->mem_available), size_text(f->arena, c->rss));
-		finding_say(f, "At the last look %s of memory was available, and this process held %s.",
-			    size_text(f->arena, c->mem_available), size_text(f->arena, c->rss));
+		finding_say(
+			f, "At the last look %s of memory was available, and this process held %s.",
+			size_text(f->arena, c->mem_available), size_text(f->arena, c->rss));
 	}
 	finding_fix(f, "Use less memory (smaller batches, chunks), or a machine with more.");
 }
 
+struct sender {
+	const char *signal, *name, *parent, *argv;
+	uint32_t pid, uid, ppid;
+};
+
+/* From siginfo at the end; for SIGINT, which Python handled, from the event of its arrival. */
+static struct sender sender_of(const struct model *m, const struct finding *f)
+{
+	const struct ending *e = &m->ending;
+	struct sender s = { signal_word(e->signal), e->sender, e->sender_parent, NULL,
+			    e->sender_pid, e->sender_uid, e->sender_ppid };
+
+	if (f->event && !end_was_sent(m)) {
+		s.signal = "SIGINT";
+		s.name = FIELD_TEXT(f->event, signal_from, comm);
+		s.parent = FIELD_TEXT(f->event, signal_from, parent_comm);
+		s.pid = (uint32_t)FIELD(f->event, signal_from, pid);
+		s.uid = (uint32_t)FIELD(f->event, signal_from, uid);
+		s.ppid = (uint32_t)FIELD(f->event, signal_from, ppid);
+	}
+	s.name = s.name && *s.name ? s.name : NULL;
+	s.argv = f->event ? FIELD_TEXT(f->event, signal_from, argv) : NULL;
+	return s;
+}
+
+static void tell_kill(const struct model *m, struct finding *f)
+{
+	const char *name = f->name ? f->name : "?";
+	unsigned pid = (unsigned)f->number[0];
+
+	finding_title(f, "SIGKILL from process %u (%s), its parent", pid, name);
+	finding_cite(f, f->number[1], m->ending.time,
+		     "process %u (%s) had sent SIGKILL and then saw it end", pid, name);
+	finding_say(f, "Its parent, process %u (%s), sent SIGKILL; the parent's own recording says so.",
+		    pid, name);
+}
+
 static void explain_process(const struct model *m, struct finding *f)
 {
-	const char *sender = m->ending.sender && *m->ending.sender ? m->ending.sender : NULL;
-	const char *argv = f->event ? FIELD_TEXT(f->event, signal_from, argv) : NULL;
-	bool parent = m->ending.sender_pid == m->ppid;
+	const struct sender s = sender_of(m, f);
+	const char *name = s.name ? arena_printf(f->arena, " (%s)", s.name) : "";
+	bool parent = s.pid == m->ppid;
 
-	if (!m->ending.sender_pid) {
-		finding_title(f, "SIGKILL from process %llu (%s), its parent", (unsigned long long)f->number[0], f->name ? f->name : "?");
-		finding_cite(f, f->number[1], m->ending.time, "process %llu (%s) had sent SIGKILL and then saw it end",
-			     (unsigned long long)f->number[0], f->name ? f->name : "?");
-		finding_say(f, "Its parent, process %llu (%s), sent SIGKILL; the parent's own recording says so.",
-			    (unsigned long long)f->number[0], f->name ? f->name : "?");
+	if (!s.pid) {
+		tell_kill(m, f);
 		return;
 	}
-	finding_title(f, "%s from process %u%s%s%s ended it", signal_word(m->ending.signal), m->ending.sender_pid, sender ? " (" : "",
-		      sender ? sender : "", sender ? parent ? ", its parent)" : ")" : parent ? ", its parent" : "");
-	finding_cite(f, f->event ? f->event->record : m->crash.record, m->ending.time, "%s, sent by pid %u, uid %u, command %s%s%s",
-		     signal_word(m->ending.signal), m->ending.sender_pid, m->ending.sender_uid, sender ? sender : "not known",
-		     argv ? ": " : "", argv ? argv : "");
-	finding_say(f, "The signal did not come from the kernel or from the program itself: process %u%s%s%s sent it%s.",
-		    m->ending.sender_pid, sender ? " (" : "", sender ? sender : "", sender ? ")" : "",
+	finding_title(f, "%s from process %u%s%s ended it", s.signal, s.pid, name,
+		      parent ? ", its parent," : "");
+	finding_cite(f, f->event ? f->event->record : m->crash.record, m->ending.time,
+		     "%s, sent by pid %u, uid %u, command %s%s%s", s.signal, s.pid, s.uid,
+		     s.name ? s.name : "not known", s.argv ? ": " : "", s.argv ? s.argv : "");
+	finding_say(f, "The signal did not come from the kernel or from the program itself: process "
+		       "%u%s sent it%s.", s.pid, name,
 		    parent ? "; it is the parent that had started this one" : "");
-	if (argv)
-		finding_say(f, "Its command line was: %.200s", argv);
-	if (m->ending.sender_ppid == m->pid)
-		finding_say(f, "That process had been started by this program itself (os.system, subprocess).");
-	else if (m->ending.sender_parent && *m->ending.sender_parent && !parent)
-		finding_say(f, "It was started by %s (pid %u).", m->ending.sender_parent, m->ending.sender_ppid);
-	if (memory_daemon(sender))
+	if (s.argv)
+		finding_say(f, "Its command line was: %.200s", s.argv);
+	if (s.ppid == m->pid)
+		finding_say(f, "That process had been started by this program itself (os.system, "
+			       "subprocess).");
+	else if (s.parent && *s.parent && !parent)
+		finding_say(f, "It was started by %s (pid %u).", s.parent, s.ppid);
+	if (memory_daemon(s.name))
 		tell_memory(m, f);
 	else
-		finding_fix(f, "Ask why %s ends it: a time limit, an idle limit, a stop of its service.", sender ? sender : "that process");
+		finding_fix(f, "Ask why %s ends it: a time limit, an idle limit, a stop of its service.",
+			    s.name ? s.name : "that process");
 }
 
 const struct rule rule_killed_by_process = {
@@ -115,17 +155,21 @@ const struct rule rule_killed_by_process = {
 	.title = "Another process ended it with a signal",
 	.match = match_process,
 	.explain = explain_process,
-	.page = "Somebody sent SIGTERM, SIGINT, SIGQUIT…; or SIGKILL, seen by the recorded parent that sent it.\nProof: siginfo holds the sender's "
+	.page = "Somebody sent SIGTERM, SIGINT, SIGQUIT…; or SIGKILL, seen by the recorded parent "
+		"that sent it.\nProof: siginfo holds the sender's "
 		"pid; its command was read at once. earlyoom sends SIGTERM before SIGKILL.\n"
-		"Mistaken for it: \"the user stopped it\", \"out of memory\". The sender's name decides.",
-	.sources = "https://github.com/rfjakob/earlyoom/issues/321 https://github.com/jupyter-server/enterprise_gateway/issues/819",
+		"Mistaken for it: \"the user stopped it\", \"out of memory\". The sender's name "
+		"decides.",
+	.sources = "https://github.com/rfjakob/earlyoom/issues/321 "
+		   "https://github.com/jupyter-server/enterprise_gateway/issues/819",
 };
 
 /* --- killed.by-timer, killed.broken-pipe, killed.terminal-closed, killed.seccomp --- */
 
 static enum confidence match_timer(const struct model *m, struct finding *f)
 {
-	if (!end_is_signal(m, SIGALRM) && !end_is_signal(m, SIGVTALRM) && !end_is_signal(m, SIGPROF))
+	if (!end_is_signal(m, SIGALRM) && !end_is_signal(m, SIGVTALRM) &&
+	    !end_is_signal(m, SIGPROF))
 		return NO_MATCH;
 	if (end_was_sent(m))
 		return NO_MATCH;
@@ -143,17 +187,25 @@ static void explain_timer(const struct model *m, struct finding *f)
 	const struct frame *caller;
 
 	finding_title(f, "A timer of its own ended it (%s)", signal_word(m->ending.signal));
-	finding_say(f, "%s came from a timer, and nothing in the program handled it: its default is to end the process.",
+	finding_say(f,
+		    "%s came from a timer, and nothing in the program handled it: its default is "
+		    "to end the process.",
 		    signal_word(m->ending.signal));
 	if (f->event) {
 		caller = model_frame(m, FIELD(f->event, timer_set, caller), true);
-		finding_cite(f, f->event->record, f->event->time, "%s set a timer of %.3f s, called by %s",
-			     FIELD_TEXT(f->event, timer_set, function) ? FIELD_TEXT(f->event, timer_set, function) : "alarm",
-			     FIELD(f->event, timer_set, microseconds) / 1e6, frame_text(f->arena, caller));
-		finding_say(f, "The timer was set by %s, to fire after %.3f s.", frame_text(f->arena, caller),
+		finding_cite(f, f->event->record, f->event->time,
+			     "%s set a timer of %.3f s, called by %s",
+			     FIELD_TEXT(f->event, timer_set, function)
+				     ? FIELD_TEXT(f->event, timer_set, function)
+				     : "alarm",
+			     FIELD(f->event, timer_set, microseconds) / 1e6,
+			     frame_text(f->arena, caller));
+		finding_say(f, "The timer was set by %s, to fire after %.3f s.",
+			    frame_text(f->arena, caller),
 			    FIELD(f->event, timer_set, microseconds) / 1e6);
 	}
-	finding_fix(f, "Install a handler before the timer is set (signal.signal(signal.SIGALRM, …)), or switch it off in time: signal.alarm(0)");
+	finding_fix(f, "Install a handler before the timer is set (signal.signal(signal.SIGALRM, "
+		       "…)), or switch it off in time: signal.alarm(0)");
 }
 
 const struct rule rule_killed_by_timer = {
@@ -161,7 +213,8 @@ const struct rule rule_killed_by_timer = {
 	.title = "A timer of its own ended it",
 	.match = match_timer,
 	.explain = explain_timer,
-	.page = "alarm() or setitimer() fired without a handler.\nProof: SIGALRM, SIGVTALRM or SIGPROF that no process sent; the call that set the timer.",
+	.page = "alarm() or setitimer() fired without a handler.\nProof: SIGALRM, SIGVTALRM or "
+		"SIGPROF that no process sent; the call that set the timer.",
 	.sources = "https://man7.org/linux/man-pages/man2/setitimer.2.html",
 };
 
@@ -175,10 +228,13 @@ static enum confidence match_pipe(const struct model *m, struct finding *f)
 
 static void explain_pipe(const struct model *m, struct finding *f)
 {
-	finding_cite(f, m->crash.record, m->ending.time, "SIGPIPE at %s", frame_text(f->arena, f->context->blame));
-	finding_say(f, "It wrote to a pipe or socket that nobody reads any more. Python ignores SIGPIPE at its start; somebody set it back to its "
-		    "default (signal.signal(SIGPIPE, SIG_DFL)), and that ends the process.");
-	finding_fix(f, "Take out signal.signal(signal.SIGPIPE, signal.SIG_DFL), or find out why the reader ended first.");
+	finding_cite(f, m->crash.record, m->ending.time, "SIGPIPE at %s",
+		     frame_text(f->arena, f->context->blame));
+	finding_say(f, "It wrote to a pipe or socket that nobody reads any more. Python ignores "
+		       "SIGPIPE at its start; somebody set it back to its "
+		       "default (signal.signal(SIGPIPE, SIG_DFL)), and that ends the process.");
+	finding_fix(f, "Take out signal.signal(signal.SIGPIPE, signal.SIG_DFL), or find out why "
+		       "the reader ended first.");
 }
 
 const struct rule rule_killed_broken_pipe = {
@@ -186,14 +242,16 @@ const struct rule rule_killed_broken_pipe = {
 	.title = "It wrote to a pipe that nobody reads (SIGPIPE)",
 	.match = match_pipe,
 	.explain = explain_pipe,
-	.page = "SIGPIPE with its default action.\nProof: the signal came from the process's own write; nobody sent it.",
+	.page = "SIGPIPE with its default action.\nProof: the signal came from the process's own "
+		"write; nobody sent it.",
 	.sources = "https://docs.python.org/3/library/signal.html#note-on-sigpipe",
 };
 
 static enum confidence match_terminal(const struct model *m, struct finding *f)
 {
-	static const char *const shells[] = { "bash", "sh", "dash", "zsh", "fish", "ksh", "tcsh", "csh", "sshd", "login", "tmux: server",
-					      "tmux", "screen", "SCREEN", "systemd", NULL };
+	static const char *const shells[] = {
+		"bash", "sh",	 "dash",	 "zsh",	 "fish",   "ksh",    "tcsh",	"csh",
+		"sshd", "login", "tmux: server", "tmux", "screen", "SCREEN", "systemd", NULL};
 
 	if (!end_is_signal(m, SIGHUP))
 		return NO_MATCH;
@@ -205,10 +263,13 @@ static enum confidence match_terminal(const struct model *m, struct finding *f)
 
 static void explain_terminal(const struct model *m, struct finding *f)
 {
-	finding_cite(f, m->ending.event ? m->ending.event->record : m->crash.record, m->ending.time, "SIGHUP, sent by %s",
+	finding_cite(f, m->ending.event ? m->ending.event->record : m->crash.record, m->ending.time,
+		     "SIGHUP, sent by %s",
 		     f->name ? f->name : "the kernel: its terminal was closed");
-	finding_say(f, "SIGHUP tells programs that their terminal is gone: the window was closed, the connection broke, the user logged out.");
-	finding_fix(f, "Start it so that it outlives the terminal: tmux, screen, nohup jupyter …, or systemd-run --user.");
+	finding_say(f, "SIGHUP tells programs that their terminal is gone: the window was closed, "
+		       "the connection broke, the user logged out.");
+	finding_fix(f, "Start it so that it outlives the terminal: tmux, screen, nohup jupyter …, "
+		       "or systemd-run --user.");
 }
 
 const struct rule rule_killed_terminal_closed = {
@@ -216,7 +277,8 @@ const struct rule rule_killed_terminal_closed = {
 	.title = "Its terminal was closed (SIGHUP)",
 	.match = match_terminal,
 	.explain = explain_terminal,
-	.page = "SIGHUP: the terminal or the connection is gone.\nProof: the signal came from the kernel; likely where a shell passed it on.",
+	.page = "SIGHUP: the terminal or the connection is gone.\nProof: the signal came from the "
+		"kernel; likely where a shell passed it on.",
 	.sources = "https://man7.org/linux/man-pages/man7/signal.7.html",
 };
 
@@ -227,24 +289,34 @@ static enum confidence match_seccomp(const struct model *m, struct finding *f)
 	f->event = model_last(m, KS_seccomp_on, 0, NULL);
 	if (!m->crash.present || m->crash.raw->code != 1)	/* SYS_SECCOMP */
 		return LIKELY;
-	f->number[0] = m->arch == KS_ARCH_X86_64 && m->crash.raw->nregs ? m->crash.raw->regs[0] : UNKNOWN;
+	f->number[0] =
+		m->arch == KS_ARCH_X86_64 && m->crash.raw->nregs ? m->crash.raw->regs[0] : UNKNOWN;
 	return PROVEN;
 }
 
 static void explain_seccomp(const struct model *m, struct finding *f)
 {
-	const char *number = f->number[0] != UNKNOWN && f->confidence == PROVEN ?
-			     arena_printf(f->arena, " number %llu", (unsigned long long)f->number[0]) : "";
+	const char *number =
+		f->number[0] != UNKNOWN && f->confidence == PROVEN
+			? arena_printf(f->arena, " number %llu", (unsigned long long)f->number[0])
+			: "";
 
 	finding_title(f, "A seccomp filter forbids a system call that it made (SIGSYS)");
-	finding_cite(f, m->crash.record, m->ending.time, "SIGSYS, si_code %d, at %s", m->crash.present ? m->crash.raw->code : 0,
+	finding_cite(f, m->crash.record, m->ending.time, "SIGSYS, si_code %d, at %s",
+		     m->crash.present ? m->crash.raw->code : 0,
 		     frame_text(f->arena, f->context->blame));
-	finding_say(f, "The process made the system call%s, and a filter (seccomp) answers that call with SIGSYS.", number);
+	finding_say(f,
+		    "The process made the system call%s, and a filter (seccomp) answers that call "
+		    "with SIGSYS.",
+		    number);
 	if (f->event)
 		finding_cite(f, f->event->record, f->event->time, "a filter was switched on by %s",
-			     frame_text(f->arena, model_frame(m, FIELD(f->event, seccomp_on, caller), true)));
-	finding_fix(f, "%s", f->event ? "The filter was set in this process: allow the call there." :
-		    "The filter came from outside: allow the call in the sandbox or container (docker run --security-opt seccomp=PROFILE.json …).");
+			     frame_text(f->arena,
+					model_frame(m, FIELD(f->event, seccomp_on, caller), true)));
+	finding_fix(f, "%s",
+		    f->event ? "The filter was set in this process: allow the call there."
+			     : "The filter came from outside: allow the call in the sandbox or "
+			       "container (docker run --security-opt seccomp=PROFILE.json …).");
 }
 
 const struct rule rule_killed_seccomp = {
@@ -264,7 +336,9 @@ static enum confidence match_unknown(const struct model *m, struct finding *f)
 	if (m->ending.kind == END_KILLED)
 		return PROVEN;
 	/* Python or a library does not come back from these, and no fault was recorded. */
-	return m->ending.kind == END_SIGNAL && !m->crash.present && !m->ending.sender_pid ? LIKELY : NO_MATCH;
+	return m->ending.kind == END_SIGNAL && !m->crash.present && !m->ending.sender_pid
+		       ? LIKELY
+		       : NO_MATCH;
 }
 
 static void explain_unknown(const struct model *m, struct finding *f)
@@ -274,19 +348,29 @@ static void explain_unknown(const struct model *m, struct finding *f)
 	if (m->ending.kind == END_KILLED)
 		finding_title(f, "Killed from outside with SIGKILL; by whom is not known");
 	else
-		finding_title(f, "Ended by %s; who sent it is not known", signal_word(m->ending.signal));
-	finding_say(f, "The recording stops without an end: no fault, no exit, no abort. Only SIGKILL (or a loss of the machine) does that, and "
-		    "SIGKILL leaves nothing inside the process that says who sent it.");
+		finding_title(f, "Ended by %s; who sent it is not known",
+			      signal_word(m->ending.signal));
+	finding_say(f, "The recording stops without an end: no fault, no exit, no abort. Only "
+		       "SIGKILL (or a loss of the machine) does that, and "
+		       "SIGKILL leaves nothing inside the process that says who sent it.");
 	if (c && c->rss != UNKNOWN)
-		finding_cite(f, c->record, c->time, "last sign of life: %s resident, %s of memory available on the machine",
-			     size_text(f->arena, c->rss), c->mem_available == UNKNOWN ? "an unknown amount" :
-			     size_text(f->arena, c->mem_available));
+		finding_cite(
+			f, c->record, c->time,
+			"last sign of life: %s resident, %s of memory available on the machine",
+			size_text(f->arena, c->rss),
+			c->mem_available == UNKNOWN ? "an unknown amount"
+						    : size_text(f->arena, c->mem_available));
 	if (model_last(m, KS_seccomp_on, 0, NULL))
-		finding_say(f, "A seccomp filter was switched on in this process; one that kills leaves no other trace either.");
-	finding_say(f, "It is not proven to have been a lack of memory%s.", m->nwitnesses ? ": no counter of such kills rose, as far as they were "
-		    "looked at" : "");
-	finding_fix(f, "To know more: record the server too (LD_PRELOAD=libkshim.so jupyter notebook): it sees the end of its kernels; and look at "
-		    "journalctl -k around the time of the end, and at the logs of a batch system or a container runtime.");
+		finding_say(f, "A seccomp filter was switched on in this process; one that kills "
+			       "leaves no other trace either.");
+	finding_say(f, "It is not proven to have been a lack of memory%s.",
+		    m->nwitnesses ? ": no counter of such kills rose, as far as they were "
+				    "looked at"
+				  : "");
+	finding_fix(f, "To know more: record the server too (LD_PRELOAD=libkshim.so jupyter "
+		       "notebook): it sees the end of its kernels; and look at "
+		       "journalctl -k around the time of the end, and at the logs of a batch "
+		       "system or a container runtime.");
 }
 
 const struct rule rule_killed_unknown = {
@@ -295,7 +379,9 @@ const struct rule rule_killed_unknown = {
 	.match = match_unknown,
 	.explain = explain_unknown,
 	.general = true,
-	.page = "SIGKILL from outside without a witness: an administrator, a batch system, a container runtime, systemd-oomd, a kernel manager.\n"
+	.page = "SIGKILL from outside without a witness: an administrator, a batch system, a "
+		"container runtime, systemd-oomd, a kernel manager.\n"
 		"-9 alone proves nothing, and is no proof of a lack of memory.",
-	.sources = "https://github.com/microsoft/vscode-jupyter/issues/4941 https://github.com/systemd/systemd/issues/35270",
+	.sources = "https://github.com/microsoft/vscode-jupyter/issues/4941 "
+		   "https://github.com/systemd/systemd/issues/35270",
 };
