@@ -19,6 +19,7 @@
 #define MOST_TASKS 4096
 #define MOST_COPIED 256 /* threads whose stacks are copied */
 #define MOST_MAPS (64u << 20)
+#define BETWEEN_LOOKS_NS	40000000
 #define LEFT_STOPPED 5 /* wait this often, 1 ms each, before a thread that runs is stopped */
 
 static const char *last_part(const char *path)
@@ -168,6 +169,7 @@ static void copy_task(struct live_look *l, struct trace *t, struct live_task *ta
 		nanosleep(&(struct timespec){0, 1000000}, NULL);
 		live_task_read(l, task);
 	}
+	task->turns = live_turns(l, task->tid);
 	if (live_task_copy(l, task, &c, task->running)) {
 		add_block(t, KS_BLOCK_REGISTERS, task->tid, 0, c.regs, c.nregs * sizeof(*c.regs));
 		add_block(t, KS_BLOCK_STACK, task->tid, c.stack_at, c.stack, c.stack_size);
@@ -175,13 +177,33 @@ static void copy_task(struct live_look *l, struct trace *t, struct live_task *ta
 	}
 	live_copy_free(&c);
 	if (call_of(l->arch, task->syscall) == CALL_futex) {
-		char around[64];
+		char around[64], name[32];
+		int32_t owner = (int32_t)live_word(l->live->pid, task->arg[0] + 8);	/* where it is a mutex */
+
+		if (owner > 0 && owner != (int32_t)l->live->ppid) {
+			snprintf(name, sizeof(name), "task/%d/comm", owner);
+			l->live->lock_of_parent |= proc_read(l->live->ppid, name, around, sizeof(around)) != 0;
+		}
 
 		add_block(t, KS_BLOCK_MEMORY, task->tid, (task->arg[0] & ~7ull) - 16, around,
 			  live_memory(l->live->pid, (task->arg[0] & ~7ull) - 16, around,
 				      sizeof(around)));
 	}
 	task->waits = live_wait(l, task);
+}
+
+/* Who waits at a lock for ever has not been scheduled since. */
+static void look_again(struct live_look *l)
+{
+	struct live *live = l->live;
+	bool any = false;
+
+	for (size_t i = 0; i < live->ntasks; i++)
+		any |= call_of(l->arch, live->tasks[i].syscall) == CALL_futex;
+	if (any)
+		nanosleep(&(struct timespec){0, BETWEEN_LOOKS_NS}, NULL);
+	for (size_t i = 0; any && i < live->ntasks; i++)
+		live->tasks[i].passing = live_turns(l, live->tasks[i].tid) != live->tasks[i].turns;
 }
 
 static void add_threads(struct live_look *l, struct trace *t)
@@ -267,6 +289,8 @@ static void look(struct live_look *l, struct trace *t)
 		else
 			copy_task(l, t, &l->live->tasks[i]);
 	}
+	if (!l->live->refused)
+		look_again(l);
 	add_threads(l, t);
 	live_python_free(python);
 	free(l->map.area);
@@ -286,16 +310,18 @@ struct trace *live_open(uint32_t pid, const char *path, const char **why)
 	if (!t || t->header.pid != pid ||
 	    (t->header.start_ticks && t->header.start_ticks != s.start) ||
 	    t->header.end_kind != KS_END_NONE) {
-		bool parent = t && t->header.pid == s.ppid;
+		bool other = t && t->header.pid != pid;
 
 		trace_close(t);
-		t = live_make(pid, &s, parent ? path : NULL, why);
+		t = live_make(pid, &s, other ? path : NULL, why);
 	}
 	if (!t)
 		return NULL;
 	l.arena = &t->arena;
 	l.arch = t->header.arch;
-	l.live = t->live = arena_alloc(&t->arena, sizeof(*t->live));
+	if (!t->live)
+		t->live = arena_alloc(&t->arena, sizeof(*t->live));
+	l.live = t->live;
 	l.live->pid = pid;
 	l.live->ppid = s.ppid;
 	look(&l, t);

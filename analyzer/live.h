@@ -24,6 +24,8 @@ struct live_task {
 	uint64_t syscall, arg[6];	/* syscall: UINT64_MAX outside of one, or not to be known */
 	uint64_t sp, pc;		/* 0: not known */
 	char wchan[48];			/* where it sleeps in the kernel; "": not known */
+	uint64_t turns;			/* how often it had been scheduled */
+	bool passing;			/* and was again between two looks */
 	const char *waits;		/* for what, where that is no lock; NULL */
 };
 
@@ -35,6 +37,8 @@ struct live {
 	unsigned stopped;		/* threads that were stopped */
 	uint64_t stopped_ns, longest_ns;	/* in all; the longest of them */
 	int64_t now;			/* realtime, ns */
+	bool fork_guessed;		/* that its parent forked it is told from /proc, not from a trace */
+	bool lock_of_parent;		/* a word that looks like the owner of a lock names a thread of the parent */
 	const char *exe;		/* NULL */
 	uint64_t rss, rss_peak, vsize;	/* bytes; 0: not known */
 };

@@ -5,6 +5,7 @@
  */
 #include "analyzer/live_private.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -19,6 +20,7 @@ struct making {
 	uint64_t clock;
 	struct slot slot[16];
 	unsigned n;
+	bool guessed;
 };
 
 static uint64_t keep(struct making *k, const char *s, size_t n)
@@ -93,6 +95,44 @@ static void put_fork(struct making *k, struct ks_header *h, const char *path)
 	trace_close(t);
 }
 
+unsigned live_forked(uint32_t pid, const struct live_stat *s)
+{
+	char own[1024], other[1024], path[32];
+	struct live_stat parent;
+	struct dirent *d;
+	unsigned n = 0;
+	DIR *dir;
+
+	if (!s->code || !s->stack || !live_stat_read(s->ppid, &parent) || parent.code != s->code ||
+	    parent.stack != s->stack || !proc_link(pid, "exe", own, sizeof(own)) ||
+	    !proc_link(s->ppid, "exe", other, sizeof(other)) || strcmp(own, other) != 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%u/task", s->ppid);
+	dir = opendir(path);
+	while (dir && (d = readdir(dir)))
+		n += d->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* The same from /proc alone: addresses that are chosen anew at each exec are the parent's. */
+static void guess_fork(struct making *k, struct ks_header *h, const struct live_stat *s)
+{
+	unsigned threads = live_forked(k->pid, s);
+	struct slot *to = &k->slot[k->n];
+
+	if (!threads || h->parent_pid)
+		return;
+	*to = (struct slot){
+		.time = k->clock, .tid = k->pid, .event = KS_child_of, .nfields = 4};
+	to->field[FIELD_INDEX(child_of, parent)] = s->ppid;
+	to->field[FIELD_INDEX(child_of, threads)] = threads;
+	h->parent_pid = s->ppid;
+	k->guessed = true;
+	k->n++;
+}
+
 /* When a process began, ns since 1970: its start is counted from the boot. */
 static uint64_t start_time(uint64_t ticks)
 {
@@ -151,6 +191,7 @@ struct trace *live_make(uint32_t pid, const struct live_stat *s, const char *par
 		put_info(&k, "exe", exe);
 	put_argv(&k);
 	put_fork(&k, &h, parent);
+	guess_fork(&k, &h, s);
 	r.size = k.bytes.n - r.offset;
 	memcpy(k.bytes.s, &h, sizeof(h));
 	memcpy(k.bytes.s + KS_REGION_TABLE, &r, sizeof(r));
@@ -161,6 +202,8 @@ struct trace *live_make(uint32_t pid, const struct live_stat *s, const char *par
 		return NULL;
 	}
 	arena_own(&t->arena, k.bytes.s);
+	t->live = arena_alloc(&t->arena, sizeof(*t->live));
+	t->live->fork_guessed = k.guessed;
 	for (unsigned i = 0; i < k.n; i++) {
 		t->slots = grow(t->slots, t->nslots, &t->slot_room, sizeof(*t->slots));
 		t->slots[t->nslots++] = k.slot[i];

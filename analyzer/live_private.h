@@ -15,6 +15,7 @@ bool proc_link(uint32_t pid, const char *name, char *to, size_t size);
 struct live_stat {
 	char state;
 	uint32_t ppid;
+	uint64_t code, stack;	/* where its program and its first stack begin; 0: not to be known */
 	uint64_t start;		/* ticks since boot */
 };
 
@@ -59,6 +60,7 @@ struct live_look {			/* one look at a process */
 };
 
 void live_task_read(const struct live_look *l, struct live_task *t);	/* stat, wchan, syscall: as it stands now */
+uint64_t live_turns(const struct live_look *l, uint32_t tid);	/* how often it was scheduled (schedstat); 0: not known */
 /* Registers, stack and Python frames of a thread, stopping it only where it runs; false: nothing could be had. */
 bool live_task_copy(struct live_look *l, struct live_task *t, struct live_copy *c, bool stop);
 void live_copy_free(struct live_copy *c);
@@ -73,6 +75,8 @@ const char *live_python_version(const struct live_python *p, struct arena *a);	/
 
 /* --- live_made.c: a trace from /proc alone; parent: of the process that may have forked this one, NULL --- */
 struct trace *live_make(uint32_t pid, const struct live_stat *s, const char *parent, const char **why);
+/* The threads that its parent has now, where both are one program with one layout: forked, and nothing executed since; 0. */
+unsigned live_forked(uint32_t pid, const struct live_stat *s);
 
 /* --- live_wait.c: what a system call waits for, in words; NULL: a lock, or nothing to be said --- */
 const char *live_wait(const struct live_look *l, const struct live_task *t);

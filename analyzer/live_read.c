@@ -98,7 +98,7 @@ bool live_stat_read(uint32_t pid, struct live_stat *s)
 {
 	char text[1024];
 	const char *p;
-	unsigned long long start;
+	unsigned long long start, code, stack;
 	unsigned ppid;
 
 	if (!proc_read(pid, "stat", text, sizeof(text)))
@@ -106,10 +106,12 @@ bool live_stat_read(uint32_t pid, struct live_stat *s)
 	p = strrchr(text, ')');
 	if (!p || sscanf(p + 1,
 			 " %c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-			 "%*d %llu",
-			 &s->state, &ppid, &start) != 3)
+			 "%*d %llu %*u %*d %*u %llu %*u %llu",
+			 &s->state, &ppid, &start, &code, &stack) != 5)
 		return false;
 	s->ppid = ppid;
+	s->code = code > 4096 ? code : 0;
+	s->stack = stack;
 	s->start = start;
 	return true;
 }

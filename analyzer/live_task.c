@@ -91,6 +91,17 @@ void live_task_read(const struct live_look *l, struct live_task *t)
 		t->running = t->state == 'R';
 }
 
+uint64_t live_turns(const struct live_look *l, uint32_t tid)
+{
+	char text[128];
+	unsigned long long turns;
+
+	return task_file(l, tid, "schedstat", text, sizeof(text)) &&
+			       sscanf(text, "%*u %*u %llu", &turns) == 1
+		       ? turns
+		       : 0;
+}
+
 /* --- without a stop --- */
 
 const struct live_area *live_area_at(const struct live_map *map, uint64_t address)

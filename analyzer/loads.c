@@ -99,6 +99,19 @@ static void mark_running(struct model *m, uint32_t id, unsigned most)
 			chain[i]->outcome = LOAD_RUNNING;
 }
 
+/* Of a thread that was looked at: its newest load, where its stack shows one. */
+static void mark_newest(struct model *m, const struct thread *th)
+{
+	unsigned n = loads_on_stack(th->native);
+
+	for (size_t i = m->nloads; n && i-- > 0;) {
+		if (m->loads[i].tid != th->tid || m->loads[i].ended)
+			continue;
+		mark_running(m, m->loads[i].id, n);
+		return;
+	}
+}
+
 /*
  * The recorder's idea of the load in progress (event->load) is put right only at the thread's next
  * load, exit or abort; at a crash the stack decides whether there is one at all.
@@ -113,6 +126,9 @@ void build_running_loads(struct model *m)
 		mark_running(m, (uint32_t)FIELD(call, exit_call, load), 64);
 	if (aborted && FIELD(aborted, abort_call, load))
 		mark_running(m, (uint32_t)FIELD(aborted, abort_call, load), 64);
+	for (size_t i = 0; i < m->nthreads; i++)
+		if (m->threads[i].native && m->threads[i].alive)
+			mark_newest(m, &m->threads[i]);
 	if (m->crash.present && !m->crash.repaired && crash && crash->load)
 		mark_running(m, crash->load, loads_on_stack(m->crash.stack));
 }

@@ -9,7 +9,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "analyzer/elf.h"
+#include "analyzer/live.h"
+
 #define MOST_MAPPED	512
+
+/* The program itself, of a process that was never recorded. */
+static bool is_program(const struct model *m, const struct mapping *map)
+{
+	const struct live *live = model_live(m);
+
+	return live && live->exe && map->perms[2] == 'x' && strcmp(map->path, live->exe) == 0;
+}
 
 static bool is_library(const struct mapping *map)
 {
@@ -36,7 +47,8 @@ static int64_t latest(const struct model *m)
 static bool covered(const struct model *m, uint64_t address)
 {
 	for (size_t i = 0; i < m->nmodules; i++) {
-		if (address >= m->modules[i].start && address < m->modules[i].end && m->modules[i].unload_time < 0)
+		if (address >= m->modules[i].start && address < m->modules[i].end &&
+		    m->modules[i].unload_time < 0)
 			return true;
 	}
 	return false;
@@ -54,9 +66,26 @@ static void fill(struct model *m, struct module *mod, const struct mapping *map)
 	while (last + 1 < m->maps + m->nmaps && strcmp(last[1].path, map->path) == 0)
 		last++;
 	*mod = (struct module){
-		.path = map->path, .name = slash + 1, .base = first->start - first->offset, .start = first->start, .end = last->end,
-		.text_start = map->start, .text_end = map->end, .inode = map->inode, .unload_time = -1, .load_time = latest(m),
+		.path = map->path,
+		.name = slash + 1,
+		.base = first->start - first->offset,
+		.start = first->start,
+		.end = last->end,
+		.text_start = map->start,
+		.text_end = map->end,
+		.inode = map->inode,
+		.unload_time = -1,
+		.load_time = latest(m),
 	};
+	if (is_program(m, map)) {
+		struct elf e;
+
+		mod->flags |= KS_MODULE_MAIN;
+		if (elf_open(&e, map->path)) {
+			mod->base = e.head.e_type == ET_EXEC ? 0 : mod->base;
+			elf_close(&e);
+		}
+	}
 	if (private_of(m)->plain || stat(map->path, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
 	mod->file_there = true;
@@ -71,7 +100,7 @@ void build_mapped_modules(struct model *m, size_t *room)
 	unsigned added = 0;
 
 	for (size_t i = 0; i < m->nmaps && added < MOST_MAPPED; i++) {
-		if (!is_library(&m->maps[i]) || covered(m, m->maps[i].start))
+		if (!(is_library(&m->maps[i]) || is_program(m, &m->maps[i])) || covered(m, m->maps[i].start))
 			continue;
 		m->modules = grow(m->modules, m->nmodules, room, sizeof(*m->modules));
 		fill(m, &m->modules[m->nmodules++], &m->maps[i]);

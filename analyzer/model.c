@@ -226,8 +226,8 @@ static struct model *build(struct trace *trace, bool plain)
 	build_crash(m);
 	build_own_look(m);
 	build_native_stack(m);
-	build_running_loads(m);
 	build_thread_stacks(m);
+	build_running_loads(m);
 	model_symbolise(m);
 	for (size_t i = 0; i < m->nevents; i++)
 		stack_refresh(m, m->events[i].stack, m->events[i].time);

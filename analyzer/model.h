@@ -104,6 +104,8 @@ struct wait {				/* what a thread waits for; waits.c */
 	bool shared;			/* another process may wake it */
 	uint32_t owner;			/* thread that holds it, or that is to end; 0: not known */
 	bool owner_gone;		/* owner is no thread of this process */
+	bool guessed;			/* owner is likely, not proven */
+	bool passing;			/* a second look found that it had gone on in between */
 };
 
 struct thread {

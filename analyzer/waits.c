@@ -280,6 +280,8 @@ static const char *caller_words(struct arena *a, const struct stack *s, const st
 
 	if (!f || !f->module || is_python(f->module))
 		return what;
+	if (strncmp(f->module->name, "_multiprocessing", 16) == 0)
+		return "a lock that other processes share (multiprocessing)";
 	return f->symbol ? arena_printf(a, "%s (%.80s in %s)", what, f->symbol, f->module->name)
 			 : arena_printf(a, "%s (in %s)", what, f->module->name);
 }
@@ -338,6 +340,10 @@ static void at_futex(struct model *m, const struct thread *th, const struct stac
 		by_base(m, s, &p, w);
 	} else if (!from_python(th, w)) {
 		w->text = "another thread (futex)";
+	}
+	if (w->known && w->shared && (w->kind == WAIT_LOCK || w->kind == WAIT_CONDITION)) {
+		w->kind = WAIT_OUTSIDE;
+		w->text = "a lock that other processes share";
 	}
 }
 
@@ -410,6 +416,7 @@ static void fill(struct model *m, struct thread *th)
 	enum call call = th->syscall == UNKNOWN ? CALL_UNKNOWN : call_of(m->arch, th->syscall);
 	struct wait *w = &th->wait;
 
+	w->passing = task && task->passing;
 	if (crashed) {
 		if (taken_from_futex(m, w, s))
 			at_futex(m, th, s, w);
@@ -434,9 +441,59 @@ static void fill(struct model *m, struct thread *th)
 		w->kind = WAIT_NONE;
 }
 
+/* A dlopen goes on: what waits within it waits for it, too. */
+static void tell_load(struct model *m, struct thread *th)
+{
+	struct arena *a = &private_of(m)->arena;
+
+	for (size_t i = m->nloads; i-- > 0;) {
+		const struct load *l = &m->loads[i];
+
+		if (l->tid != th->tid || l->outcome != LOAD_RUNNING || !l->path)
+			continue;
+		th->wait.text = th->wait.text ? arena_printf(a, "%s, while it loads %s", th->wait.text, l->path) : NULL;
+		return;
+	}
+}
+
+/*
+ * Who has the interpreter's lock, where others wait for it: the only thread with Python frames that
+ * does not.
+ */
+static void own_gil(struct model *m)
+{
+	const struct thread *holder = NULL;
+	unsigned others = 0, waiting = 0;
+
+	for (size_t i = 0; i < m->nthreads; i++) {
+		const struct thread *th = &m->threads[i];
+
+		if (!th->alive || !th->npython)
+			continue;
+		if (th->wait.kind == WAIT_GIL) {
+			waiting++;
+		} else {
+			holder = th;
+			others++;
+		}
+	}
+	for (size_t i = 0; others == 1 && waiting && i < m->nthreads; i++) {
+		struct wait *w = &m->threads[i].wait;
+
+		if (w->kind != WAIT_GIL)
+			continue;
+		w->owner = holder->tid;
+		tell_owner(m, w, "the interpreter's lock (GIL)");
+	}
+}
+
 void build_waits(struct model *m)
 {
-	for (size_t i = 0; i < m->nthreads; i++)
-		if (m->threads[i].alive)
-			fill(m, &m->threads[i]);
+	for (size_t i = 0; i < m->nthreads; i++) {
+		if (!m->threads[i].alive)
+			continue;
+		fill(m, &m->threads[i]);
+		tell_load(m, &m->threads[i]);
+	}
+	own_gil(m);
 }

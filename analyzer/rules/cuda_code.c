@@ -29,9 +29,10 @@ static enum confidence match_codes(const struct model *m, struct finding *f, con
 		return NO_MATCH;
 	f->event = e;
 	linked = cuda_link(m, f, e);
-	/* A sticky error comes back from any later call: a death after it on another thread is linked, too. */
-	if (linked == SEEN && cuda_error_sticky((int)FIELD_SIGNED(e, cuda_failed, result)) && end_is_death(m) &&
-	    !end_was_sent(m) && cuda_words(m, f))
+	/* A sticky error comes back from any later call: a death after it on another thread is
+	 * linked, too. */
+	if (linked == SEEN && cuda_error_sticky((int)FIELD_SIGNED(e, cuda_failed, result)) &&
+	    end_is_death(m) && !end_was_sent(m) && cuda_words(m, f))
 		return LIKELY;
 	return linked;
 }
@@ -43,12 +44,15 @@ static void say_error(struct finding *f)
 	const char *detail = FIELD_TEXT(f->event, cuda_failed, detail);
 
 	cuda_cite(f, f->event);
-	finding_say(f, "%s gave %d, %s: %s.", FIELD_TEXT(f->event, cuda_failed, function), code, cuda_error_name(code),
-		    cuda_error_meaning(code));
+	finding_say(f, "%s gave %d, %s: %s.", FIELD_TEXT(f->event, cuda_failed, function), code,
+		    cuda_error_name(code), cuda_error_meaning(code));
 	if (detail)
 		finding_say(f, "It was about %s.", detail);
 	if (cuda_error_sticky(code))
-		finding_say(f, "It is the first such error; every later call of this process gives it again. %llu kernel launches had begun since the last synchronisation that went well: one of them is to blame.",
+		finding_say(f,
+			    "It is the first such error; every later call of this process gives it "
+			    "again. %llu kernel launches had begun since the last synchronisation "
+			    "that went well: one of them is to blame.",
 			    (unsigned long long)launches);
 }
 
@@ -58,7 +62,8 @@ static void say_log(const struct model *m, struct finding *f)
 	const struct event *e = model_last(m, KS_cuda_log, 0, NULL);
 
 	if (e && FIELD_TEXT(e, cuda_log, text))
-		finding_cite(f, e->record, e->time, "the driver's log: %s", arena_line(f->arena, FIELD_TEXT(e, cuda_log, text)));
+		finding_cite(f, e->record, e->time, "the driver's log: %s",
+			     arena_line(f->arena, FIELD_TEXT(e, cuda_log, text)));
 }
 
 /* --- cuda.kernel-fault --- */
@@ -78,12 +83,18 @@ static void explain_fault(const struct model *m, struct finding *f)
 	say_error(f);
 	say_log(m, f);
 	if (code == 710)
-		finding_fix(f, "Check indices and class labels against their ranges (a label >= the number of classes is the usual one); run that step on the CPU for a plain message.");
+		finding_fix(f, "Check indices and class labels against their ranges (a label >= "
+			       "the number of classes is the usual one); run that step on the CPU "
+			       "for a plain message.");
 	else if (code == 702)
-		finding_fix(f, "The GPU drives a screen and its watchdog stopped the kernel: use another GPU, or shorter kernels.");
+		finding_fix(f, "The GPU drives a screen and its watchdog stopped the kernel: use "
+			       "another GPU, or shorter kernels.");
 	else
-		finding_fix(f, "Check indices, shapes and strides that reach the GPU; an index out of range is the usual reason.");
-	finding_fix(f, "Run once with CUDA_LAUNCH_BLOCKING=1: then the failing call is the guilty one. Restart the kernel before anything else: this process cannot use the GPU any more.");
+		finding_fix(f, "Check indices, shapes and strides that reach the GPU; an index out "
+			       "of range is the usual reason.");
+	finding_fix(f, "Run once with CUDA_LAUNCH_BLOCKING=1: then the failing call is the guilty "
+		       "one. Restart the kernel before anything else: this process cannot use the "
+		       "GPU any more.");
 }
 
 const struct rule rule_cuda_kernel_fault = {
@@ -91,8 +102,10 @@ const struct rule rule_cuda_kernel_fault = {
 	.title = "A kernel on the GPU failed",
 	.match = match_fault,
 	.explain = explain_fault,
-	.page = "A kernel touched memory that is not its own, failed an assertion, or was stopped.\n"
-		"Proof: the first driver call that gave a sticky error (700, 702, 710, 714 to 719, 721), linked to the end. It surfaces at a later call than the launch.\n"
+	.page = "A kernel touched memory that is not its own, failed an assertion, or was "
+		"stopped.\n"
+		"Proof: the first driver call that gave a sticky error (700, 702, 710, 714 to 719, "
+		"721), linked to the end. It surfaces at a later call than the launch.\n"
 		"Mistaken for it: the call that reported it, and all errors after the first.",
 	.sources = "https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html",
 };
@@ -111,7 +124,8 @@ static void explain_hardware(const struct model *m, struct finding *f)
 	finding_title(f, "The GPU reported a hardware error");
 	say_error(f);
 	say_log(m, f);
-	finding_fix(f, "Look for \"Xid\" in the system's log (dmesg) and at nvidia-smi -q -d ECC; reset the GPU or reboot, and have it replaced if it comes back.");
+	finding_fix(f, "Look for \"Xid\" in the system's log (dmesg) and at nvidia-smi -q -d ECC; "
+		       "reset the GPU or reboot, and have it replaced if it comes back.");
 }
 
 const struct rule rule_cuda_hardware_error = {
@@ -119,7 +133,8 @@ const struct rule rule_cuda_hardware_error = {
 	.title = "The GPU reported a hardware error",
 	.match = match_hardware,
 	.explain = explain_hardware,
-	.page = "An error of memory or links that the hardware could not correct.\nProof: a driver call gave 214, 220 or 226.\nMistaken for it: any later failure, and the program.",
+	.page = "An error of memory or links that the hardware could not correct.\nProof: a driver "
+		"call gave 214, 220 or 226.\nMistaken for it: any later failure, and the program.",
 	.sources = "https://github.com/sgl-project/sglang/issues/9151",
 };
 
@@ -142,10 +157,15 @@ static void explain_image(const struct model *m, struct finding *f)
 		device = model_last(m, KS_cuda_device, 0, device);
 	if (device)
 		finding_say(f, "The device is %s, of compute capability %llu.%llu.",
-			    FIELD_TEXT(device, cuda_device, name) ? FIELD_TEXT(device, cuda_device, name) : "unnamed",
-			    (unsigned long long)FIELD(device, cuda_device, major), (unsigned long long)FIELD(device, cuda_device, minor));
+			    FIELD_TEXT(device, cuda_device, name)
+				    ? FIELD_TEXT(device, cuda_device, name)
+				    : "unnamed",
+			    (unsigned long long)FIELD(device, cuda_device, major),
+			    (unsigned long long)FIELD(device, cuda_device, minor));
 	say_log(m, f);
-	finding_fix(f, "Install a build of the package that supports this GPU (another CUDA variant, or another release); an extension that you compile needs this architecture among its targets.");
+	finding_fix(f, "Install a build of the package that supports this GPU (another CUDA "
+		       "variant, or another release); an extension that you compile needs this "
+		       "architecture among its targets.");
 	finding_fix(f, "Where a cache may be damaged: remove ~/.nv/ComputeCache.");
 }
 
@@ -154,7 +174,9 @@ const struct rule rule_cuda_no_kernel_image = {
 	.title = "The package has no code for this GPU",
 	.match = match_image,
 	.explain = explain_image,
-	.page = "Neither machine code nor usable PTX for this GPU is in the binary.\nProof: loading code gave 209 (or 200), linked to the end.\nMistaken for it: a broken driver.",
+	.page = "Neither machine code nor usable PTX for this GPU is in the binary.\nProof: "
+		"loading code gave 209 (or 200), linked to the end.\nMistaken for it: a broken "
+		"driver.",
 	.sources = "https://github.com/jax-ml/jax/issues/5723",
 };
 
@@ -187,10 +209,14 @@ static void explain_ptxas(const struct model *m, struct finding *f)
 	if (f->text)
 		finding_say(f, "The last words on stderr: %s", arena_line(f->arena, f->text));
 	if (jit && FIELD_TEXT(jit, cuda_jit, log))
-		finding_cite(f, jit->record, jit->time, "the compiler's log: %s", arena_line(f->arena, FIELD_TEXT(jit, cuda_jit, log)));
+		finding_cite(f, jit->record, jit->time, "the compiler's log: %s",
+			     arena_line(f->arena, FIELD_TEXT(jit, cuda_jit, log)));
 	say_log(m, f);
-	finding_fix(f, "Let the PTX compiler fit the driver: install a newer driver, or the package's build for the driver's CUDA version.");
-	finding_fix(f, "Where ptxas is started as a program: put the one of the package's own CUDA version first on the PATH of the kernel (pip: nvidia-cuda-nvcc; conda: cuda-nvcc).");
+	finding_fix(f, "Let the PTX compiler fit the driver: install a newer driver, or the "
+		       "package's build for the driver's CUDA version.");
+	finding_fix(f, "Where ptxas is started as a program: put the one of the package's own CUDA "
+		       "version first on the PATH of the kernel (pip: nvidia-cuda-nvcc; conda: "
+		       "cuda-nvcc).");
 }
 
 const struct rule rule_cuda_ptxas = {
@@ -198,22 +224,42 @@ const struct rule rule_cuda_ptxas = {
 	.title = "Device code could not be compiled",
 	.match = match_ptxas,
 	.explain = explain_ptxas,
-	.page = "PTX is of a newer toolkit than the driver's compiler, the compiler is missing, or ptxas cannot be started or is refused.\n"
-		"Proof: loading code gave 218, 221, 222 or 223; where ptxas is a program, its text is a hint only.\n"
-		"Mistaken for it: a full disk, since XLA's text asks to check the file system's space.",
-	.sources = "https://github.com/jax-ml/jax/issues/19730 https://github.com/pangeo-data/pangeo-docker-images/issues/387",
+	.page = "PTX is of a newer toolkit than the driver's compiler, the compiler is missing, or "
+		"ptxas cannot be started or is refused.\n"
+		"Proof: loading code gave 218, 221, 222 or 223; where ptxas is a program, its text "
+		"is a hint only.\n"
+		"Mistaken for it: a full disk, since XLA's text asks to check the file system's "
+		"space.",
+	.sources = "https://github.com/jax-ml/jax/issues/19730 "
+		   "https://github.com/pangeo-data/pangeo-docker-images/issues/387",
 };
 
 /* --- cuda.slow-jit: a hang that is none --- */
+
+/* The driver's compiler at work, in a living process. */
+static const struct thread *compiling(const struct model *m)
+{
+	for (size_t i = 0; i < m->nthreads; i++)
+		if (m->threads[i].alive && frame_in(m->threads[i].native, "libnvidia-ptxjitcompiler"))
+			return &m->threads[i];
+	return NULL;
+}
 
 static enum confidence match_slow(const struct model *m, struct finding *f)
 {
 	struct gpu g = gpu_look(m, f->context->tid ? f->context->tid : m->pid);
 	const char *name = g.entered ? FIELD_TEXT(g.entered, cuda_enter, function) : NULL;
 
-	if (!name || (strncmp(name, "cuModuleLoad", 12) != 0 && strncmp(name, "cuLibraryLoad", 13) != 0 && strncmp(name, "cuLink", 6) != 0))
+	f->thread = m->ending.kind == END_RUNNING ? compiling(m) : NULL;
+	if (f->thread) {
+		f->event = g.entered;
+		return PROVEN;
+	}
+	if (!name || (strncmp(name, "cuModuleLoad", 12) != 0 &&
+		      strncmp(name, "cuLibraryLoad", 13) != 0 && strncmp(name, "cuLink", 6) != 0))
 		return NO_MATCH;
-	if (m->ending.kind != END_RUNNING && m->ending.kind != END_KILLED && !end_was_sent(m) && !end_is_signal(m, SIGINT))
+	if (m->ending.kind != END_RUNNING && m->ending.kind != END_KILLED && !end_was_sent(m) &&
+	    !end_is_signal(m, SIGINT))
 		return NO_MATCH;
 	f->event = g.entered;
 	f->number[0] = (uint64_t)(m->ending.time - g.entered->time);
@@ -222,13 +268,28 @@ static enum confidence match_slow(const struct model *m, struct finding *f)
 
 static void explain_slow(const struct model *m, struct finding *f)
 {
-	const char *name = FIELD_TEXT(f->event, cuda_enter, function);
+	const char *name = f->event ? FIELD_TEXT(f->event, cuda_enter, function) : NULL;
 
-	(void)m;
 	finding_title(f, "The driver was still compiling device code");
-	finding_cite(f, f->event->record, f->event->time, "%s was called and had not returned %.0f s later", name, SECONDS(f->number[0]));
-	finding_say(f, "%s makes machine code for this GPU out of PTX where the package brings none; that takes minutes the first time, and is no deadlock.", name);
-	finding_fix(f, "Wait for it once (the result is kept in ~/.nv/ComputeCache), or install a build with code for this GPU.");
+	if (f->thread) {
+		finding_title(f, "The driver compiles device code just now; it is slow, and not stuck");
+		finding_cite(f, 0, m->ending.time, "thread %u is in libnvidia-ptxjitcompiler: %s", f->thread->tid,
+			     frame_text(f->arena, frame_in(f->thread->native, "libnvidia-ptxjitcompiler")));
+		if (f->event)
+			f->number[0] = (uint64_t)(m->ending.time - f->event->time);
+	}
+	if (!name)
+		name = "The driver";
+	if (f->event)
+		finding_cite(f, f->event->record, f->event->time,
+		     "%s was called and had not returned %.0f s later", name,
+		     SECONDS(f->number[0]));
+	finding_say(f,
+		    "%s makes machine code for this GPU out of PTX where the package brings none; "
+		    "that takes minutes the first time, and is no deadlock.",
+		    name);
+	finding_fix(f, "Wait for it once (the result is kept in ~/.nv/ComputeCache), or install a "
+		       "build with code for this GPU.");
 }
 
 const struct rule rule_cuda_slow_jit = {
@@ -236,7 +297,9 @@ const struct rule rule_cuda_slow_jit = {
 	.title = "The driver was compiling device code",
 	.match = match_slow,
 	.explain = explain_slow,
-	.page = "The first use of a GPU for which a package brings PTX only takes minutes.\nProof: a call that loads code began, and had not returned at the end.\nMistaken for it: a deadlock.",
+	.page = "The first use of a GPU for which a package brings PTX only takes minutes.\nProof: "
+		"a call that loads code began, and had not returned at the end.\nMistaken for it: "
+		"a deadlock.",
 	.sources = "https://github.com/tensorflow/tensorflow/issues/22043",
 };
 
@@ -245,13 +308,17 @@ const struct rule rule_cuda_slow_jit = {
 static enum confidence match_handle(const struct model *m, struct finding *f)
 {
 	static const char *const texts[] = {
-		"CUDNN_STATUS_", "CUBLAS_STATUS_", "could not create cudnn handle", "failed to create cublas handle",
+		"CUDNN_STATUS_",
+		"CUBLAS_STATUS_",
+		"could not create cudnn handle",
+		"failed to create cublas handle",
 		"Failed to get convolution algorithm",
 	};
 	struct gpu g = gpu_look(m, f->context->tid);
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts) && !f->text; i++)
-		if (error_says(f->context, texts[i]) || (end_is_death(m) && model_stderr_line(m, texts[i], true)))
+		if (error_says(f->context, texts[i]) ||
+		    (end_is_death(m) && model_stderr_line(m, texts[i], true)))
 			f->text = texts[i];
 	if (!f->text || m->ending.kind == END_CLEAN || end_was_sent(m))
 		return NO_MATCH;
@@ -264,20 +331,30 @@ static void explain_handle(const struct model *m, struct finding *f)
 {
 	finding_title(f, "cuDNN or cuBLAS could not be set up");
 	if (f->number[0]) {
-		finding_cite(f, f->event->record, f->event->time, "%s of %s failed before it", FIELD_TEXT(f->event, cuda_alloc_failed, function),
+		finding_cite(f, f->event->record, f->event->time, "%s of %s failed before it",
+			     FIELD_TEXT(f->event, cuda_alloc_failed, function),
 			     size_text(f->arena, FIELD(f->event, cuda_alloc_failed, size)));
-		finding_say(f, "Before the library gave up, a request for GPU memory had been refused: no room was left for its handle.");
-		finding_fix(f, "Leave room: TF_FORCE_GPU_ALLOW_GROWTH=true, a smaller batch, and no other process on this GPU (nvidia-smi).");
+		finding_say(f, "Before the library gave up, a request for GPU memory had been "
+			       "refused: no room was left for its handle.");
+		finding_fix(f, "Leave room: TF_FORCE_GPU_ALLOW_GROWTH=true, a smaller batch, and "
+			       "no other process on this GPU (nvidia-smi).");
 		return;
 	}
 	if (!f->event) {
-		finding_say(f, "The library's own text (%s…) has several causes, and no call of the driver is known to have failed before it.", f->text);
+		finding_say(f,
+			    "The library's own text (%s…) has several causes, and no call of the "
+			    "driver is known to have failed before it.",
+			    f->text);
 		return;
 	}
 	say_error(f);
 	say_log(m, f);
-	finding_say(f, "The library's own text (%s…) has several causes; the driver call above failed before it and is the first thing to look at.", f->text);
-	finding_fix(f, "Mend what that driver call complains of first; then check that one version of cuDNN alone is on the library path.");
+	finding_say(f,
+		    "The library's own text (%s…) has several causes; the driver call above failed "
+		    "before it and is the first thing to look at.",
+		    f->text);
+	finding_fix(f, "Mend what that driver call complains of first; then check that one version "
+		       "of cuDNN alone is on the library path.");
 }
 
 const struct rule rule_cuda_handle_failed = {
@@ -285,9 +362,12 @@ const struct rule rule_cuda_handle_failed = {
 	.title = "cuDNN or cuBLAS could not be set up",
 	.match = match_handle,
 	.explain = explain_handle,
-	.page = "cuDNN or cuBLAS gave an error when its handle was made. Four causes share the text: no memory left, a damaged cache of compiled code, a wrong cuDNN, a driver that does not fit.\n"
+	.page = "cuDNN or cuBLAS gave an error when its handle was made. Four causes share the "
+		"text: no memory left, a damaged cache of compiled code, a wrong cuDNN, a driver "
+		"that does not fit.\n"
 		"Proof: the driver call that failed before it; without one the cause stays open.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/14111 https://github.com/tensorflow/tensorflow/issues/8309",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/14111 "
+		   "https://github.com/tensorflow/tensorflow/issues/8309",
 };
 
 /* --- fork.cuda --- */
@@ -303,8 +383,10 @@ static enum confidence match_fork(const struct model *m, struct finding *f)
 			continue;
 		f->event = e;
 		f->number[0] = init;
-		/* In the child itself the proof is whole: who called cuInit, who forked, what the driver said. */
-		return m->ending.kind == END_RUNNING && !f->context->error.uncaught ? LIKELY : PROVEN;
+		/* In the child itself the proof is whole: who called cuInit, who forked, what the
+		 * driver said. */
+		return m->ending.kind == END_RUNNING && !f->context->error.uncaught ? LIKELY
+										    : PROVEN;
 	}
 	return NO_MATCH;
 }
@@ -313,9 +395,14 @@ static void explain_fork(const struct model *m, struct finding *f)
 {
 	finding_title(f, "A forked process used CUDA, which its parent had initialised");
 	cuda_cite(f, f->event);
-	finding_say(f, "Process %u was made by fork() from process %llu after that had called cuInit. CUDA does not survive a fork: in the child the driver says 3, CUDA_ERROR_NOT_INITIALIZED.",
+	finding_say(f,
+		    "Process %u was made by fork() from process %llu after that had called cuInit. "
+		    "CUDA does not survive a fork: in the child the driver says 3, "
+		    "CUDA_ERROR_NOT_INITIALIZED.",
 		    m->pid, (unsigned long long)f->number[0]);
-	finding_fix(f, "Start worker processes with spawn: multiprocessing.set_start_method(\"spawn\") (or \"forkserver\") before any is made.");
+	finding_fix(
+		f, "Start worker processes with spawn: multiprocessing.set_start_method(\"spawn\") "
+		   "(or \"forkserver\") before any is made.");
 	finding_fix(f, "Or do not touch the GPU in the parent before the workers are forked.");
 }
 
@@ -325,6 +412,9 @@ const struct rule rule_fork_cuda = {
 	.match = match_fork,
 	.explain = explain_fork,
 	.page = "CUDA was initialised, the process forked, and the child used CUDA.\n"
-		"Proof: the child's driver call gave 3, and cuInit had been called by its parent's pid.\nMistaken for it: a broken driver, or an undetected cuInit in the parent by another library.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/57877 https://github.com/vllm-project/vllm/issues/32611",
+		"Proof: the child's driver call gave 3, and cuInit had been called by its parent's "
+		"pid.\nMistaken for it: a broken driver, or an undetected cuInit in the parent by "
+		"another library.",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/57877 "
+		   "https://github.com/vllm-project/vllm/issues/32611",
 };

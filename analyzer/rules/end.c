@@ -85,8 +85,8 @@ static enum confidence match_none(const struct model *m, struct finding *f)
 	f->number[0] = m->ending.kind;
 	if (m->ending.kind == END_CLEAN && m->ending.status == 0)
 		return PROVEN;
-	if (m->ending.kind == END_RUNNING)
-		return PROVEN;
+	if (m->ending.kind == END_RUNNING)	/* seen at work once is no proof that it does not hang */
+		return model_live(m) ? LIKELY : PROVEN;
 	if (m->is_kernel && (m->ending.kind == END_KILLED || m->ending.kind == END_SIGNAL) &&
 	    (asked(m) || is_server(m, model_last(m, KS_signal_from, 0, NULL)))) {
 		f->text = "asked";

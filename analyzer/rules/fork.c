@@ -8,16 +8,33 @@
  * A lock that other processes can open (multiprocessing's semaphores) is none.
  */
 #include "analyzer/proof.h"
+#include "analyzer/live.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 static bool waits_for_lock(const struct stack *s)
 {
 	static const char *const names[] = {
-		"__lll_lock_wait", "pthread_mutex_lock", "pthread_cond_wait", "pthread_cond_timedwait", "sem_wait", "sem_timedwait",
-		"futex_wait", "futex_abstimed_wait", "do_futex_wait", "PyThread_acquire_lock", "_PyMutex_Lock", "_PySemaphore_Wait",
-		"sem_clockwait", "gomp_barrier_wait", "gomp_team_barrier_wait", "exec_blas", "blas_thread", NULL,
+		"__lll_lock_wait",
+		"pthread_mutex_lock",
+		"pthread_cond_wait",
+		"pthread_cond_timedwait",
+		"sem_wait",
+		"sem_timedwait",
+		"futex_wait",
+		"futex_abstimed_wait",
+		"do_futex_wait",
+		"PyThread_acquire_lock",
+		"_PyMutex_Lock",
+		"_PySemaphore_Wait",
+		"sem_clockwait",
+		"gomp_barrier_wait",
+		"gomp_team_barrier_wait",
+		"exec_blas",
+		"blas_thread",
+		NULL,
 	};
 	bool found = false;
 
@@ -33,7 +50,9 @@ static bool waits_for_lock(const struct stack *s)
 /* Python functions in which one waits for another thread. */
 static const struct py_frame *python_wait(const struct thread *t)
 {
-	static const char *const names[] = { "acquire", "wait", "__enter__", "join", "put", "get", "_wait_for_tstate_lock", "createLock", "handle", NULL };
+	static const char *const names[] = {
+		"acquire",    "wait",	"__enter__", "join", "put", "get", "_wait_for_tstate_lock",
+		"createLock", "handle", NULL};
 
 	for (size_t i = 0; t && i < t->npython && i < 3; i++) {
 		for (int k = 0; names[k]; k++) {
@@ -53,41 +72,126 @@ static unsigned alive_threads(const struct model *m)
 	return n;
 }
 
+/* It runs and was looked at, or somebody ended it from outside. */
+static bool may_hang(const struct model *m)
+{
+	return m->ending.kind == END_RUNNING || m->ending.kind == END_KILLED ||
+	       (m->ending.kind == END_SIGNAL && end_was_sent(m));
+}
+
+/* A program of the kind that waits for a signal, and sets an event in its handler, waits for no thread. */
+static bool awaits_signals(const struct model *m)
+{
+	for (const struct event *e = NULL; (e = model_next(m, KS_handler_set, 0, e));) {
+		uint64_t signal = FIELD(e, handler_set, signal);
+
+		if (FIELD(e, handler_set, handler) > 1 &&
+		    (signal == SIGTERM || signal == SIGHUP || signal == SIGUSR1 ||
+		     signal == SIGUSR2 || signal == SIGALRM))
+			return true;
+	}
+	return false;
+}
+
+/* What its only thread waits for: a lock that only a thread could open; a condition says less. */
+static enum confidence judge(const struct model *m, const struct thread *t)
+{
+	const struct wait *w = &t->wait;
+
+	if (w->passing || (w->known && (w->timed || w->shared)))
+		return NO_MATCH;
+	switch (w->kind) {
+	case WAIT_LOCK:
+	case WAIT_THREAD:
+		return PROVEN;
+	case WAIT_CONDITION:
+		if (t->npython && python_wait(t))
+			return awaits_signals(m) ? NO_MATCH : LIKELY;
+		return PROVEN;
+	case WAIT_UNKNOWN:
+		return waits_for_lock(m->crash.stack) || t->syscall == SYS_futex ? PROVEN : NO_MATCH;
+	default:
+		return NO_MATCH;
+	}
+}
+
+/* A thread at a mutex whose owner is no thread of this process. */
+static const struct thread *orphaned(const struct model *m)
+{
+	for (size_t i = 0; i < m->nthreads; i++) {
+		const struct wait *w = &m->threads[i].wait;
+
+		if (m->threads[i].alive && w->kind == WAIT_LOCK && w->owner_gone && !w->passing && !w->timed)
+			return &m->threads[i];
+	}
+	return NULL;
+}
+
+/* How many threads the parent had at the fork is not recorded: it has so many now. */
+static bool guessed(const struct model *m)
+{
+	return model_live(m) && model_live(m)->fork_guessed;
+}
+
 static enum confidence match(const struct model *m, struct finding *f)
 {
 	const struct event *e = model_last(m, KS_child_of, 0, NULL);
 	const struct thread *t = model_thread(m, f->context->tid);
-	bool stuck = m->ending.kind == END_RUNNING || m->ending.kind == END_KILLED || (m->ending.kind == END_SIGNAL && end_was_sent(m));
-	bool native;
+	enum confidence c;
 
-	if (!e || !stuck || FIELD(e, child_of, threads) < 2 || alive_threads(m) > 1)
+	if (!e || !may_hang(m) || FIELD(e, child_of, threads) < 2)
 		return NO_MATCH;
-	native = waits_for_lock(m->crash.stack) || (t && t->syscall == SYS_futex);
 	f->event = e;
-	f->thread = t;
-	if (!native)
-		return NO_MATCH;
 	f->number[0] = FIELD(e, child_of, threads);
 	f->number[1] = FIELD(e, child_of, parent);
-	return PROVEN;
+	f->thread = orphaned(m);
+	if (f->thread)
+		return guessed(m) && !model_live(m)->lock_of_parent ? LIKELY : PROVEN;
+	f->thread = t;
+	c = t && alive_threads(m) == 1 ? judge(m, t) : NO_MATCH;
+	return c == PROVEN && guessed(m) ? LIKELY : c;
+}
+
+static void cite_wait(const struct model *m, struct finding *f)
+{
+	const struct thread *t = f->thread;
+	const struct stack *s = t->native ? t->native : m->crash.stack;
+	const char *place = frame_text(f->arena, s && s->n ? &s->frames[0] : NULL);
+
+	finding_cite(f, m->crash.record, m->ending.time, "%s waits in %s%s%s",
+		     alive_threads(m) == 1 ? "its only thread" : "a thread", place,
+		     t->wait.text ? ", for " : "", t->wait.text ? t->wait.text : "");
+	if (t->wait.owner_gone)
+		finding_cite(f, 0, m->ending.time, "the lock's owner is thread %u; the process has %u thread%s, and none with that number",
+			     t->wait.owner, alive_threads(m), alive_threads(m) == 1 ? "" : "s");
 }
 
 static void explain(const struct model *m, struct finding *f)
 {
 	const struct py_frame *wait = python_wait(f->thread);
 
-	finding_title(f, "A forked child waits for a lock that nobody holds any more");
-	finding_cite(f, f->event->record, f->event->time, "forked from process %llu, which had %llu threads", (unsigned long long)f->number[1],
-		     (unsigned long long)f->number[0]);
-	finding_cite(f, m->crash.record, m->ending.time, "its only thread was waiting in %s",
-		     frame_text(f->arena, m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL));
-	finding_say(f, "Process %u is a fork of process %llu, which had %llu threads then. fork copies the memory with all locks in it, but only the thread "
-		    "that called it: a lock that another thread held at that moment is never opened in the child.", m->pid,
-		    (unsigned long long)f->number[1], (unsigned long long)f->number[0]);
+	if (!wait && f->thread->npython)
+		wait = &f->thread->python[0];
+	finding_title(f, f->thread->wait.kind == WAIT_CONDITION ? "A forked child waits for a thread that was not copied into it" :
+								  "A forked child waits for a lock that nobody holds any more");
+	finding_cite(f, f->event->record, f->event->time,
+		     "forked from process %llu, which %s %llu threads", (unsigned long long)f->number[1],
+		     guessed(m) ? "has" : "had", (unsigned long long)f->number[0]);
+	cite_wait(m, f);
+	finding_say(f,
+		    "Process %u is a fork of process %llu, which %s. fork "
+		    "copies the memory with all locks in it, but only the thread "
+		    "that called it: a lock that another thread held at that moment is never "
+		    "opened in the child.",
+		    m->pid, (unsigned long long)f->number[1],
+		    arena_printf(f->arena, guessed(m) ? "has %llu threads now" : "had %llu threads then", (unsigned long long)f->number[0]));
 	if (wait && wait->file)
-		finding_say(f, "The child's only thread waits in %s (%s:%d).", wait->function, wait->file, wait->line);
-	finding_fix(f, "Start workers without fork: multiprocessing.get_context(\"spawn\") (or \"forkserver\"); or fork before any thread is started.");
-	finding_fix(f, "For BLAS and OpenMP in forked workers: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 in the parent.");
+		finding_say(f, "The child's %sthread waits in %s (%s:%d).", alive_threads(m) == 1 ? "only " : "", wait->function,
+			    wait->file, wait->line);
+	finding_fix(f, "Start workers without fork: multiprocessing.get_context(\"spawn\") (or "
+		       "\"forkserver\"); or fork before any thread is started.");
+	finding_fix(f, "For BLAS and OpenMP in forked workers: OMP_NUM_THREADS=1 "
+		       "OPENBLAS_NUM_THREADS=1 in the parent.");
 }
 
 const struct rule rule_fork_deadlock = {
@@ -95,9 +199,13 @@ const struct rule rule_fork_deadlock = {
 	.title = "A forked child waits for a lock that nobody holds any more",
 	.match = match,
 	.explain = explain,
-	.page = "fork() in a process with several threads: locks (logging, malloc's users, BLAS and OpenMP pools) stay locked in the child.\n"
-		"Proof: the child was forked from a process with several threads, has one thread, and that thread waits for a lock of its own process.\n"
-		"Mistaken for it: a slow start of CUDA, a JIT compile, waiting for another process.",
-	.sources = "https://github.com/OpenMathLib/OpenBLAS/issues/294 https://github.com/stan-dev/pystan2/issues/210 "
+	.page = "fork() in a process with several threads: locks (logging, malloc's users, BLAS "
+		"and OpenMP pools) stay locked in the child.\n"
+		"Proof: the child was forked from a process with several threads, has one thread, "
+		"and that thread waits for a lock of its own process.\n"
+		"Mistaken for it: a slow start of CUDA, a JIT compile, waiting for another "
+		"process.",
+	.sources = "https://github.com/OpenMathLib/OpenBLAS/issues/294 "
+		   "https://github.com/stan-dev/pystan2/issues/210 "
 		   "https://github.com/OpenMathLib/OpenBLAS/issues/5520",
 };
