@@ -28,14 +28,19 @@ static const struct rule *const table[] = {
 
 #define TABLE_SIZE	(sizeof(table) / sizeof(table[0]))
 
+/* One line, and valid UTF-8: texts of the program may have been cut within a character. */
 static char *vprint(struct arena *arena, const char *format, va_list args)
 {
 	struct text t = { 0 };
 	char *copy;
 
 	text_vprintf(&t, format, args);
-	copy = arena_text(arena, text_get(&t), t.n);
+	copy = arena_clean(arena, text_get(&t), t.n);
 	text_free(&t);
+	for (char *p = copy; *p; p++) {
+		if (*p == '\n' || *p == '\t')
+			*p = ' ';
+	}
 	return copy;
 }
 
@@ -58,7 +63,7 @@ void finding_say(struct finding *f, const char *format, ...)
 	if (f->explanation->n)
 		text_char(f->explanation, '\n');
 	va_start(args, format);
-	text_vprintf(f->explanation, format, args);
+	text_add(f->explanation, vprint(f->arena, format, args));
 	va_end(args);
 }
 
@@ -69,7 +74,7 @@ void finding_fix(struct finding *f, const char *format, ...)
 	if (f->fix->n)
 		text_char(f->fix, '\n');
 	va_start(args, format);
-	text_vprintf(f->fix, format, args);
+	text_add(f->fix, vprint(f->arena, format, args));
 	va_end(args);
 }
 

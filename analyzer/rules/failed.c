@@ -13,13 +13,21 @@
 /* TensorFlow, absl and glog begin fatal lines with F and the date; others have fixed words. */
 static const char *fatal_line(const struct model *m, struct arena *arena)
 {
-	static const char *const words[] = { "Check failed:", "CHECK failed", "Fatal Python error:", "Assertion `", "LLVM ERROR:",
-					     "fatal error:", "FATAL:", NULL };
+	static const char *const words[] = {"Check failed:",
+					    "CHECK failed",
+					    "Fatal Python error:",
+					    "Assertion `",
+					    "LLVM ERROR:",
+					    "fatal error:",
+					    "FATAL:",
+					    "pure virtual method called",
+					    NULL};
 
 	for (int i = 0; words[i]; i++) {
 		const char *line = model_stderr_line(m, words[i], true);
 
-		if (line && !strstr(line, "Fatal Python error: Aborted") && !strstr(line, "Fatal Python error: Segmentation"))
+		if (line && !strstr(line, "Fatal Python error: Aborted") &&
+		    !strstr(line, "Fatal Python error: Segmentation"))
 			return arena_line(arena, line);
 	}
 	return NULL;
@@ -27,8 +35,10 @@ static const char *fatal_line(const struct model *m, struct arena *arena)
 
 static bool in_fatal_code(const struct stack *stack)
 {
-	return frame_calling(stack, "LogMessageFatal") || frame_calling(stack, "LogMessage") || frame_calling(stack, "CheckFail") ||
-	       frame_calling(stack, "fatal_error") || frame_calling(stack, "Py_FatalError") || frame_calling(stack, "report_fatal_error");
+	return frame_calling(stack, "LogMessageFatal") || frame_calling(stack, "LogMessage") ||
+	       frame_calling(stack, "CheckFail") || frame_calling(stack, "fatal_error") ||
+	       frame_calling(stack, "Py_FatalError") || frame_calling(stack, "report_fatal_error") ||
+	       frame_calling(stack, "__cxa_pure_virtual");
 }
 
 static enum confidence match_check(const struct model *m, struct finding *f)
@@ -36,7 +46,8 @@ static enum confidence match_check(const struct model *m, struct finding *f)
 	const struct event *e = model_last(m, KS_assert_failed, f->context->tid, NULL);
 	const char *abort_message = m->crash.abort_message;
 
-	/* A failed start of the interpreter ends with exit(1), its other fatal errors with abort. */
+	/* A failed start of the interpreter ends with exit(1), its other fatal errors with abort.
+	 */
 	if (m->ending.kind == END_EXIT && model_stderr_line(m, "Fatal Python error: init", true)) {
 		f->frame = f->context->blame;
 		f->module = f->frame ? f->frame->module : model_module_named(m, "libpython", NULL);
@@ -53,9 +64,14 @@ static enum confidence match_check(const struct model *m, struct finding *f)
 		f->event = e;
 		f->module = caller && caller->module ? caller->module : f->module;
 		f->text = arena_printf(f->arena, "%s:%llu: %s: Assertion `%s' failed",
-				       base_name(FIELD_TEXT(e, assert_failed, file)), (unsigned long long)FIELD(e, assert_failed, line),
-				       FIELD_TEXT(e, assert_failed, function) ? FIELD_TEXT(e, assert_failed, function) : "?",
-				       FIELD_TEXT(e, assert_failed, expression) ? FIELD_TEXT(e, assert_failed, expression) : "?");
+				       base_name(FIELD_TEXT(e, assert_failed, file)),
+				       (unsigned long long)FIELD(e, assert_failed, line),
+				       FIELD_TEXT(e, assert_failed, function)
+					       ? FIELD_TEXT(e, assert_failed, function)
+					       : "?",
+				       FIELD_TEXT(e, assert_failed, expression)
+					       ? FIELD_TEXT(e, assert_failed, expression)
+					       : "?");
 		return PROVEN;
 	}
 	if (abort_message && strstr(abort_message, "Assertion `")) {
@@ -78,14 +94,22 @@ static void explain_check(const struct model *m, struct finding *f)
 	if (m->ending.kind == END_EXIT) {
 		finding_title(f, "Python could not start: %.120s", f->text);
 		finding_say(f, "The interpreter gave up before any program ran: %.300s", f->text);
-		finding_fix(f, "Look at PYTHONHOME, PYTHONPATH, .pth files and sitecustomize of this environment: python -v, python -I, python -S");
+		finding_fix(f, "Look at PYTHONHOME, PYTHONPATH, .pth files and sitecustomize of "
+			       "this environment: python -v, python -I, python -S");
 		return;
 	}
-	finding_cite(f, m->crash.record, m->ending.time, "abort by %s", frame_text(f->arena, f->frame));
-	finding_say(f, "%s tests its own assumptions and aborts the process when one does not hold. It said: %.400s", module_name(f->module), f->text);
+	finding_cite(f, m->crash.record, m->ending.time, "abort by %s",
+		     frame_text(f->arena, f->frame));
+	finding_say(f,
+		    "%s tests its own assumptions and aborts the process when one does not hold. "
+		    "It said: %.400s",
+		    module_name(f->module), f->text);
 	finding_say(f, "The abort came from %s.", frame_text(f->arena, f->frame));
-	finding_fix(f, "Check the shapes, types and sizes of what is handed to the operation; a wrong argument is the usual reason. If they are "
-		    "right, report the line to the makers of %s.", module_name(f->module));
+	finding_fix(f,
+		    "Check the shapes, types and sizes of what is handed to the operation; a wrong "
+		    "argument is the usual reason. If they are "
+		    "right, report the line to the makers of %s.",
+		    module_name(f->module));
 }
 
 const struct rule rule_crash_check_failed = {
@@ -94,9 +118,11 @@ const struct rule rule_crash_check_failed = {
 	.match = match_check,
 	.explain = explain_check,
 	.general = true,
-	.page = "A library tests its own assumptions (CHECK, assert, Py_FatalError) and aborts.\nProof: the failed assertion, or the fatal line and an "
+	.page = "A library tests its own assumptions (CHECK, assert, Py_FatalError) and "
+		"aborts.\nProof: the failed assertion, or the fatal line and an "
 		"abort from the code that wrote it. E-severity lines are no deaths.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/41532 https://github.com/tensorflow/tensorflow/issues/58889",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/41532 "
+		   "https://github.com/tensorflow/tensorflow/issues/58889",
 };
 
 /* --- crash.uncaught-exception --- */
@@ -130,10 +156,11 @@ static void tell_children(const struct model *m, struct finding *f)
 
 		if (!(status & 0x7f) || (status & 0x7f) == SIGTERM)
 			continue;
-		finding_cite(f, e->record, e->time, "its child %lld was ended by %s", (long long)FIELD_SIGNED(e, child_end, pid),
+		finding_cite(f, e->record, e->time, "its child %lld was ended by %s",
+			     (long long)FIELD_SIGNED(e, child_end, pid),
 			     signal_word(status & 0x7f));
-		finding_say(f, "Before that its child process %lld had been ended by %s.", (long long)FIELD_SIGNED(e, child_end, pid),
-			    signal_word(status & 0x7f));
+		finding_say(f, "Before that its child process %lld had been ended by %s.",
+			    (long long)FIELD_SIGNED(e, child_end, pid), signal_word(status & 0x7f));
 		return;
 	}
 }
@@ -143,23 +170,36 @@ static void explain_exception(const struct model *m, struct finding *f)
 	const struct py_error *e = &f->context->error;
 
 	if (f->number[0]) {
-		finding_title(f, "An uncaught C++ exception in %s: %s", module_name(f->module), f->name);
-		finding_cite(f, m->crash.record, m->ending.time, "uncaught %s: %s", f->name, f->text);
-		finding_say(f, "%s threw a C++ exception of type %s (\"%.200s\") and nobody caught it; the C++ runtime then aborts the process.",
+		finding_title(f, "An uncaught C++ exception in %s: %s", module_name(f->module),
+			      f->name);
+		finding_cite(f, m->crash.record, m->ending.time, "uncaught %s: %s", f->name,
+			     f->text);
+		finding_say(f,
+			    "%s threw a C++ exception of type %s (\"%.200s\") and nobody caught "
+			    "it; the C++ runtime then aborts the process.",
 			    frame_text(f->arena, f->frame), f->name, f->text);
-		finding_fix(f, "Its text says what %s did not like; report it to its makers if it is no mistake of the call.", module_name(f->module));
+		finding_fix(f,
+			    "Its text says what %s did not like; report it to its makers if it is "
+			    "no mistake of the call.",
+			    module_name(f->module));
 		return;
 	}
 	finding_title(f, "An uncaught Python exception: %s", f->name);
 	if (e->event)
-		finding_cite(f, e->event->record, e->event->time, "%s reached the top: %.200s", f->name, arena_line(f->arena, f->text));
+		finding_cite(f, e->event->record, e->event->time, "%s reached the top: %.200s",
+			     f->name, arena_line(f->arena, f->text));
 	else
-		finding_cite(f, 0, m->ending.time, "the traceback on stderr ends with %s: %.200s", f->name, arena_line(f->arena, f->text));
+		finding_cite(f, 0, m->ending.time, "the traceback on stderr ends with %s: %.200s",
+			     f->name, arena_line(f->arena, f->text));
 	finding_say(f, "%s: %.300s", f->name, arena_line(f->arena, f->text));
 	if (e->file)
-		finding_say(f, "It was raised at %s, line %d%s%s.", e->file, e->line, e->function ? ", in " : "", e->function ? e->function : "");
+		finding_say(f, "It was raised at %s, line %d%s%s.", e->file, e->line,
+			    e->function ? ", in " : "", e->function ? e->function : "");
 	tell_children(m, f);
-	finding_say(f, "The interpreter printed the traceback and ended in order with status %d; no native code died.", m->ending.status);
+	finding_say(f,
+		    "The interpreter printed the traceback and ended in order with status %d; no "
+		    "native code died.",
+		    m->ending.status);
 }
 
 const struct rule rule_crash_uncaught_exception = {
@@ -169,7 +209,9 @@ const struct rule rule_crash_uncaught_exception = {
 	.explain = explain_exception,
 	.advice = "Read the traceback: it names the line.",
 	.general = true,
-	.page = "A Python exception ended the script (status 1, no native death), or a C++ exception that nobody caught aborted the process.\n"
-		"Proof: Python's own hook for such exceptions, or the exception's type read from the C++ runtime.",
+	.page = "A Python exception ended the script (status 1, no native death), or a C++ "
+		"exception that nobody caught aborted the process.\n"
+		"Proof: Python's own hook for such exceptions, or the exception's type read from "
+		"the C++ runtime.",
 	.sources = "https://docs.python.org/3/library/sys.html#sys.excepthook",
 };

@@ -35,21 +35,25 @@ void load_tell(const struct model *m, struct finding *f)
 	const struct py_error *e = &f->context->error;
 	const struct event *record = f->load->ended ? f->load->ended : f->load->began;
 
-	finding_cite(f, record ? record->record : 0, f->load->end >= 0 ? f->load->end : f->load->begin,
-		     "loading %s failed: %s", load_wanted(f), f->text);
+	finding_cite(f, record ? record->record : 0,
+		     f->load->end >= 0 ? f->load->end : f->load->begin, "loading %s failed: %s",
+		     load_wanted(f), f->text);
 	if (bad->link == LINK_EXCEPTION && e->event)
-		finding_cite(f, e->event->record, e->event->time, "%s reached the top: %.200s", e->type,
-			     arena_line(f->arena, e->text));
+		finding_cite(f, e->event->record, e->event->time, "%s reached the top: %.200s",
+			     e->type, arena_line(f->arena, e->text));
 	else if (bad->link == LINK_EXCEPTION)
 		finding_cite(f, 0, m->ending.time, "the traceback ends with %s: %.200s", e->type,
 			     arena_line(f->arena, e->text));
 	else if (f->context->end)
-		finding_cite(f, f->context->end->record, f->context->end->time, "%s was called by %s",
+		finding_cite(f, f->context->end->record, f->context->end->time,
+			     "%s was called by %s",
 			     f->context->end->number == KS_abort_call ? "abort" : "exit",
 			     frame_text(f->arena, f->context->blame));
 	finding_say(f, "The loader's own words: %s", f->text);
-	if (bad->link == LINK_EXCEPTION && *e->type && !strstr(arena_line(f->arena, e->text), f->text))
-		finding_say(f, "Python's last message, \"%s: %.160s\", hides them.", e->type, arena_line(f->arena, e->text));
+	if (bad->link == LINK_EXCEPTION && *e->type &&
+	    !strstr(arena_line(f->arena, e->text), f->text))
+		finding_say(f, "Python's last message, \"%s: %.160s\", hides them.", e->type,
+			    arena_line(f->arena, e->text));
 	if (bad->link == LINK_CALLER || bad->link == LINK_TIME)
 		finding_say(f, "%s asked for %s, and then ended the process on the same thread.",
 			    module_name(f->load->caller.module), base_name(load_wanted(f)));
@@ -117,10 +121,13 @@ static void explain_missing(const struct model *m, struct finding *f)
 	if (strcmp(f->name, base_name(load_wanted(f))) == 0)
 		finding_title(f, "%s is missing: the loader found it nowhere", f->name);
 	else
-		finding_title(f, "%s is missing, which %s needs", f->name, base_name(load_wanted(f)));
+		finding_title(f, "%s is missing, which %s needs", f->name,
+			      base_name(load_wanted(f)));
 	load_tell(m, f);
 	if (strcmp(f->name, base_name(load_wanted(f))) != 0)
-		finding_say(f, "%s itself is there; what it is linked with, %s, is not in any folder that the loader searches.",
+		finding_say(f,
+			    "%s itself is there; what it is linked with, %s, is not in any folder "
+			    "that the loader searches.",
 			    load_wanted(f), f->name);
 	if (known)
 		finding_say(f, "%s is %s.", f->name, known->what);
@@ -129,8 +136,11 @@ static void explain_missing(const struct model *m, struct finding *f)
 	else if (is_bundled(f->path) || module_is_extension(load_wanted(f)))
 		finding_fix_package(m, f, load_wanted(f), "reinstall");
 	if (!is_bundled(f->path))
-		finding_fix(f, "If %s is installed somewhere, put its folder into LD_LIBRARY_PATH before Python starts "
-			    "(in kernel.json: \"env\": {\"LD_LIBRARY_PATH\": \"/folder\"}).", f->name);
+		finding_fix(f,
+			    "If %s is installed somewhere, put its folder into LD_LIBRARY_PATH "
+			    "before Python starts "
+			    "(in kernel.json: \"env\": {\"LD_LIBRARY_PATH\": \"/folder\"}).",
+			    f->name);
 }
 
 const struct rule rule_load_missing_library = {
@@ -138,15 +148,22 @@ const struct rule rule_load_missing_library = {
 	.title = "A shared library is missing",
 	.match = match_missing,
 	.explain = explain_missing,
-	.page = "The loader could not find a library by name in any folder that it searches (RUNPATH, LD_LIBRARY_PATH, "
+	.page = "The loader could not find a library by name in any folder that it searches "
+		"(RUNPATH, LD_LIBRARY_PATH, "
 		"ld.so.cache, the standard folders), and the program did not get over it.\n"
-		"Proof: the failed dlopen with the loader's text, and either the exception that ended the program repeats "
-		"that text, or the object that asked for the file ended the process on the same thread.\n"
-		"Mistaken for it: TensorFlow, MKL, cuDNN and ctypes.util look for many files that may be missing; such a "
-		"failure that was followed by progress is never a cause. The file in the text is missing, not the argument of "
+		"Proof: the failed dlopen with the loader's text, and either the exception that "
+		"ended the program repeats "
+		"that text, or the object that asked for the file ended the process on the same "
+		"thread.\n"
+		"Mistaken for it: TensorFlow, MKL, cuDNN and ctypes.util look for many files that "
+		"may be missing; such a "
+		"failure that was followed by progress is never a cause. The file in the text is "
+		"missing, not the argument of "
 		"dlopen; \"No module named\" can hide it.",
-	.sources = "https://github.com/NVIDIA/tensorflow/issues/110 https://github.com/microsoft/CNTK/issues/3775 "
-		   "https://github.com/daswer123/xtts-finetune-webui/issues/18 https://github.com/OpenTalker/SadTalker/issues/323",
+	.sources = "https://github.com/NVIDIA/tensorflow/issues/110 "
+		   "https://github.com/microsoft/CNTK/issues/3775 "
+		   "https://github.com/daswer123/xtts-finetune-webui/issues/18 "
+		   "https://github.com/OpenTalker/SadTalker/issues/323",
 };
 
 /* --- load.version-not-found --- */
@@ -165,23 +182,30 @@ static void explain_version(const struct model *m, struct finding *f)
 	const char *by = w->required_by ? w->required_by : load_wanted(f);
 	bool libc = w->version && strncmp(w->version, "GLIBC_", 6) == 0;
 
-	finding_title(f, "%s is there but too old: it has no version %s", base_name(w->file), w->version ? w->version : "");
+	finding_title(f, "%s is there but too old: it has no version %s", base_name(w->file),
+		      w->version ? w->version : "");
 	load_tell(m, f);
-	finding_say(f, "%s was built with a newer %s than the one that the loader took, %s.", base_name(by), base_name(w->file),
-		    w->file);
+	finding_say(f, "%s was built with a newer %s than the one that the loader took, %s.",
+		    base_name(by), base_name(w->file), w->file);
 	if (entry)
-		finding_say(f, "That file comes from LD_LIBRARY_PATH (%s), which is searched before all others.", entry);
+		finding_say(f,
+			    "That file comes from LD_LIBRARY_PATH (%s), which is searched before "
+			    "all others.",
+			    entry);
 	if (libc) {
 		finding_say(f, "This machine's C library is %s; LD_LIBRARY_PATH cannot help here.",
 			    model_info(m, "glibc") ? model_info(m, "glibc") : "older");
-		finding_fix(f, "Install a build of the package that was made for this system's C library, or use a newer system.");
+		finding_fix(f, "Install a build of the package that was made for this system's C "
+			       "library, or use a newer system.");
 		finding_fix_package(m, f, by, "reinstall");
 	} else if (entry) {
 		finding_fix(f, "Take %s out of LD_LIBRARY_PATH: unset LD_LIBRARY_PATH", entry);
 	} else {
-		finding_fix(f, "Let a newer %s be found first, for instance the one of the environment: "
-			    "LD_LIBRARY_PATH=\"$(dirname \"$(dirname %s)\")/lib\"", base_name(w->file),
-			    model_info(m, "exe") ? model_info(m, "exe") : "python");
+		finding_fix(
+			f,
+			"Let a newer %s be found first, for instance the one of the environment: "
+			"LD_LIBRARY_PATH=\"$(dirname \"$(dirname %s)\")/lib\"",
+			base_name(w->file), model_info(m, "exe") ? model_info(m, "exe") : "python");
 	}
 }
 
@@ -190,17 +214,24 @@ const struct rule rule_load_version_not_found = {
 	.title = "A library is there but too old",
 	.match = match_version,
 	.explain = explain_version,
-	.page = "A library needs a symbol version (GLIBCXX_3.4.20, CXXABI_1.3.8, GLIBC_2.29) that the file which the loader "
-		"took does not define: an older copy was found first, or the system is older than the package.\n"
-		"Proof: the failed dlopen with the loader's text, repeated by the exception that ended the program.\n"
-		"Mistaken for it: the file is not missing, it is the wrong one. GLIBC versions cannot be had by another search path.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/10596 https://github.com/tensorflow/tensorflow/issues/30856 "
-		   "https://github.com/ContinuumIO/anaconda-issues/issues/10795 https://github.com/ai4d-iasc/trixie/issues/97",
+	.page = "A library needs a symbol version (GLIBCXX_3.4.20, CXXABI_1.3.8, GLIBC_2.29) that "
+		"the file which the loader "
+		"took does not define: an older copy was found first, or the system is older than "
+		"the package.\n"
+		"Proof: the failed dlopen with the loader's text, repeated by the exception that "
+		"ended the program.\n"
+		"Mistaken for it: the file is not missing, it is the wrong one. GLIBC versions "
+		"cannot be had by another search path.",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/10596 "
+		   "https://github.com/tensorflow/tensorflow/issues/30856 "
+		   "https://github.com/ContinuumIO/anaconda-issues/issues/10795 "
+		   "https://github.com/ai4d-iasc/trixie/issues/97",
 };
 
 /* --- load.mixed-versions --- */
 
-/* Where the loader's words name the file that ought to define the symbol, the two do not belong together. */
+/* Where the loader's words name the file that ought to define the symbol, the two do not belong
+ * together. */
 static enum confidence match_mixed(const struct model *m, struct finding *f)
 {
 	const struct bad_load *bad = load_fault(f, LOADER_SYMBOL_VERSION);
@@ -228,22 +259,33 @@ static void explain_mixed(const struct model *m, struct finding *f)
 	const char *by_entry = path_entry(f->arena, list, w->file);
 	const char *entry = f->other ? path_entry(f->arena, list, f->other->path) : NULL;
 
-	finding_title(f, "%s and %s are of different versions", base_name(w->file), base_name(w->provider));
+	finding_title(f, "%s and %s are of different versions", base_name(w->file),
+		      base_name(w->provider));
 	load_tell(m, f);
-	finding_say(f, "%s was built for a %s that defines this symbol; the %s that the loader took does not: two releases are mixed.",
+	finding_say(f,
+		    "%s was built for a %s that defines this symbol; the %s that the loader took "
+		    "does not: two releases are mixed.",
 		    w->file, base_name(w->provider), base_name(w->provider));
 	if (f->other) {
-		finding_cite(f, f->other->record, f->other->load_time, "%s was loaded from %s", base_name(w->provider),
-			     f->other->path);
-		finding_say(f, "It was loaded from %s.", provider_path(m, f));
+		finding_cite(f, f->other->record, f->other->load_time, "%s was loaded from %s",
+			     base_name(w->provider), f->other->path);
+		finding_say(f, "%s was loaded from %s.", base_name(w->provider),
+			    provider_path(m, f));
 	}
 	if (by_entry || entry)
-		finding_say(f, "%s comes from LD_LIBRARY_PATH (%s), before the folder of the package.",
-			    by_entry ? base_name(w->file) : base_name(w->provider), by_entry ? by_entry : entry);
+		finding_say(f,
+			    "%s comes from LD_LIBRARY_PATH (%s), before the folder of the package.",
+			    by_entry ? base_name(w->file) : base_name(w->provider),
+			    by_entry ? by_entry : entry);
 	else if (list && *list)
-		finding_say(f, "LD_LIBRARY_PATH is %s: its folders are searched before those of the packages.", list);
+		finding_say(f,
+			    "LD_LIBRARY_PATH is %s: its folders are searched before those of the "
+			    "packages.",
+			    list);
 	if (list && *list)
-		finding_fix(f, "Start without LD_LIBRARY_PATH (unset LD_LIBRARY_PATH), or put the folder that belongs to %s first.",
+		finding_fix(f,
+			    "Start without LD_LIBRARY_PATH (unset LD_LIBRARY_PATH), or put the "
+			    "folder that belongs to %s first.",
 			    base_name(by_entry ? w->provider : w->file));
 	finding_fix_package(m, f, w->file, "reinstall");
 }
@@ -253,13 +295,19 @@ const struct rule rule_load_mixed_versions = {
 	.title = "Libraries of different versions are mixed",
 	.match = match_mixed,
 	.explain = explain_mixed,
-	.page = "Two files of one family (cuDNN's parts, CUDA's nvJitLink and cuSPARSE, MKL) come from different releases: one "
+	.page = "Two files of one family (cuDNN's parts, CUDA's nvJitLink and cuSPARSE, MKL) come "
+		"from different releases: one "
 		"needs a symbol that the other does not define.\n"
-		"Proof: the loader's text names both files (\"undefined symbol: S, version LIB.so.N\", \"not defined in file\"), and "
-		"the exception repeats it or the asking library ended the process on the same thread.\n"
-		"Mistaken for it: a missing library, a missing driver. Often LD_LIBRARY_PATH leads to another installation.",
-	.sources = "https://github.com/naver/dust3r/issues/198 https://github.com/davisking/dlib/issues/2719 "
-		   "https://github.com/pytorch/pytorch/issues/111469 https://github.com/infiniflow/ragflow/issues/4466",
+		"Proof: the loader's text names both files (\"undefined symbol: S, version "
+		"LIB.so.N\", \"not defined in file\"), and "
+		"the exception repeats it or the asking library ended the process on the same "
+		"thread.\n"
+		"Mistaken for it: a missing library, a missing driver. Often LD_LIBRARY_PATH leads "
+		"to another installation.",
+	.sources = "https://github.com/naver/dust3r/issues/198 "
+		   "https://github.com/davisking/dlib/issues/2719 "
+		   "https://github.com/pytorch/pytorch/issues/111469 "
+		   "https://github.com/infiniflow/ragflow/issues/4466",
 };
 
 /* --- load.undefined-symbol --- */
@@ -289,18 +337,26 @@ static void explain_symbol(const struct model *m, struct finding *f)
 	const struct loader_text *w = &f->context->bad_load.words;
 
 	if (f->event) {
-		finding_title(f, "%s asked for the symbol %s, which is not there, and gave up", module_name(f->module), f->symbol);
+		finding_title(f, "%s asked for the symbol %s, which is not there, and gave up",
+			      module_name(f->module), f->symbol);
 		finding_cite(f, f->event->record, f->event->time, "dlsym found no %s", f->symbol);
-		finding_say(f, "%s looked for the function %s and aborted on the same thread when it was not found: the library "
-			    "that ought to have it is of another version.", module_name(f->module), f->symbol);
+		finding_say(f,
+			    "%s looked for the function %s and aborted on the same thread when it "
+			    "was not found: the library "
+			    "that ought to have it is of another version.",
+			    module_name(f->module), f->symbol);
 		finding_fix_package(m, f, f->module->path, "reinstall");
 		return;
 	}
-	finding_title(f, "%s needs the symbol %s, which no loaded library defines", base_name(w->file), w->symbol ? w->symbol : "");
+	finding_title(f, "%s needs the symbol %s, which no loaded library defines",
+		      base_name(w->file), w->symbol ? w->symbol : "");
 	load_tell(m, f);
-	finding_say(f, "%s was built against another version of a library than the one that is loaded.", w->file);
+	finding_say(
+		f, "%s was built against another version of a library than the one that is loaded.",
+		w->file);
 	if (strncmp(w->symbol ? w->symbol : "", "iJIT_", 5) == 0)
-		finding_fix(f, "MKL 2024.1 took this symbol out; use the one before: conda install 'mkl==2024.0'");
+		finding_fix(f, "MKL 2024.1 took this symbol out; use the one before: conda install "
+			       "'mkl==2024.0'");
 	finding_fix_package(m, f, w->file, "reinstall");
 }
 
@@ -309,9 +365,13 @@ const struct rule rule_load_undefined_symbol = {
 	.title = "A library needs a symbol that nobody defines",
 	.match = match_symbol,
 	.explain = explain_symbol,
-	.page = "A library refers to a function that none of the loaded files defines: it was built against another version of "
-		"one of them.\nProof: the loader's text in the exception that ended the program; or a failed dlsym, and the object "
+	.page = "A library refers to a function that none of the loaded files defines: it was "
+		"built against another version of "
+		"one of them.\nProof: the loader's text in the exception that ended the program; "
+		"or a failed dlsym, and the object "
 		"that asked aborts on the same thread and names the symbol.\n"
-		"Mistaken for it: failed dlsym calls are normal, programs ask which functions a library has.",
-	.sources = "https://github.com/pytorch/pytorch/issues/123097 https://github.com/tensorflow/tensorflow/issues/722",
+		"Mistaken for it: failed dlsym calls are normal, programs ask which functions a "
+		"library has.",
+	.sources = "https://github.com/pytorch/pytorch/issues/123097 "
+		   "https://github.com/tensorflow/tensorflow/issues/722",
 };

@@ -53,19 +53,28 @@ static bool was_enomem(const struct event *e)
 	if (e->number == KS_map_failed)
 		return FIELD_SIGNED(e, map_failed, error) == -ENOMEM;
 	if (e->number == KS_thread_failed)
-		return FIELD_SIGNED(e, thread_failed, error) == EAGAIN || FIELD_SIGNED(e, thread_failed, error) == ENOMEM;
+		return FIELD_SIGNED(e, thread_failed, error) == EAGAIN ||
+		       FIELD_SIGNED(e, thread_failed, error) == ENOMEM;
 	return true;
 }
 
-/* For a small block glibc asks the kernel for 128 KiB more, in pages (malloc/malloc.c: sysmalloc, M_TOP_PAD). */
+/* For a small block glibc asks the kernel for 128 KiB more, in pages (malloc/malloc.c: sysmalloc,
+ * M_TOP_PAD). */
 #define TOP_PAD	((128u << 10) + 2 * 4096)
+
+/* A size that no machine has: a mistake, whatever the limit. */
+static bool is_absurd(uint64_t size, uint64_t available)
+{
+	return size > 1ull << 47 || (available != UNKNOWN && available && size / 16 > available);
+}
 
 static bool over_limit(const struct request *r)
 {
 	const uint64_t pad = r->event->number == KS_alloc_failed ? TOP_PAD : 0;
 
-	return r->limit && r->limit != UNKNOWN &&
-	       (r->size > r->limit || r->vsize > r->limit - r->size || r->limit - r->size - r->vsize < pad);
+	return r->limit && r->limit != UNKNOWN && !is_absurd(r->size, r->available) &&
+	       (r->size > r->limit || r->vsize > r->limit - r->size ||
+		r->limit - r->size - r->vsize < pad);
 }
 
 /* What the top of Python or of C++ says when a request of this thread failed. */
@@ -77,15 +86,19 @@ static bool says_no_memory(const struct model *m, const struct context *c, const
 	if (e->tid != c->tid)
 		return false;
 	if (error->uncaught && m->ending.time - e->time < 60000000000)
-		return strstr(error->type, "MemoryError") || strstr(error->text, "Cannot allocate memory") ||
-		       strstr(error->text, "can't start new thread") || strstr(error->text, "bad_alloc") ||
+		return strstr(error->type, "MemoryError") ||
+		       strstr(error->text, "Cannot allocate memory") ||
+		       strstr(error->text, "can't start new thread") ||
+		       strstr(error->text, "bad_alloc") ||
 		       strstr(error->text, "memory allocation failed");
-	return m->ending.kind == END_ABORT && type && (strstr(type, "bad_alloc") || strstr(type, "system_error")) &&
+	return m->ending.kind == END_ABORT && type &&
+	       (strstr(type, "bad_alloc") || strstr(type, "system_error")) &&
 	       m->ending.time - e->time < 5000000000;
 }
 
 /* The failed request that is linked to the end. */
-static enum confidence find_request(const struct model *m, struct finding *f, struct request *best, bool limited)
+static enum confidence find_request(const struct model *m, struct finding *f, struct request *best,
+				    bool limited)
 {
 	static const uint32_t kinds[] = { KS_alloc_failed, KS_map_failed, KS_thread_failed };
 	enum confidence confidence = NO_MATCH;
@@ -95,9 +108,12 @@ static enum confidence find_request(const struct model *m, struct finding *f, st
 			struct request r = request_of(e);
 			enum confidence now;
 
-			if (!was_enomem(e) || over_limit(&r) != limited || (!limited && e->number == KS_thread_failed))
+			if (!was_enomem(e) || over_limit(&r) != limited ||
+			    (!limited && e->number == KS_thread_failed))
 				continue;
-			now = says_no_memory(m, f->context, e) ? PROVEN : failure_link(m, f->context, e, r.caller);
+			now = says_no_memory(m, f->context, e)
+				      ? PROVEN
+				      : failure_link(m, f->context, e, r.caller);
 			if (now > confidence) {
 				confidence = now;
 				*best = r;
@@ -131,7 +147,8 @@ static enum confidence match_load(const struct model *m, struct finding *f)
 		return NO_MATCH;
 	if (bad->words.fault != LOADER_MAP && bad->words.fault != LOADER_NO_MEMORY)
 		return NO_MATCH;
-	if (strstr(bad->load->error, "not permitted") || strstr(bad->load->error, "Permission denied"))
+	if (strstr(bad->load->error, "not permitted") ||
+	    strstr(bad->load->error, "Permission denied"))
 		return NO_MATCH;
 	f->load = bad->load;
 	f->path = bad->words.file;
@@ -139,7 +156,8 @@ static enum confidence match_load(const struct model *m, struct finding *f)
 	if (e)
 		need = FIELD(e, load_refused, need_size);
 	for (size_t i = 0; i < m->ncheckpoints; i++) {
-		if (m->checkpoints[i].vsize != UNKNOWN && m->checkpoints[i].time <= bad->load->begin + 5000000000)
+		if (m->checkpoints[i].vsize != UNKNOWN &&
+		    m->checkpoints[i].time <= bad->load->begin + 5000000000)
 			vsize = m->checkpoints[i].vsize;
 	}
 	f->number[0] = need;
@@ -168,8 +186,8 @@ static enum confidence match_limit(const struct model *m, struct finding *f)
 		r = request_of(e);
 		if (over_limit(&r)) {
 			keep(f, m, &r);
-			finding_title(f, "a request for %s failed under a limit of %s", size_text(f->arena, r.size),
-				      size_text(f->arena, r.limit));
+			finding_title(f, "a request for %s failed under a limit of %s",
+				      size_text(f->arena, r.size), size_text(f->arena, r.limit));
 			f->why_not = "the program went on after it";
 			return SEEN;
 		}
@@ -188,24 +206,39 @@ static void explain_limit(const struct model *m, struct finding *f)
 	if (f->load) {
 		const struct event *record = f->load->ended ? f->load->ended : f->load->began;
 
-		finding_title(f, "The limit on the address space (%s) is too small to map %s", limit, base_name(f->path));
-		finding_cite(f, record ? record->record : 0, f->load->begin, "loading %s failed: %s", f->load->path ? f->load->path : "",
+		finding_title(f, "The limit on the address space (%s) is too small to map %s",
+			      limit, base_name(f->path));
+		finding_cite(f, record ? record->record : 0, f->load->begin,
+			     "loading %s failed: %s", f->load->path ? f->load->path : "",
 			     f->load->error);
 		if (f->number[0])
-			finding_say(f, "%s takes %s of address space; ", f->path, size_text(a, f->number[0]));
-		finding_say(f, "The loader could not map %s. The file is whole; there was no address space left for it.", f->path);
+			finding_say(f, "%s takes %s of address space; ", f->path,
+				    size_text(a, f->number[0]));
+		finding_say(f,
+			    "The loader could not map %s. The file is whole; there was no address "
+			    "space left for it.",
+			    f->path);
 	} else {
 		finding_title(f, "The limit on the address space (%s) is reached", limit);
-		finding_cite(f, f->event->record, f->event->time, "%s of %llu bytes failed; address space in use %llu, limit %llu", f->name,
-			     (unsigned long long)f->number[0], (unsigned long long)f->number[1], (unsigned long long)f->number[2]);
-		finding_say(f, "%s asked for %s with %s; the process already had %s mapped.", f->module ? module_name(f->module) : "The program",
+		finding_cite(f, f->event->record, f->event->time,
+			     "%s of %llu bytes failed; address space in use %llu, limit %llu",
+			     f->name, (unsigned long long)f->number[0],
+			     (unsigned long long)f->number[1], (unsigned long long)f->number[2]);
+		finding_say(f, "%s asked for %s with %s; the process already had %s mapped.",
+			    f->module ? module_name(f->module) : "The program",
 			    size_text(a, f->number[0]), f->name, size_text(a, f->number[1]));
 	}
-	finding_say(f, "RLIMIT_AS (ulimit -v) is %s (%llu bytes). It counts address space, not memory: %smore than what is really used. The "
-		    "machine's memory is another matter.", limit, (unsigned long long)f->number[2],
-		    f->number[1] ? arena_printf(a, "%s were mapped, ", size_text(a, f->number[1])) : "");
-	finding_fix(f, "Take the limit away before Python starts: ulimit -v unlimited (or the line \"as\" in /etc/security/limits.conf; a batch "
-		    "system's memory request sets it too). In Python: resource.setrlimit(resource.RLIMIT_AS, …)");
+	finding_say(f,
+		    "RLIMIT_AS (ulimit -v) is %s (%llu bytes). It counts address space, not "
+		    "memory: %smore than what is really used. The "
+		    "machine's memory is another matter.",
+		    limit, (unsigned long long)f->number[2],
+		    f->number[1] ? arena_printf(a, "%s were mapped, ", size_text(a, f->number[1]))
+				 : "");
+	finding_fix(f, "Take the limit away before Python starts: ulimit -v unlimited (or the line "
+		       "\"as\" in /etc/security/limits.conf; a batch "
+		       "system's memory request sets it too). In Python: "
+		       "resource.setrlimit(resource.RLIMIT_AS, …)");
 }
 
 const struct rule rule_mem_address_space_limit = {
@@ -213,10 +246,14 @@ const struct rule rule_mem_address_space_limit = {
 	.title = "The limit on the address space is reached",
 	.match = match_limit,
 	.explain = explain_limit,
-	.page = "RLIMIT_AS (ulimit -v, limits.conf \"as\", a batch system) is too small for the libraries or the data.\n"
-		"Proof: arithmetic. What was mapped and what was asked for exceed the limit; and the request is linked to the end.\n"
-		"Mistaken for it: a lack of RAM, a limit on threads, a full GPU (the driver needs much address space).",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/37449 https://github.com/krlmlr/ulimit/issues/5",
+	.page = "RLIMIT_AS (ulimit -v, limits.conf \"as\", a batch system) is too small for the "
+		"libraries or the data.\n"
+		"Proof: arithmetic. What was mapped and what was asked for exceed the limit; and "
+		"the request is linked to the end.\n"
+		"Mistaken for it: a lack of RAM, a limit on threads, a full GPU (the driver needs "
+		"much address space).",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/37449 "
+		   "https://github.com/krlmlr/ulimit/issues/5",
 };
 
 /* --- mem.bad-alloc --- */
@@ -228,11 +265,13 @@ static enum confidence match_alloc(const struct model *m, struct finding *f)
 	const char *type = m->crash.exception_type;
 
 	f->number[3] = UNKNOWN;
-	if (c != NO_MATCH && (r.event->number != KS_map_failed || (f->context->error.uncaught) || m->ending.kind == END_ABORT)) {
+	if (c != NO_MATCH && (r.event->number != KS_map_failed || (f->context->error.uncaught) ||
+			      m->ending.kind == END_ABORT)) {
 		keep(f, m, &r);
 		return c;
 	}
-	if (m->ending.kind == END_ABORT && type && (strstr(type, "std::bad_alloc") || strstr(type, "bad_array_new_length"))) {
+	if (m->ending.kind == END_ABORT && type &&
+	    (strstr(type, "std::bad_alloc") || strstr(type, "bad_array_new_length"))) {
 		f->module = f->context->blame ? f->context->blame->module : NULL;
 		return PROVEN;
 	}
@@ -246,35 +285,47 @@ static enum confidence match_alloc(const struct model *m, struct finding *f)
 static void explain_alloc(const struct model *m, struct finding *f)
 {
 	struct arena *a = f->arena;
-	bool absurd = f->number[0] > 1ull << 47 || (f->number[3] != UNKNOWN && f->number[3] && f->number[0] / 16 > f->number[3]);
+	bool absurd = is_absurd(f->number[0], f->number[3]);
 
 	if (f->event) {
-		finding_title(f, "A request for %s of memory failed%s", size_text(a, f->number[0]), absurd ? ", a size that cannot be meant" : "");
-		finding_cite(f, f->event->record, f->event->time, "%s(%llu) failed; %s of memory was available", f->name,
-			     (unsigned long long)f->number[0], f->number[3] == UNKNOWN ? "an unknown amount" : size_text(a, f->number[3]));
-		finding_say(f, "%s asked for %llu bytes (%s) and did not get them.", f->module ? module_name(f->module) : "The program",
+		finding_title(f, "A request for %s of memory failed%s", size_text(a, f->number[0]),
+			      absurd ? ", a size that cannot be meant" : "");
+		finding_cite(f, f->event->record, f->event->time,
+			     "%s(%llu) failed; %s of memory was available", f->name,
+			     (unsigned long long)f->number[0],
+			     f->number[3] == UNKNOWN ? "an unknown amount"
+						     : size_text(a, f->number[3]));
+		finding_say(f, "%s asked for %llu bytes (%s) and did not get them.",
+			    f->module ? module_name(f->module) : "The program",
 			    (unsigned long long)f->number[0], size_text(a, f->number[0]));
 		if (absurd)
-			finding_say(f, "No machine has that: the size is a mistake (a negative number, an overflow, a damaged shape or file), "
-				    "not a lack of memory.");
+			finding_say(f, "No machine has that: the size is a mistake (a negative "
+				       "number, an overflow, a damaged shape or file), "
+				       "not a lack of memory.");
 		else if (f->number[3] != UNKNOWN && f->number[3])
-			finding_say(f, "%s was available at that time.", size_text(a, f->number[3]));
+			finding_say(f, "%s was available at that time.",
+				    size_text(a, f->number[3]));
 	} else if (f->text) {
 		finding_title(f, "A request for memory failed (MemoryError)");
 		finding_say(f, "Python says: %.200s", arena_line(a, f->text));
 	} else {
-		finding_title(f, "A C++ library ran out of memory or asked for a size that cannot be had (std::bad_alloc)");
+		finding_title(f, "A C++ library asked for memory that it could not have "
+				 "(std::bad_alloc)");
 		finding_say(f, "The size was not seen: the request did not come through malloc.");
 	}
 	if (m->crash.exception_type)
-		finding_cite(f, m->crash.record, m->ending.time, "uncaught C++ exception %s", m->crash.exception_type);
+		finding_cite(f, m->crash.record, m->ending.time, "uncaught C++ exception %s",
+			     m->crash.exception_type);
 	if (m->crash.exception_type)
-		finding_say(f, "%s threw %s; nobody caught it, so the C++ runtime aborted the process.",
-			    f->module ? module_name(f->module) : "A library", m->crash.exception_type);
+		finding_say(
+			f, "%s threw %s; nobody caught it, so the C++ runtime aborted the process.",
+			f->module ? module_name(f->module) : "A library", m->crash.exception_type);
 	if (absurd)
-		finding_fix(f, "Check the shapes and sizes that are handed to %s.", f->module ? module_name(f->module) : "the library");
+		finding_fix(f, "Check the shapes and sizes that are handed to %s.",
+			    f->module ? module_name(f->module) : "the library");
 	else
-		finding_fix(f, "Work on smaller pieces (smaller batches, chunks, memory-mapped files) or on a machine with more memory.");
+		finding_fix(f, "Work on smaller pieces (smaller batches, chunks, memory-mapped "
+			       "files) or on a machine with more memory.");
 }
 
 const struct rule rule_mem_bad_alloc = {
@@ -282,8 +333,12 @@ const struct rule rule_mem_bad_alloc = {
 	.title = "A request for memory failed",
 	.match = match_alloc,
 	.explain = explain_alloc,
-	.page = "A C++ library threw std::bad_alloc that nobody caught, or Python's MemoryError ended the program.\n"
-		"Proof: the exception's type read from the C++ runtime, or Python's exception, and the failed request with its size.\n"
-		"Mistaken for it: \"out of RAM\". An absurd size means a damaged or negative number; a limit on address space is another cause.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/9487 https://github.com/ljanyst/ssd-tensorflow/issues/8",
+	.page = "A C++ library threw std::bad_alloc that nobody caught, or Python's MemoryError "
+		"ended the program.\n"
+		"Proof: the exception's type read from the C++ runtime, or Python's exception, and "
+		"the failed request with its size.\n"
+		"Mistaken for it: \"out of RAM\". An absurd size means a damaged or negative "
+		"number; a limit on address space is another cause.",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/9487 "
+		   "https://github.com/ljanyst/ssd-tensorflow/issues/8",
 };
