@@ -14,7 +14,7 @@ static bool divisor(const struct ks_crash *c, uint64_t *value)
 	unsigned rex = 0, reg;
 	const uint8_t *op;
 
-	if (c->opcode_size > sizeof(c->opcode) || skip + 4 > c->opcode_size)
+	if (c->opcode_size > sizeof(c->opcode) || skip >= c->opcode_size || c->opcode_size - skip < 4)
 		return false;
 	op = c->opcode + skip;
 	if (*op == 0x66)
@@ -36,7 +36,8 @@ static enum confidence match(const struct model *m, struct finding *f)
 {
 	uint64_t value;
 
-	if (!m->crash.present || m->crash.repaired || !end_is_signal(m, SIGFPE) || m->crash.raw->code != FPE_INTDIV)
+	if (!m->crash.present || m->crash.repaired || !end_is_signal(m, SIGFPE) ||
+	    m->crash.raw->code != FPE_INTDIV)
 		return NO_MATCH;
 	f->module = m->crash.module;
 	f->number[0] = 2;	/* not known */
@@ -47,20 +48,28 @@ static enum confidence match(const struct model *m, struct finding *f)
 
 static void explain(const struct model *m, struct finding *f)
 {
-	const struct frame *top = m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL;
+	const struct frame *top =
+		m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL;
 	static const char *const how[] = {
 		"an integer was divided by zero",
-		"the quotient of an integer division does not fit (the smallest integer divided by -1)",
+		"the quotient of an integer division does not fit (the smallest integer divided by "
+		"-1)",
 		"an integer division by zero, or one whose quotient does not fit",
 	};
-	static const char *const title[] = { "Integer division by zero", "Integer division overflow", "A failed integer division" };
+	static const char *const title[] = {"Integer division by zero", "Integer division overflow",
+					    "A failed integer division"};
 
 	finding_title(f, "%s in %s", title[f->number[0]], module_name(f->module));
-	finding_cite(f, m->crash.record, m->ending.time, "SIGFPE (FPE_INTDIV) at %s%s%s", frame_text(f->arena, top),
-		     m->crash.instruction ? ": " : "", m->crash.instruction ? m->crash.instruction : "");
-	finding_say(f, "In %s %s. The processor answers with SIGFPE, \"Floating point exception\", although no floating-point number is "
-		    "involved; native code cannot turn it into a Python exception.", frame_text(f->arena, top), how[f->number[0]]);
-	finding_fix(f, "Check the divisor and the range of the integers before the operation, or use floating point for it.");
+	finding_cite(f, m->crash.record, m->ending.time, "SIGFPE (FPE_INTDIV) at %s%s%s",
+		     frame_text(f->arena, top), m->crash.instruction ? ": " : "",
+		     m->crash.instruction ? m->crash.instruction : "");
+	finding_say(f,
+		    "In %s %s. The processor answers with SIGFPE, \"Floating point exception\", "
+		    "although no floating-point number is "
+		    "involved; native code cannot turn it into a Python exception.",
+		    frame_text(f->arena, top), how[f->number[0]]);
+	finding_fix(f, "Check the divisor and the range of the integers before the operation, or "
+		       "use floating point for it.");
 }
 
 const struct rule rule_arith_integer_division = {
@@ -68,7 +77,10 @@ const struct rule rule_arith_integer_division = {
 	.title = "An integer division failed in native code",
 	.match = match,
 	.explain = explain,
-	.page = "A native library divided an integer by zero, or the smallest integer by -1.\nProof: SIGFPE with si_code FPE_INTDIV; the "
-		"divisor is read from the registers where the instruction has it there.\nMistaken for it: floating point has no part in it.",
-	.sources = "https://github.com/pytorch/pytorch/issues/8079 https://github.com/wzzheng/StreamVGGT/issues/10",
+	.page = "A native library divided an integer by zero, or the smallest integer by "
+		"-1.\nProof: SIGFPE with si_code FPE_INTDIV; the "
+		"divisor is read from the registers where the instruction has it there.\nMistaken "
+		"for it: floating point has no part in it.",
+	.sources = "https://github.com/pytorch/pytorch/issues/8079 "
+		   "https://github.com/wzzheng/StreamVGGT/issues/10",
 };
