@@ -19,7 +19,7 @@
 #define MOST_TASKS 4096
 #define MOST_COPIED 256 /* threads whose stacks are copied */
 #define MOST_MAPS (64u << 20)
-#define BETWEEN_LOOKS_NS	40000000
+#define BETWEEN_LOOKS_NS 40000000
 #define LEFT_STOPPED 5 /* wait this often, 1 ms each, before a thread that runs is stopped */
 
 static const char *last_part(const char *path)
@@ -178,11 +178,13 @@ static void copy_task(struct live_look *l, struct trace *t, struct live_task *ta
 	live_copy_free(&c);
 	if (call_of(l->arch, task->syscall) == CALL_futex) {
 		char around[64], name[32];
-		int32_t owner = (int32_t)live_word(l->live->pid, task->arg[0] + 8);	/* where it is a mutex */
+		int32_t owner = (int32_t)live_word(l->live->pid,
+						   task->arg[0] + 8); /* where it is a mutex */
 
 		if (owner > 0 && owner != (int32_t)l->live->ppid) {
 			snprintf(name, sizeof(name), "task/%d/comm", owner);
-			l->live->lock_of_parent |= proc_read(l->live->ppid, name, around, sizeof(around)) != 0;
+			l->live->lock_of_parent |=
+				proc_read(l->live->ppid, name, around, sizeof(around)) != 0;
 		}
 
 		add_block(t, KS_BLOCK_MEMORY, task->tid, (task->arg[0] & ~7ull) - 16, around,
@@ -289,6 +291,8 @@ static void look(struct live_look *l, struct trace *t)
 		else
 			copy_task(l, t, &l->live->tasks[i]);
 	}
+	if (l->python)
+		live_locks(l);
 	if (!l->live->refused)
 		look_again(l);
 	add_threads(l, t);

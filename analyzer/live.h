@@ -26,6 +26,11 @@ struct live_task {
 	char wchan[48];			/* where it sleeps in the kernel; "": not known */
 	uint64_t turns;			/* how often it had been scheduled */
 	bool passing;			/* and was again between two looks */
+	uint64_t lock;			/* Python's lock object that it waits for; 0 */
+	bool lock_is_rlock;
+	uint32_t lock_owner;		/* thread that holds it; 0: not known */
+	bool lock_gone;			/* it is held by a thread that is none of this process */
+	bool lock_guessed;		/* owner is a guess */
 	const char *waits;		/* for what, where that is no lock; NULL */
 };
 

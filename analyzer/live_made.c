@@ -124,8 +124,7 @@ static void guess_fork(struct making *k, struct ks_header *h, const struct live_
 
 	if (!threads || h->parent_pid)
 		return;
-	*to = (struct slot){
-		.time = k->clock, .tid = k->pid, .event = KS_child_of, .nfields = 4};
+	*to = (struct slot){.time = k->clock, .tid = k->pid, .event = KS_child_of, .nfields = 4};
 	to->field[FIELD_INDEX(child_of, parent)] = s->ppid;
 	to->field[FIELD_INDEX(child_of, threads)] = threads;
 	h->parent_pid = s->ppid;

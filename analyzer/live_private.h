@@ -73,6 +73,9 @@ void live_python_free(struct live_python *p);
 size_t live_python_frames(const struct live_python *p, uint32_t tid, char *to, size_t room);
 const char *live_python_version(const struct live_python *p, struct arena *a);	/* "3.11" */
 
+/* --- live_locks.c: Python's locks that threads wait for, and who holds them --- */
+void live_locks(const struct live_look *l);
+
 /* --- live_made.c: a trace from /proc alone; parent: of the process that may have forked this one, NULL --- */
 struct trace *live_make(uint32_t pid, const struct live_stat *s, const char *parent, const char **why);
 /* The threads that its parent has now, where both are one program with one layout: forked, and nothing executed since; 0. */

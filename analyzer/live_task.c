@@ -17,16 +17,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define TRIES 3
-#define STACK (256u << 10)	 /* bytes of a stack that are copied */
-#define PYTHON (256u << 10)	 /* and of its Python frames */
-#define LONGEST_STOP_NS 20000000 /* then the thread is let go without having been read */
+#define STACK (256u << 10)	  /* bytes of a stack that are copied */
+#define PYTHON (256u << 10)	  /* and of its Python frames */
+#define LONGEST_WAIT_NS 500000000 /* for a thread to come to its stop, while it goes on */
 
 static uint64_t now_ns(void)
 {
@@ -206,35 +208,38 @@ static void copy_stopped(const struct live_look *l, uint32_t tid, struct shared 
 static void stop_and_copy(const struct live_look *l, uint32_t tid, struct shared *s)
 {
 	const struct timespec pause = {0, 20000};
+	const uint64_t asked = now_ns();
 	int status = 0;
 	pid_t got = 0;
 
-	if (ptrace(PTRACE_SEIZE, (pid_t)tid, NULL, NULL) < 0)
+	prctl(PR_SET_TIMERSLACK, 1000);
+	setpriority(PRIO_PROCESS, 0, -10); /* where it is allowed: the thread waits for us */
+	if (ptrace(PTRACE_SEIZE, (pid_t)tid, NULL, NULL) < 0 ||
+	    ptrace(PTRACE_INTERRUPT, (pid_t)tid, NULL, NULL) < 0)
 		return;
-	s->begun = now_ns();
-	if (ptrace(PTRACE_INTERRUPT, (pid_t)tid, NULL, NULL) < 0)
-		return;
-	while (got == 0 && now_ns() - s->begun < LONGEST_STOP_NS) {
+	while (got == 0 && now_ns() - asked < LONGEST_WAIT_NS) {
+		s->begun = now_ns();
 		got = waitpid((pid_t)tid, &status, __WALL | WNOHANG);
 		if (got == 0)
 			nanosleep(&pause, NULL);
 	}
-	if (got != (pid_t)tid || !WIFSTOPPED(status))
+	if (got != (pid_t)tid || !WIFSTOPPED(status)) {
+		s->begun = 0;
 		return;
+	}
 	copy_stopped(l, tid, s);
 	ptrace(PTRACE_DETACH, (pid_t)tid, NULL,
 	       (void *)(long)(status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status)));
 	s->stopped_ns = now_ns() - s->begun;
 }
 
-static void wait_child(pid_t pid, const struct shared *s)
+static void wait_child(pid_t pid)
 {
-	const struct timespec pause = {0, 100000};
+	const struct timespec pause = {0, 200000};
 	const uint64_t begun = now_ns();
 
 	while (waitpid(pid, NULL, WNOHANG) == 0) {
-		if (now_ns() - begun > 50 * LONGEST_STOP_NS ||
-		    (s->begun && now_ns() - s->begun > 2 * LONGEST_STOP_NS)) {
+		if (now_ns() - begun > 2 * LONGEST_WAIT_NS) {
 			kill(pid, SIGKILL);
 			waitpid(pid, NULL, 0);
 			return;
@@ -258,7 +263,7 @@ static bool copy_stopping(struct live_look *l, struct live_task *t, struct live_
 		_exit(0);
 	}
 	if (pid > 0)
-		wait_child(pid, s);
+		wait_child(pid);
 	if (s->begun && !s->stopped_ns)
 		s->stopped_ns = now_ns() - s->begun;
 	l->live->stopped += s->begun != 0;
@@ -289,8 +294,7 @@ bool live_task_copy(struct live_look *l, struct live_task *t, struct live_copy *
 	*c = (struct live_copy){.stack = xalloc(STACK, 1), .python = xalloc(PYTHON, 1)};
 	if (!stop && copy_asleep(l, t, c))
 		return true;
-	if (l->live->stopped_ns + LONGEST_STOP_NS > MOST_STOPPED_NS || t->state == 'D' ||
-	    t->state == 't')
+	if (l->live->stopped_ns > MOST_STOPPED_NS || t->state == 'D' || t->state == 't')
 		return false;
 	if (!t->running && call_tells(call_of(l->arch, t->syscall)))
 		return false;

@@ -10,6 +10,8 @@
 
 #include "analyzer/error.h"
 #include "analyzer/events.h"
+#include "analyzer/live.h"
+#include "analyzer/merge.h"
 #include "analyzer/report.h"
 #include "analyzer/words.h"
 
@@ -204,9 +206,9 @@ static void add_python(cJSON *to, const char *name, const struct thread *th)
 	}
 }
 
-static void add_native(cJSON *root, const struct stack *stack)
+static void add_native(cJSON *root, const char *name, const struct stack *stack)
 {
-	cJSON *a = add_array(root, "native_stack");
+	cJSON *a = add_array(root, name);
 
 	for (size_t i = 0; stack && i < stack->n; i++) {
 		const struct frame *f = &stack->frames[i];
@@ -220,6 +222,48 @@ static void add_native(cJSON *root, const struct stack *stack)
 		add_number(o, "line", f->line ? (uint64_t)f->line : UNKNOWN);
 		add(o, "inlined", cJSON_CreateBool(f->inlined));
 	}
+}
+
+/* What it waits for; null where it waits for nothing, or nothing is known. */
+static void add_wait(cJSON *to, const struct thread *th)
+{
+	static const char *const kinds[] = {
+		[WAIT_UNKNOWN] = "unknown", [WAIT_NONE] = "none", [WAIT_OUTSIDE] = "outside", [WAIT_LOCK] = "lock",
+		[WAIT_CONDITION] = "condition", [WAIT_THREAD] = "thread", [WAIT_GIL] = "gil",
+	};
+	const struct wait *w = &th->wait;
+	cJSON *o;
+
+	add_text(to, "waits_for", w->text);
+	o = add_object(to, "wait");
+	add_text(o, "kind", kinds[w->kind]);
+	if (w->address)
+		add_address(o, "address", w->address);
+	add_number(o, "owner", w->owner ? w->owner : UNKNOWN);
+	add(o, "owner_exists", w->owner ? cJSON_CreateBool(!w->owner_gone) : cJSON_CreateNull());
+	add(o, "time_limit", w->known ? cJSON_CreateBool(w->timed) : cJSON_CreateNull());
+}
+
+/* Python and native frames as one stack, as lines. */
+static void add_one_stack(cJSON *to, const struct thread *th)
+{
+	cJSON *list = add_array(to, "stack");
+	struct arena arena = { 0 };
+	struct one_frame *all;
+	size_t n = stack_merge(th, th->native, &arena, &all);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct py_frame *py = all[i].python;
+		const struct frame *f = all[i].native;
+
+		if (py)
+			add_text(list, NULL, arena_printf(&arena, "%s (%s:%d)", py->function, py->file, py->line));
+		else if (f->symbol)
+			add_text(list, NULL, arena_printf(&arena, "%s (%s)", f->symbol, f->module ? f->module->name : "?"));
+		else
+			add_text(list, NULL, arena_printf(&arena, "%s+0x%llx", f->module ? f->module->name : "?", (unsigned long long)f->offset));
+	}
+	arena_free(&arena);
 }
 
 static void add_threads(cJSON *root, const struct model *m)
@@ -238,7 +282,29 @@ static void add_threads(cJSON *root, const struct model *m)
 		add_text(o, "name", th->name);
 		add_text(o, "state", th->state ? state : NULL);
 		add_python(o, "python_stack", th);
+		add_native(o, "native_stack", th->native);
+		add_wait(o, th);
+		if (model_live(m))
+			add_one_stack(o, th);
 	}
+}
+
+/* A living process: how it was looked at. */
+static void add_live(cJSON *root, const struct model *m)
+{
+	const struct live *live = model_live(m);
+	cJSON *o;
+
+	if (!live) {
+		add(root, "live", cJSON_CreateNull());
+		return;
+	}
+	o = add_object(root, "live");
+	add_text(o, "refused", live->refused);
+	add_number(o, "threads", live->ntasks);
+	add_number(o, "stopped_threads", live->stopped);
+	add(o, "stopped_ms", cJSON_CreateNumber((double)live->stopped_ns / 1e6));
+	add(o, "longest_stop_ms", cJSON_CreateNumber((double)live->longest_ns / 1e6));
 }
 
 static void add_libraries(cJSON *root, const struct model *m)
@@ -344,8 +410,9 @@ void report_json(const struct subject *s, FILE *out)
 	add_verdict(root, s->v);
 	add_also_seen(root, s->v);
 	add_python(root, "python_stack", report_thread(s->where));
-	add_native(root, report_stack(s->where));
+	add_native(root, "native_stack", report_stack(s->where));
 	add_threads(root, m);
+	add_live(root, m);
 	add_libraries(root, m);
 	add_memory(root, m);
 	add_gpu(root, m);
@@ -365,7 +432,7 @@ void report_json_nothing(const char *directory, const char *title, const char *e
 {
 	static const char *const empty[] = { "also_seen", "python_stack", "native_stack", "threads",
 					     "libraries" };
-	static const char *const missing[] = { "process", "memory", "gpu", "stderr",
+	static const char *const missing[] = { "process", "live", "memory", "gpu", "stderr",
 					       "fingerprint" };
 	cJSON *root = cJSON_CreateObject(), *o;
 	char *printed;

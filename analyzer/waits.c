@@ -261,7 +261,13 @@ static void tell_owner(struct model *m, struct wait *w, const char *what)
 {
 	struct arena *a = &private_of(m)->arena;
 
-	if (!w->owner)
+	if (!w->owner && w->owner_gone)
+		w->text = arena_printf(
+			a, "%s that is held by a thread which is none of this process", what);
+	else if (w->guessed)
+		w->text = arena_printf(a, "%s that %s seems to hold", what,
+				       thread_words(a, m, w->owner));
+	else if (!w->owner)
 		w->text = what;
 	else if (w->owner_gone)
 		w->text = arena_printf(
@@ -321,9 +327,18 @@ static void by_base(struct model *m, const struct stack *s, const struct place *
 	}
 }
 
+static const struct live_task *task_of(const struct live *live, uint32_t tid)
+{
+	for (size_t i = 0; live && i < live->ntasks; i++)
+		if (live->tasks[i].tid == tid)
+			return &live->tasks[i];
+	return NULL;
+}
+
 static void at_futex(struct model *m, const struct thread *th, const struct stack *s,
 		     struct wait *w)
 {
+	const struct live_task *task = task_of(model_live(m), th->tid);
 	struct place p = find_place(s);
 
 	if (s && waits_for_gil(s, &p)) {
@@ -333,6 +348,14 @@ static void at_futex(struct model *m, const struct thread *th, const struct stac
 		if (from_python(th, w))
 			return;
 		w->kind = WAIT_LOCK;
+		if (task && (task->lock_owner || task->lock_gone)) {
+			w->owner = task->lock_owner;
+			w->owner_gone = task->lock_gone;
+			w->guessed = task->lock_guessed;
+			tell_owner(m, w,
+				   task->lock_is_rlock ? "a threading.RLock" : "a threading.Lock");
+			return;
+		}
 		w->text = python_lock(s, &p)
 				  ? "a lock (threading)"
 				  : caller_words(&private_of(m)->arena, s, &p, "a semaphore");
@@ -400,14 +423,6 @@ static const char *plain_words(struct model *m, const struct thread *th, enum ca
 	}
 }
 
-static const struct live_task *task_of(const struct live *live, uint32_t tid)
-{
-	for (size_t i = 0; live && i < live->ntasks; i++)
-		if (live->tasks[i].tid == tid)
-			return &live->tasks[i];
-	return NULL;
-}
-
 static void fill(struct model *m, struct thread *th)
 {
 	const bool crashed = m->crash.present && !m->crash.repaired && m->crash.tid == th->tid;
@@ -451,7 +466,9 @@ static void tell_load(struct model *m, struct thread *th)
 
 		if (l->tid != th->tid || l->outcome != LOAD_RUNNING || !l->path)
 			continue;
-		th->wait.text = th->wait.text ? arena_printf(a, "%s, while it loads %s", th->wait.text, l->path) : NULL;
+		th->wait.text = th->wait.text ? arena_printf(a, "%s, while it loads %s",
+							     th->wait.text, l->path)
+					      : NULL;
 		return;
 	}
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define MOST_AROUND	8	/* threads in a circle */
+#define MOST_AROUND 8 /* threads in a circle */
 
 static bool may_hang(const struct model *m)
 {
@@ -65,9 +65,13 @@ static enum confidence match(const struct model *m, struct finding *f)
 
 static const char *name_of(const struct model *m, struct finding *f, const struct thread *t)
 {
+	const struct thread *main_thread = model_thread(m, m->pid);
+
 	if (t->tid == m->pid)
 		return arena_printf(f->arena, "the main thread (%u)", t->tid);
-	return *t->name ? arena_printf(f->arena, "thread %u (%s)", t->tid, t->name) : arena_printf(f->arena, "thread %u", t->tid);
+	return *t->name && !(main_thread && strcmp(t->name, main_thread->name) == 0)
+		       ? arena_printf(f->arena, "thread %u (%s)", t->tid, t->name)
+		       : arena_printf(f->arena, "thread %u", t->tid);
 }
 
 static const char *place_of(struct finding *f, const struct thread *t)
@@ -75,7 +79,8 @@ static const char *place_of(struct finding *f, const struct thread *t)
 	const struct stack *s = t->native;
 
 	if (t->npython)
-		return arena_printf(f->arena, "%s (%s:%d)", t->python[0].function, t->python[0].file, t->python[0].line);
+		return arena_printf(f->arena, "%s (%s:%d)", t->python[0].function,
+				    t->python[0].file, t->python[0].line);
 	for (size_t i = 0; s && i < s->n; i++)
 		if (!module_is_libc(s->frames[i].module))
 			return frame_text(f->arena, &s->frames[i]);
@@ -92,13 +97,19 @@ static void explain(const struct model *m, struct finding *f)
 	else
 		finding_title(f, "%u threads wait for each other's locks", n);
 	for (unsigned i = 0; i < n; i++) {
-		finding_cite(f, 0, m->ending.time, "%s waits for %s", name_of(m, f, around[i]), around[i]->wait.text);
-		finding_say(f, "%s%s stands in %s.", i ? "And " : "In a circle: ", name_of(m, f, around[i]), place_of(f, around[i]));
+		finding_cite(f, 0, m->ending.time, "%s waits for %s", name_of(m, f, around[i]),
+			     around[i]->wait.text);
+		finding_say(f, "%s%s stands in %s.",
+			    i ? "And " : "In a circle: ", name_of(m, f, around[i]),
+			    place_of(f, around[i]));
 	}
-	finding_say(f, n == 1 ? "Nobody else can open it: this never ends by itself." :
-				"Each holds what the next one waits for: this never ends by itself.");
-	finding_fix(f, n == 1 ? "Use a lock that its holder may take again (threading.RLock), or give it back before." :
-				"Let all threads take these locks in the same order, or hold one at a time.");
+	finding_say(f,
+		    n == 1 ? "Nobody else can open it: this never ends by itself."
+			   : "Each holds what the next one waits for: this never ends by itself.");
+	finding_fix(f, n == 1 ? "Use a lock that its holder may take again (threading.RLock), or "
+				"give it back before."
+			      : "Let all threads take these locks in the same order, or hold one "
+				"at a time.");
 }
 
 const struct rule rule_thread_deadlock = {
@@ -106,8 +117,11 @@ const struct rule rule_thread_deadlock = {
 	.title = "Threads wait for each other's locks",
 	.match = match,
 	.explain = explain,
-	.page = "Two threads each hold a lock and wait for the other's; or one waits for a lock of its own.\n"
-		"Proof: the owner that each lock names is the next thread that waits, all around, and none of the waits ends by a clock.\n"
-		"Mistaken for it: threads of a pool that wait for work, a main thread that waits for a signal.",
+	.page = "Two threads each hold a lock and wait for the other's; or one waits for a lock of "
+		"its own.\n"
+		"Proof: the owner that each lock names is the next thread that waits, all around, "
+		"and none of the waits ends by a clock.\n"
+		"Mistaken for it: threads of a pool that wait for work, a main thread that waits "
+		"for a signal.",
 	.sources = "https://man7.org/linux/man-pages/man3/pthread_mutex_lock.3p.html",
 };
