@@ -28,22 +28,16 @@ enum ks_arch {
 };
 
 enum ks_region_kind {
-	KS_REGION_NONE = 0,
-	KS_REGION_RING =
-		1, /* count rings, each stride bytes: ks_ring_head, then slots of KS_RING_SLOT */
-	KS_REGION_RARE = 2, /* one lane: ks_ring_head, then slots of KS_RARE_SLOT; aux[0] slots are
-			       never reused */
-	KS_REGION_STRINGS =
-		3, /* ks_string records, packed, 8-byte aligned; aux[0] bytes used (a hint) */
-	KS_REGION_MODULES = 4, /* struct ks_module[count] */
-	KS_REGION_THREADS = 5, /* struct ks_thread[count] */
-	KS_REGION_CHECKPOINTS =
-		6, /* ks_ring_head, then struct ks_checkpoint[count] used as a ring */
-	KS_REGION_OUTPUT =
-		7, /* ks_ring_head (next: bytes ever written), then a ring of bytes of fd 2 */
-	KS_REGION_CRASH = 8, /* struct ks_crash, then blocks */
-	KS_REGION_STATE = 9, /* tables of later families (GPU memory): stride and count say how;
-				aux[0] which */
+	KS_REGION_NONE		= 0,
+	KS_REGION_RING		= 1,	/* count rings, each stride bytes: ks_ring_head, then slots of KS_RING_SLOT */
+	KS_REGION_RARE		= 2,	/* one lane: ks_ring_head, then slots of KS_RARE_SLOT; aux[0] slots are never reused */
+	KS_REGION_STRINGS	= 3,	/* ks_string records, packed, 8-byte aligned; aux[0] bytes used (a hint) */
+	KS_REGION_MODULES	= 4,	/* struct ks_module[count] */
+	KS_REGION_THREADS	= 5,	/* struct ks_thread[count] */
+	KS_REGION_CHECKPOINTS	= 6,	/* ks_ring_head, then struct ks_checkpoint[count] used as a ring */
+	KS_REGION_OUTPUT	= 7,	/* ks_ring_head (next: bytes ever written), then a ring of bytes of fd 2 */
+	KS_REGION_CRASH		= 8,	/* struct ks_crash, then blocks */
+	KS_REGION_STATE		= 9,	/* tables of later families (GPU memory): stride and count say how; aux[0] which */
 };
 
 /* A part of the file that the recorder has mapped. */
@@ -58,10 +52,10 @@ struct ks_region {
 };
 
 enum ks_end_kind {
-	KS_END_NONE = 0,   /* no end was recorded: still running, or killed */
-	KS_END_SIGNAL = 1, /* a fatal signal; end_code is its number, the crash area says more */
-	KS_END_EXIT = 2,   /* exit, _exit or return from main; end_code is the status */
-	KS_END_EXEC = 3,   /* about to exec; an exec_failed event afterwards takes it back */
+	KS_END_NONE	= 0,		/* no end was recorded: still running, or killed */
+	KS_END_SIGNAL	= 1,		/* a fatal signal; end_code is its number, the crash area says more */
+	KS_END_EXIT	= 2,		/* exit, _exit or return from main; end_code is the status */
+	KS_END_EXEC	= 3,		/* about to exec; an exec_failed event afterwards takes it back */
 };
 
 struct ks_header {
@@ -71,7 +65,7 @@ struct ks_header {
 	uint32_t endian;
 	uint16_t word_size;		/* bytes of a pointer */
 	uint16_t arch;			/* enum ks_arch */
-	uint64_t features; /* for later versions; a reader ignores bits that it does not know */
+	uint64_t features;		/* for later versions; a reader ignores bits that it does not know */
 
 	uint32_t region_offset;		/* of the table of regions, within the header */
 	uint32_t region_stride;
@@ -79,7 +73,7 @@ struct ks_header {
 	uint32_t pid;
 	uint32_t ppid;
 	uint32_t parent_pid;		/* recorded parent (fork), 0 where there is none */
-	uint64_t parent_start; /* its start_realtime: with parent_pid it names its trace file */
+	uint64_t parent_start;		/* its start_realtime: with parent_pid it names its trace file */
 
 	/* Two clock pairs turn slot times (clock ticks) into wall time. */
 	uint64_t start_clock;		/* TSC, or CNTVCT_EL0 */
@@ -89,7 +83,7 @@ struct ks_header {
 	uint64_t last_realtime;
 	uint64_t last_monotonic;
 	uint64_t clock_hz;		/* ticks in a second, 0: derive it from the pairs */
-	uint64_t start_ticks; /* field 22 of /proc/self/stat: start of the process since boot */
+	uint64_t start_ticks;		/* field 22 of /proc/self/stat: start of the process since boot */
 
 	uint8_t boot_id[16];
 	uint8_t build_id[20];		/* of libkshim.so */
@@ -102,10 +96,9 @@ struct ks_header {
 	uint64_t lost_strings;
 	uint64_t lost_rings;
 	uint64_t lost_modules;
-	uint64_t threads; /* alive, as far as pthread_create and their ends were seen */
-	uint64_t cgroup;  /* string, for witnesses: "2" or "1", directory of the memory cgroup, of
-			     the limit; each with \n */
-	uint64_t connection; /* string: connection file of a Jupyter kernel; 0: it is none */
+	uint64_t threads;		/* alive, as far as pthread_create and their ends were seen */
+	uint64_t cgroup;		/* string, for witnesses: "2" or "1", directory of the memory cgroup, of the limit; each with \n */
+	uint64_t connection;		/* string: connection file of a Jupyter kernel; 0: it is none */
 	uint64_t kernel_parent;		/* JPY_PARENT_PID of a kernel */
 	uint64_t spare[12];
 };
@@ -135,7 +128,7 @@ struct ks_slot {
 	uint16_t nfields;
 	uint64_t time;			/* clock ticks */
 	uint32_t tid;
-	uint32_t load; /* id of the innermost dlopen in progress on this thread, 0: none */
+	uint32_t load;			/* id of the innermost dlopen in progress on this thread, 0: none */
 	uint64_t field[];
 };
 
@@ -166,18 +159,17 @@ struct ks_module {			/* 256 bytes */
 	uint32_t flags;
 	uint64_t load_time;		/* when it was first seen, clock ticks */
 	uint64_t unload_time;		/* when it was first missed; 0: still there */
-	uint64_t base; /* difference of addresses in the process to those in the file */
+	uint64_t base;			/* difference of addresses in the process to those in the file */
 	uint64_t start, end;		/* lowest and highest mapped address */
 	uint64_t text_start, text_end;	/* of its executable segment (the first with PF_X) */
 	uint64_t dev, inode, file_size, mtime;	/* mtime: ns since 1970 */
-	uint64_t
-		need_size; /* highest p_offset + p_filesz of a PT_LOAD: a shorter file is cut off */
+	uint64_t need_size;		/* highest p_offset + p_filesz of a PT_LOAD: a shorter file is cut off */
 	uint64_t tls_size;
 	uint64_t mount_flags;		/* statfs f_flags of its file system */
 	uint64_t fs_magic;		/* statfs f_type */
-	uint64_t path; /* string: as the loader names it (the executable: /proc/self/exe) */
+	uint64_t path;			/* string: as the loader names it (the executable: /proc/self/exe) */
 	uint64_t soname;		/* string: DT_SONAME */
-	uint32_t load; /* id of the dlopen that brought it, 0: at the start or unknown */
+	uint32_t load;			/* id of the dlopen that brought it, 0: at the start or unknown */
 	uint32_t tid;			/* thread on which it was first seen */
 	uint8_t build_id_size;
 	uint8_t build_id[23];
@@ -188,26 +180,19 @@ struct ks_thread {			/* 192 bytes: counters of one thread, kept after its end */
 	uint32_t state;			/* 0 unused, 1 alive, 2 ended */
 	uint32_t tid;
 	uint64_t start_time, end_time;
-	uint64_t alloc_bytes,
-		alloc_count; /* malloc family, as far as flushed; counts are estimates */
+	uint64_t alloc_bytes, alloc_count;	/* malloc family, as far as flushed; counts are estimates */
 	uint64_t free_bytes, free_count;
 	uint64_t fail_count, big_count;		/* failed requests; requests of 1 MiB and more */
 	uint64_t stack_low, stack_high;		/* its stack, without the guard */
 	uint64_t guard_size;
 	uint64_t alt_low, alt_size;		/* our alternate signal stack */
-	uint64_t routine; /* what pthread_create was given; 0: the main thread or unknown */
+	uint64_t routine;			/* what pthread_create was given; 0: the main thread or unknown */
 	char name[16];
 	uint64_t spare[7];
 };
 
 enum ks_checkpoint_reason {
-	KS_CHECK_START = 1,
-	KS_CHECK_EVENT,
-	KS_CHECK_HEAP,
-	KS_CHECK_FAILURE,
-	KS_CHECK_CRASH,
-	KS_CHECK_END,
-	KS_CHECK_WITNESS,
+	KS_CHECK_START = 1, KS_CHECK_EVENT, KS_CHECK_HEAP, KS_CHECK_FAILURE, KS_CHECK_CRASH, KS_CHECK_END, KS_CHECK_WITNESS,
 };
 
 struct ks_checkpoint {			/* 128 bytes; bytes unless said otherwise; ~0: not known */
@@ -250,17 +235,16 @@ struct ks_crash {			/* 1024 bytes */
 	uint64_t address;		/* si_addr, for faults */
 	uint32_t sender_pid, sender_uid;/* for signals that were sent */
 	uint32_t tid;
-	uint32_t nested; /* how many further faults came while this one was recorded */
+	uint32_t nested;		/* how many further faults came while this one was recorded */
 	uint64_t time;
 	uint64_t pc, sp, fp;
-	uint64_t trap, fault_error; /* x86: trapno and error code; aarch64: esr in fault_error */
+	uint64_t trap, fault_error;	/* x86: trapno and error code; aarch64: esr in fault_error */
 	uint64_t nregs;
-	uint64_t regs[KS_MAX_REGS]; /* DWARF order of the architecture; x86_64: rax rdx rcx rbx rsi
-				       rdi rbp rsp r8-r15 rip */
+	uint64_t regs[KS_MAX_REGS];	/* DWARF order of the architecture; x86_64: rax rdx rcx rbx rsi rdi rbp rsp r8-r15 rip */
 	uint64_t opcode_address;	/* where opcode was read: pc - 16 or later */
 	uint8_t opcode[64];
 	uint32_t opcode_size;
-	uint32_t disposition; /* of the program at delivery: 0 default, 1 ignored, 2 a handler */
+	uint32_t disposition;		/* of the program at delivery: 0 default, 1 ignored, 2 a handler */
 	uint64_t handler;
 	char name[16];			/* thread */
 	char sender_name[16];		/* /proc/PID/comm of the sender */
@@ -268,7 +252,7 @@ struct ks_crash {			/* 1024 bytes */
 	char sender_parent[16];		/* comm of the sender's parent */
 	uint32_t spare0;
 	uint64_t abort_message;		/* string: glibc's __abort_msg */
-	uint64_t exception_type; /* string: mangled name of the uncaught C++ exception's type */
+	uint64_t exception_type;	/* string: mangled name of the uncaught C++ exception's type */
 	uint64_t exception_text;	/* string: what() as far as it could be read */
 	uint64_t exception_module;	/* address of its type_info: which object defines it */
 	uint64_t thrown_stack;		/* string (stack) where known */
@@ -278,7 +262,7 @@ struct ks_crash {			/* 1024 bytes */
 	uint64_t spare[48];
 };
 
-enum ks_state_table { KS_STATE_GPU = 1, KS_STATE_GPU_LIVE = 2 }; /* aux[0] of a KS_REGION_STATE */
+enum ks_state_table { KS_STATE_GPU = 1, KS_STATE_GPU_LIVE = 2 };	/* aux[0] of a KS_REGION_STATE */
 
 enum ks_gpu_kind {
 	KS_GPU_DEVICE = 0,	/* cuMemAlloc, cuMemAllocPitch, arrays */
@@ -290,12 +274,7 @@ enum ks_gpu_kind {
 	KS_GPU_KINDS = 6,
 };
 
-enum ks_gpu_route {
-	KS_ROUTE_DLSYM = 1,
-	KS_ROUTE_PROC_ADDRESS = 2,
-	KS_ROUTE_LINKED = 3,
-	KS_ROUTE_EXPORT_TABLE = 4
-};
+enum ks_gpu_route { KS_ROUTE_DLSYM = 1, KS_ROUTE_PROC_ADDRESS = 2, KS_ROUTE_LINKED = 3, KS_ROUTE_EXPORT_TABLE = 4 };
 
 struct ks_gpu {				/* 512 bytes: totals of the process */
 	uint64_t launches, copies, syncs, failures;
@@ -316,7 +295,7 @@ struct ks_gpu {				/* 512 bytes: totals of the process */
 	uint64_t spare[27];
 };
 
-struct ks_gpu_live { /* 32 bytes: one live allocation; address 0: unused, 1: given back */
+struct ks_gpu_live {			/* 32 bytes: one live allocation; address 0: unused, 1: given back */
 	uint64_t address;
 	uint64_t size;
 	uint64_t time;
@@ -327,33 +306,24 @@ struct ks_gpu_live { /* 32 bytes: one live allocation; address 0: unused, 1: giv
 };
 
 enum ks_heap_function {
-	KS_HEAP_MALLOC = 1,
-	KS_HEAP_CALLOC,
-	KS_HEAP_REALLOC,
-	KS_HEAP_REALLOCARRAY,
-	KS_HEAP_POSIX_MEMALIGN,
-	KS_HEAP_ALIGNED_ALLOC,
-	KS_HEAP_MEMALIGN,
-	KS_HEAP_VALLOC,
-	KS_HEAP_PVALLOC,
+	KS_HEAP_MALLOC = 1, KS_HEAP_CALLOC, KS_HEAP_REALLOC, KS_HEAP_REALLOCARRAY, KS_HEAP_POSIX_MEMALIGN,
+	KS_HEAP_ALIGNED_ALLOC, KS_HEAP_MEMALIGN, KS_HEAP_VALLOC, KS_HEAP_PVALLOC,
 };
 
 #define KS_BLOCK_MAGIC	0x4b4c424b4d494853ull	/* "SHIMKBLK" read as little-endian */
 
 enum ks_block_kind {
-	KS_BLOCK_STACK = 1,   /* bytes of memory; address, tid */
-	KS_BLOCK_MAPS = 2,    /* /proc/self/maps */
-	KS_BLOCK_PYTHON = 3,  /* frames of one thread: ks_py_frame records, innermost first */
-	KS_BLOCK_THREADS = 4, /* ks_thread_info[] */
-	KS_BLOCK_STATUS = 5,  /* /proc/self/status */
-	KS_BLOCK_WITNESS = 6, /* struct ks_witness: somebody else saw the end */
-	KS_BLOCK_MEMORY = 7,  /* bytes at address: other pages that the reader may need */
-	KS_BLOCK_STATFS =
-		8, /* text: PATH\tTYPE\tFREE\tTOTAL\tFILESIZE of the mapping that a SIGBUS hit */
-	KS_BLOCK_NATIVE = 9, /* text: frames already unwound, one a line (from tests and bundles) */
-	KS_BLOCK_GPU_LOG = 10,
-	KS_BLOCK_REGISTERS = 11, /* of a thread that was looked at from outside: u64 pc, sp, then
-				    the registers as in ks_crash */
+	KS_BLOCK_STACK		= 1,	/* bytes of memory; address, tid */
+	KS_BLOCK_MAPS		= 2,	/* /proc/self/maps */
+	KS_BLOCK_PYTHON		= 3,	/* frames of one thread: ks_py_frame records, innermost first */
+	KS_BLOCK_THREADS	= 4,	/* ks_thread_info[] */
+	KS_BLOCK_STATUS		= 5,	/* /proc/self/status */
+	KS_BLOCK_WITNESS	= 6,	/* struct ks_witness: somebody else saw the end */
+	KS_BLOCK_MEMORY		= 7,	/* bytes at address: other pages that the reader may need */
+	KS_BLOCK_STATFS		= 8,	/* text: PATH\tTYPE\tFREE\tTOTAL\tFILESIZE of the mapping that a SIGBUS hit */
+	KS_BLOCK_NATIVE		= 9,	/* text: frames already unwound, one a line (from tests and bundles) */
+	KS_BLOCK_GPU_LOG	= 10,
+	KS_BLOCK_REGISTERS	= 11,	/* of a thread that was looked at from outside: u64 pc, sp, then the registers as in ks_crash */
 };
 
 struct ks_block {			/* 48 bytes, then size bytes, then padding to 8 */
@@ -366,11 +336,10 @@ struct ks_block {			/* 48 bytes, then size bytes, then padding to 8 */
 	uint64_t spare;
 };
 
-struct ks_thread_info { /* 64 bytes, one for each task of the process at its crash */
+struct ks_thread_info {			/* 64 bytes, one for each task of the process at its crash */
 	uint32_t tid;
 	char state;			/* letter of /proc/self/task/N/stat */
-	uint8_t args; /* bits: which of the system call's arguments 0 to 5 are not 0; 0x80: known at
-			 all */
+	uint8_t args;			/* bits: which of the system call's arguments 0 to 5 are not 0; 0x80: known at all */
 	char pad[2];
 	char name[16];
 	uint64_t syscall;		/* number; ~0 running or unknown */
@@ -388,10 +357,9 @@ struct ks_py_frame {			/* 64 bytes */
 	uint32_t file_size, name_size;	/* bytes */
 	uint32_t table_size;		/* bytes of co_lnotab or co_linetable */
 	uint8_t file_kind, name_kind;	/* bytes of a character: 1 (Latin-1 or ASCII), 2, 4 */
-	uint8_t table_kind; /* 1: co_lnotab (to 3.9), 2: co_linetable of 3.10, 3: of 3.11 and later
-			     */
-	uint8_t flags; /* 1: more frames called this one than are kept: the outermost may follow;
-			* 16: C called this one; 32: Python did (neither: not known) */
+	uint8_t table_kind;		/* 1: co_lnotab (to 3.9), 2: co_linetable of 3.10, 3: of 3.11 and later */
+	uint8_t flags;			/* 1: more frames called this one than are kept: the outermost may follow;
+					 * 16: C called this one; 32: Python did (neither: not known) */
 	uint64_t frame, code;		/* addresses */
 	uint64_t spare[2];
 };
@@ -400,18 +368,16 @@ struct ks_witness {			/* 128 bytes */
 	uint32_t pid;			/* who saw it */
 	uint32_t kind;			/* 1 the parent's wait, 2 the next kernel, 3 the analyzer */
 	int32_t status;			/* as wait(2) gives it; -1: not known (kinds 2 and 3) */
-	uint32_t requested; /* the witness itself had sent a signal before: its number */
+	uint32_t requested;		/* the witness itself had sent a signal before: its number */
 	uint64_t realtime;
 	uint64_t cg_usage, cg_limit, cg_oom_kill, sys_oom_kill, mem_available;
-	uint32_t signal_sent[4]; /* the last signals that the witness sent to the process, newest
-				    first */
+	uint32_t signal_sent[4];	/* the last signals that the witness sent to the process, newest first */
 	uint64_t signal_time;		/* realtime of the newest */
 	char name[16];			/* comm of the witness */
 	uint64_t spare[3];
 };
 
-#define KS_SAME(type, bytes)                                                                       \
-	_Static_assert(sizeof(struct type) == (bytes), #type " has the size that FORMAT.md gives")
+#define KS_SAME(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type " has the size that FORMAT.md gives")
 KS_SAME(ks_region, 64);
 KS_SAME(ks_ring_head, 64);
 KS_SAME(ks_slot, KS_SLOT_HEAD);
@@ -425,9 +391,7 @@ KS_SAME(ks_py_frame, 64);
 KS_SAME(ks_witness, 128);
 KS_SAME(ks_gpu, 512);
 KS_SAME(ks_gpu_live, 32);
-_Static_assert(sizeof(struct ks_header) <= KS_REGION_TABLE,
-	       "the table of regions follows the header");
-_Static_assert(KS_REGION_TABLE + KS_MAX_REGIONS * sizeof(struct ks_region) <= KS_HEADER_SIZE,
-	       "the table fits");
+_Static_assert(sizeof(struct ks_header) <= KS_REGION_TABLE, "the table of regions follows the header");
+_Static_assert(KS_REGION_TABLE + KS_MAX_REGIONS * sizeof(struct ks_region) <= KS_HEADER_SIZE, "the table fits");
 
 #endif
