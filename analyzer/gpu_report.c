@@ -84,8 +84,11 @@ static void devices(struct report *r, struct section *s)
 		const char *name = FIELD_TEXT(e, cuda_device, name);
 
 		if (FIELD_SIGNED(e, cuda_device, device) >= 0)
-			report_put(s, ITEM_FACT, arena_printf(&r->arena, "device %lld", (long long)FIELD_SIGNED(e, cuda_device, device)),
-				   arena_printf(&r->arena, "%s, %s, compute capability %llu.%llu", name ? name : "?",
+			report_put(s, ITEM_FACT,
+				   arena_printf(&r->arena, "device %lld",
+						(long long)FIELD_SIGNED(e, cuda_device, device)),
+				   arena_printf(&r->arena, "%s, %s, compute capability %llu.%llu",
+						name ? name : "?",
 						size_text(&r->arena, FIELD(e, cuda_device, total)),
 						(unsigned long long)FIELD(e, cuda_device, major),
 						(unsigned long long)FIELD(e, cuda_device, minor)));

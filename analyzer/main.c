@@ -283,7 +283,8 @@ static void process(const struct request *r, const char *path)
 	if (!living(r, &f, pid)) {
 		e = folder_process(&f, pid);
 		if (!e)
-			die(EXIT_NO_TRACE, "there is no process %u, and %s has no recording of one", pid, path ? path : "no directory");
+			die(EXIT_NO_TRACE, "there is no process %u, and %s has no recording of one",
+			    pid, path ? path : "no directory");
 		report_on(r, &f, e->path, NULL);
 	}
 	folder_free(&f);

@@ -234,8 +234,11 @@ const char *model_info(const struct model *m, const char *key);
 /* A resource limit at the end (start value, then what limit_set changed); UNKNOWN = unlimited or not recorded. */
 uint64_t model_limit(const struct model *m, int resource);
 
-const struct module *model_module_at(const struct model *m, uint64_t address);	/* loaded at the end, else the last that was there */
-/* By file name or soname; the first whose name begins with prefix. after: continue behind it, or NULL. */
+const struct module *
+model_module_at(const struct model *m,
+		uint64_t address); /* loaded at the end, else the last that was there */
+/* By file name or soname; the first whose name begins with prefix. after: continue behind it, or
+ * NULL. */
 const struct module *model_module_named(const struct model *m, const char *prefix, const struct module *after);
 const struct load *model_load(const struct model *m, uint32_t id);
 const struct thread *model_thread(const struct model *m, uint32_t tid);

@@ -261,7 +261,10 @@ static void add_one_stack(cJSON *to, const struct thread *th)
 		else if (f->symbol)
 			add_text(list, NULL, arena_printf(&arena, "%s (%s)", f->symbol, f->module ? f->module->name : "?"));
 		else
-			add_text(list, NULL, arena_printf(&arena, "%s+0x%llx", f->module ? f->module->name : "?", (unsigned long long)f->offset));
+			add_text(list, NULL,
+				 arena_printf(&arena, "%s+0x%llx",
+					      f->module ? f->module->name : "?",
+					      (unsigned long long)f->offset));
 	}
 	arena_free(&arena);
 }

@@ -31,6 +31,7 @@ struct reported {			/* modules that an address on the stack points into */
 };
 
 /* In the child: walks one thread after the other, writes what it finds to the pipe, and ends the process. */
-void symbols_child(const struct model *m, const struct unwind *u, size_t n, const struct reported *r, int to) __attribute__((noreturn));
+void symbols_child(const struct model *m, const struct unwind *u, size_t n,
+		   const struct reported *r, int to) __attribute__((noreturn));
 
 #endif

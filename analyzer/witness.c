@@ -214,9 +214,18 @@ static void look_alive(struct model *m, const struct live *live)
 	if (!m->checkpoints)
 		abort();
 	m->checkpoints[m->ncheckpoints++] = (struct checkpoint){
-		.time = live->now - m->started, .reason = KS_CHECK_WITNESS, .threads = (unsigned)live->ntasks, .tid = m->pid,
-		.rss = live->rss ? live->rss : UNKNOWN, .vsize = live->vsize ? live->vsize : UNKNOWN,
-		.heap_alloc = UNKNOWN, .heap_free = UNKNOWN, .cg_pids = UNKNOWN, .swap_free = UNKNOWN, .cg_oom_kill = UNKNOWN, .sys_oom_kill = UNKNOWN,
+		.time = live->now - m->started,
+		.reason = KS_CHECK_WITNESS,
+		.threads = (unsigned)live->ntasks,
+		.tid = m->pid,
+		.rss = live->rss ? live->rss : UNKNOWN,
+		.vsize = live->vsize ? live->vsize : UNKNOWN,
+		.heap_alloc = UNKNOWN,
+		.heap_free = UNKNOWN,
+		.cg_pids = UNKNOWN,
+		.swap_free = UNKNOWN,
+		.cg_oom_kill = UNKNOWN,
+		.sys_oom_kill = UNKNOWN,
 		.cg_usage = counter(dir, v2 ? "memory.current" : "memory.usage_in_bytes", NULL),
 		.cg_limit = counter(dir, v2 ? "memory.max" : "memory.limit_in_bytes", NULL),
 		.mem_available = line_of("/proc/meminfo", "MemAvailable:", 1024),

@@ -38,15 +38,20 @@ static void explain_hdf5(const struct model *m, struct finding *f)
 			user = mod;
 	}
 	finding_title(f, "h5py was built for another version of HDF5 than the %s that was loaded", module_name(f->module));
-	finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time, "abort by %s", frame_text(f->arena, f->frame));
+	finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time,
+		     "abort by %s", frame_text(f->arena, f->frame));
 	if (said)
 		finding_cite(f, 0, m->ending.time, "on stderr: %.200s", said);
-	finding_say(f, "HDF5 compares the version of the headers that its user was built with, and its own, and aborts when they differ%s%.200s",
+	finding_say(f,
+		    "HDF5 compares the version of the headers that its user was built with, and "
+		    "its own, and aborts when they differ%s%.200s",
 		    said ? ": " : ".", said ? said : "");
-	finding_say(f, "The library that was loaded is %s%s%s.", f->module->path, user ? "; it was called by " : "", user ? user->path : "");
+	finding_say(f, "The library that was loaded is %s%s%s.", f->module->path,
+		    user ? "; it was called by " : "", user ? user->path : "");
 	finding_fix_package(m, f, "h5py", "reinstall");
-	finding_fix(f, "With conda: conda install --force-reinstall h5py hdf5. If LD_LIBRARY_PATH leads to another HDF5, take it out. "
-		    "HDF5_DISABLE_VERSION_CHECK=2 goes on at the risk of wrong data.");
+	finding_fix(f, "With conda: conda install --force-reinstall h5py hdf5. If LD_LIBRARY_PATH "
+		       "leads to another HDF5, take it out. "
+		       "HDF5_DISABLE_VERSION_CHECK=2 goes on at the risk of wrong data.");
 }
 
 const struct rule rule_abi_hdf5_mismatch = {
@@ -54,9 +59,12 @@ const struct rule rule_abi_hdf5_mismatch = {
 	.title = "h5py was built for another version of HDF5",
 	.match = match_hdf5,
 	.explain = explain_hdf5,
-	.page = "libhdf5 finds that its user was compiled with the headers of another release and aborts: \"import keras\" kills the kernel.\n"
-		"Proof: the abort's caller is H5check_version in libhdf5.\nMistaken for it: h5py's own UserWarning about versions, which is harmless.",
-	.sources = "https://github.com/keras-team/keras/issues/7787 https://github.com/h5py/h5py/issues/853",
+	.page = "libhdf5 finds that its user was compiled with the headers of another release and "
+		"aborts: \"import keras\" kills the kernel.\n"
+		"Proof: the abort's caller is H5check_version in libhdf5.\nMistaken for it: h5py's "
+		"own UserWarning about versions, which is harmless.",
+	.sources = "https://github.com/keras-team/keras/issues/7787 "
+		   "https://github.com/h5py/h5py/issues/853",
 };
 
 /* --- abi.duplicate-protobuf --- */
@@ -86,15 +94,21 @@ static void explain_protobuf(const struct model *m, struct finding *f)
 	finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time, "abort by %s",
 		     frame_text(f->arena, f->context->blame));
 	finding_cite(f, 0, m->ending.time, "on stderr: %.200s", arena_line(f->arena, f->text));
-	finding_say(f, "Two libraries in this process were built from the same %s and share one protobuf runtime, which refuses the second and aborts. "
-		    "The second was %s.", proto, module_name(f->module));
+	finding_say(f,
+		    "Two libraries in this process were built from the same %s and share one "
+		    "protobuf runtime, which refuses the second and aborts. "
+		    "The second was %s.",
+		    proto, module_name(f->module));
 	for (size_t i = m->nloads; i-- > 0;) {
 		if (m->loads[i].outcome == LOAD_RUNNING && m->loads[i].tid == f->context->tid) {
 			finding_say(f, "It happened while %s was being loaded.", m->loads[i].path ? m->loads[i].path : "a library");
 			break;
 		}
 	}
-	finding_fix(f, "Have only one of the two in the process: look which packages bring %s, and take one out (another build, another process).", proto);
+	finding_fix(f,
+		    "Have only one of the two in the process: look which packages bring %s, and "
+		    "take one out (another build, another process).",
+		    proto);
 }
 
 const struct rule rule_abi_duplicate_protobuf = {
@@ -102,9 +116,11 @@ const struct rule rule_abi_duplicate_protobuf = {
 	.title = "A protobuf description is registered twice",
 	.match = match_protobuf,
 	.explain = explain_protobuf,
-	.page = "The same .proto was compiled into two shared objects that use one protobuf runtime.\nProof: google::protobuf::FatalException or "
+	.page = "The same .proto was compiled into two shared objects that use one protobuf "
+		"runtime.\nProof: google::protobuf::FatalException or "
 		"protobuf's fatal log on the stack of the abort, and its line naming the file.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/61593 https://github.com/protocolbuffers/protobuf/issues/3469",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/61593 "
+		   "https://github.com/protocolbuffers/protobuf/issues/3469",
 };
 
 /* --- abi.protobuf-mix --- */
@@ -142,10 +158,14 @@ static void explain_mix(const struct model *m, struct finding *f)
 {
 	if (f->text) {
 		finding_title(f, "The protobuf package is too new for generated code that is imported here");
-		finding_cite(f, f->context->error.event ? f->context->error.event->record : 0, m->ending.time, "%s: %.160s", f->context->error.type,
+		finding_cite(f, f->context->error.event ? f->context->error.event->record : 0,
+			     m->ending.time, "%s: %.160s", f->context->error.type,
 			     arena_line(f->arena, f->text));
-		finding_say(f, "Code that was generated for protobuf 3 (TensorFlow's, for instance) was imported with the protobuf package 4 or later, which "
-			    "refuses it: %.200s", arena_line(f->arena, f->text));
+		finding_say(f,
+			    "Code that was generated for protobuf 3 (TensorFlow's, for instance) "
+			    "was imported with the protobuf package 4 or later, which "
+			    "refuses it: %.200s",
+			    arena_line(f->arena, f->text));
 		if (f->context->error.file)
 			finding_say(f, "It was raised at %s, line %d.", f->context->error.file, f->context->error.line);
 		finding_fix(f, "%s", package_command(m, f->arena, "'protobuf<=3.20.3'", NULL, false));
@@ -153,11 +173,16 @@ static void explain_mix(const struct model *m, struct finding *f)
 		return;
 	}
 	finding_title(f, "Two copies of protobuf call into each other: %s and %s", module_name(f->module), module_name(f->other));
-	finding_cite(f, m->crash.record, m->ending.time, "%s in %s, called from %s", signal_word(m->ending.signal), frame_text(f->arena, f->frame),
+	finding_cite(f, m->crash.record, m->ending.time, "%s in %s, called from %s",
+		     signal_word(m->ending.signal), frame_text(f->arena, f->frame),
 		     module_name(f->other));
-	finding_say(f, "On the crashing stack code of google::protobuf in %s was called by code of google::protobuf in %s: two copies, probably of "
-		    "different versions, were taken for one.", f->module->path, f->other->path);
-	finding_fix(f, "Use builds of both packages that share one protobuf (the same channel, the same distribution), or keep them in two processes.");
+	finding_say(f,
+		    "On the crashing stack code of google::protobuf in %s was called by code of "
+		    "google::protobuf in %s: two copies, probably of "
+		    "different versions, were taken for one.",
+		    f->module->path, f->other->path);
+	finding_fix(f, "Use builds of both packages that share one protobuf (the same channel, the "
+		       "same distribution), or keep them in two processes.");
 }
 
 const struct rule rule_abi_protobuf_mix = {
@@ -165,9 +190,12 @@ const struct rule rule_abi_protobuf_mix = {
 	.title = "Versions of protobuf are mixed",
 	.match = match_mix,
 	.explain = explain_mix,
-	.page = "Generated code of protobuf 3 under the package of protobuf 4, or two native copies that call each other.\n"
-		"Proof: protobuf's own TypeError ended the program; or consecutive frames of google::protobuf in two files on the crashing stack.",
-	.sources = "https://github.com/NixOS/nixpkgs/pull/436579 https://protobuf.dev/news/2022-05-06/",
+	.page = "Generated code of protobuf 3 under the package of protobuf 4, or two native "
+		"copies that call each other.\n"
+		"Proof: protobuf's own TypeError ended the program; or consecutive frames of "
+		"google::protobuf in two files on the crashing stack.",
+	.sources = "https://github.com/NixOS/nixpkgs/pull/436579 "
+		   "https://protobuf.dev/news/2022-05-06/",
 };
 
 /* --- abi.duplicate-gflags --- */
@@ -176,7 +204,8 @@ static enum confidence match_gflags(const struct model *m, struct finding *f)
 {
 	const struct event *e = f->context->end;
 
-	if (!e || e->number != KS_exit_call || m->ending.kind != END_EXIT || module_is_python(f->context->blame ? f->context->blame->module : NULL))
+	if (!e || e->number != KS_exit_call || m->ending.kind != END_EXIT ||
+	    module_is_python(f->context->blame ? f->context->blame->module : NULL))
 		return NO_MATCH;
 	f->text = model_stderr_line(m, "is being linked both statically and dynamically", true);
 	f->event = e;
@@ -195,8 +224,9 @@ static void explain_gflags(const struct model *m, struct finding *f)
 	finding_cite(f, f->event->record, f->event->time, "exit was called by %s", frame_text(f->arena, f->context->blame));
 	if (f->text)
 		finding_say(f, "gflags said: %.300s", arena_line(f->arena, f->text));
-	finding_say(f, "Two libraries bring gflags, one linked into itself, one shared; registering the same flag twice makes gflags call exit(1), while "
-		    "a library is being loaded and before any Python code of it runs.");
+	finding_say(f, "Two libraries bring gflags, one linked into itself, one shared; "
+		       "registering the same flag twice makes gflags call exit(1), while "
+		       "a library is being loaded and before any Python code of it runs.");
 	finding_fix(f, "Use builds that share one libgflags (the same channel), or keep the two packages in two processes.");
 }
 
@@ -205,7 +235,9 @@ const struct rule rule_abi_duplicate_gflags = {
 	.title = "gflags is in the process twice",
 	.match = match_gflags,
 	.explain = explain_gflags,
-	.page = "gflags linked statically into one library and dynamically into another: exit(1) from a constructor.\nProof: exit called by gflags' "
+	.page = "gflags linked statically into one library and dynamically into another: exit(1) "
+		"from a constructor.\nProof: exit called by gflags' "
 		"registration while a load is on the stack.",
-	.sources = "https://github.com/facebookincubator/velox/issues/12358 https://github.com/facebook/folly/issues/2428",
+	.sources = "https://github.com/facebookincubator/velox/issues/12358 "
+		   "https://github.com/facebook/folly/issues/2428",
 };

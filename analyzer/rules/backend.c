@@ -96,11 +96,15 @@ static void explain_missing(const struct model *m, struct finding *f)
 	(void)python;
 	finding_title(f, "Keras's backend %s is not installed in this environment", f->name);
 	tell_error(m, f);
-	finding_say(f, "Keras itself is there; the package %s, on which it was to compute, is not in any folder of this Python's search path.", f->name);
+	finding_say(f,
+		    "Keras itself is there; the package %s, on which it was to compute, is not in "
+		    "any folder of this Python's search path.",
+		    f->name);
 	tell_choice(m, f, f->name);
 	finding_fix(f, "Install it: %s", package_command(m, f->arena, f->name, NULL, false));
-	finding_fix(f, "Or choose a backend that is installed: KERAS_BACKEND=… before Keras is imported (os.environ, kernel.json's \"env\", or "
-		    "\"backend\" in ~/.keras/keras.json).");
+	finding_fix(f, "Or choose a backend that is installed: KERAS_BACKEND=… before Keras is "
+		       "imported (os.environ, kernel.json's \"env\", or "
+		       "\"backend\" in ~/.keras/keras.json).");
 }
 
 const struct rule rule_backend_not_installed = {
@@ -108,17 +112,22 @@ const struct rule rule_backend_not_installed = {
 	.title = "Keras's backend is not installed",
 	.match = match_missing,
 	.explain = explain_missing,
-	.page = "Keras is imported, and the package of the backend that it was told to use, or that is its default, is not there.\n"
-		"Proof: ModuleNotFoundError for the backend's top-level name, out of Keras's import; no failed load of a part of it.\n"
-		"Mistaken for it: \"No module named cntk._cntk_py\" is a failed load of a package that is there.",
-	.sources = "https://keras.io/getting_started/ https://github.com/microsoft/CNTK/issues/1194",
+	.page = "Keras is imported, and the package of the backend that it was told to use, or "
+		"that is its default, is not there.\n"
+		"Proof: ModuleNotFoundError for the backend's top-level name, out of Keras's "
+		"import; no failed load of a part of it.\n"
+		"Mistaken for it: \"No module named cntk._cntk_py\" is a failed load of a package "
+		"that is there.",
+	.sources =
+		"https://keras.io/getting_started/ https://github.com/microsoft/CNTK/issues/1194",
 };
 
 /* --- backend.misconfigured --- */
 
 static enum confidence match_wrong(const struct model *m, struct finding *f)
 {
-	static const char *const words[] = { "Unable to import backend", "Unknown backend", "Invalid backend", "backend is not supported", NULL };
+	static const char *const words[] = {"Unable to import backend", "Unknown backend",
+					    "Invalid backend", "backend is not supported", NULL};
 
 	if (!f->context->error.uncaught || !keras_asked(m, f->context))
 		return NO_MATCH;
@@ -135,14 +144,18 @@ static enum confidence match_wrong(const struct model *m, struct finding *f)
 static void explain_wrong(const struct model *m, struct finding *f)
 {
 	const char *colon = strchr(f->text, ':');
-	const char *asked = f->name && *f->name ? f->name : colon ? arena_line(f->arena, colon + 1 + (colon[1] == ' ')) : "another one";
+	const char *asked = f->name && *f->name ? f->name
+			    : colon ? arena_line(f->arena, colon + 1 + (colon[1] == ' '))
+				    : "another one";
 
 	finding_title(f, "Keras was told to use a backend that it does not have: %s", asked);
 	tell_error(m, f);
 	tell_choice(m, f, asked);
-	finding_say(f, "Keras 3 knows tensorflow, jax, torch (and openvino and numpy for inference); theano and cntk ended with Keras 2.3.");
-	finding_fix(f, "Choose one that this Keras has: KERAS_BACKEND=tensorflow (or jax, torch), in the environment, in kernel.json's \"env\", or as "
-		    "\"backend\" in ~/.keras/keras.json.");
+	finding_say(f, "Keras 3 knows tensorflow, jax, torch (and openvino and numpy for "
+		       "inference); theano and cntk ended with Keras 2.3.");
+	finding_fix(f, "Choose one that this Keras has: KERAS_BACKEND=tensorflow (or jax, torch), "
+		       "in the environment, in kernel.json's \"env\", or as "
+		       "\"backend\" in ~/.keras/keras.json.");
 }
 
 const struct rule rule_backend_misconfigured = {
@@ -150,7 +163,8 @@ const struct rule rule_backend_misconfigured = {
 	.title = "Keras was told to use a backend that it does not have",
 	.match = match_wrong,
 	.explain = explain_wrong,
-	.page = "KERAS_BACKEND or keras.json names something that this version of Keras does not know.\nProof: Keras's own exception ended the import.",
+	.page = "KERAS_BACKEND or keras.json names something that this version of Keras does not "
+		"know.\nProof: Keras's own exception ended the import.",
 	.sources = "https://keras.io/getting_started/",
 };
 

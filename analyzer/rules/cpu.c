@@ -137,31 +137,48 @@ static void explain_missing(const struct model *m, struct finding *f)
 		finding_title(f, "The processor has no AVX, which jaxlib needs");
 		finding_cite(f, f->context->error.event ? f->context->error.event->record : 0, m->ending.time, "%s: %.200s",
 			     f->context->error.type, arena_line(f->arena, f->text));
-		finding_say(f, "jaxlib was built for processors with AVX, looked at this one%s%s, and refused to go on.%s", cpu ? ", " : "",
-			    cpu ? cpu : "", hyper);
-		finding_fix(f, "Use another machine, let the virtual machine show AVX (qemu: -cpu host), or build jaxlib from source for this "
-			    "processor.");
+		finding_say(f,
+			    "jaxlib was built for processors with AVX, looked at this one%s%s, and "
+			    "refused to go on.%s",
+			    cpu ? ", " : "", cpu ? cpu : "", hyper);
+		finding_fix(f, "Use another machine, let the virtual machine show AVX (qemu: -cpu "
+			       "host), or build jaxlib from source for this "
+			       "processor.");
 		return;
 	}
-	finding_cite(f, m->crash.record, m->ending.time, "SIGILL at %s%s%s", frame_text(f->arena, m->crash.stack && m->crash.stack->n ?
-		     &m->crash.stack->frames[0] : NULL), m->crash.instruction ? ": " : "", m->crash.instruction ? m->crash.instruction : "");
+	finding_cite(
+		f, m->crash.record, m->ending.time, "SIGILL at %s%s%s",
+		frame_text(f->arena,
+			   m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL),
+		m->crash.instruction ? ": " : "", m->crash.instruction ? m->crash.instruction : "");
 	if (!f->symbol) {
 		tell_arm(f);
 		return;
 	}
 	finding_title(f, "The processor has no %s, which %s uses", f->name, module_name(f->module));
-	finding_say(f, "%s was built for processors with %s: the instruction at the fault (%s) belongs to it. This processor%s%s does "
-		    "not offer it.%s", module_name(f->module), f->name, m->crash.instruction ? m->crash.instruction : "see the bytes",
-		    cpu ? ", " : "", cpu ? cpu : "", hyper);
+	finding_say(f,
+		    "%s was built for processors with %s: the instruction at the fault (%s) "
+		    "belongs to it. This processor%s%s does "
+		    "not offer it.%s",
+		    module_name(f->module), f->name,
+		    m->crash.instruction ? m->crash.instruction : "see the bytes", cpu ? ", " : "",
+		    cpu ? cpu : "", hyper);
 	if (f->confidence == PROVEN)
 		finding_cite(f, 0, 0, "the processor's features, asked at the start, do not hold %s", f->symbol);
 	if (module_like(f->module, "_pywrap_tensorflow") || module_like(f->module, "libtensorflow"))
-		finding_fix(f, "TensorFlow from PyPI needs AVX from release 1.6 on. Use a build for this processor (conda, or build from "
-			    "source), release 1.5: python -m pip install 'tensorflow<1.6', or another machine.");
+		finding_fix(f, "TensorFlow from PyPI needs AVX from release 1.6 on. Use a build "
+			       "for this processor (conda, or build from "
+			       "source), release 1.5: python -m pip install 'tensorflow<1.6', or "
+			       "another machine.");
 	else
-		finding_fix(f, "Use a build of the package that needs no %s (conda-forge, a source build: python -m pip install --no-binary "
-			    ":all: %s), or another machine with that feature.", f->name,
-			    f->module && package_of(f->arena, f->module->path) ? package_of(f->arena, f->module->path) : "PACKAGE");
+		finding_fix(f,
+			    "Use a build of the package that needs no %s (conda-forge, a source "
+			    "build: python -m pip install --no-binary "
+			    ":all: %s), or another machine with that feature.",
+			    f->name,
+			    f->module && package_of(f->arena, f->module->path)
+				    ? package_of(f->arena, f->module->path)
+				    : "PACKAGE");
 	if (*hyper)
 		finding_fix(f, "In a virtual machine: let it show the host's CPU (qemu: -cpu host; libvirt: host-passthrough).");
 }
@@ -171,13 +188,18 @@ const struct rule rule_cpu_missing_instruction = {
 	.title = "The processor lacks an instruction that a library uses",
 	.match = match_missing,
 	.explain = explain_missing,
-	.page = "A library was compiled for newer processors (AVX, AVX2, FMA, AVX-512…), or chose such code by mistake.\n"
-		"Proof, in three parts: SIGILL raised by the kernel at the program counter; the bytes there decode to an instruction of "
+	.page = "A library was compiled for newer processors (AVX, AVX2, FMA, AVX-512…), or chose "
+		"such code by mistake.\n"
+		"Proof, in three parts: SIGILL raised by the kernel at the program counter; the "
+		"bytes there decode to an instruction of "
 		"that feature; the processor, or the system (XCR0), does not offer it.\n"
-		"Mistaken for it: SIGILL by itself (ud2 is a deliberate trap); TensorFlow's note that the CPU supports AVX2 says that it "
+		"Mistaken for it: SIGILL by itself (ud2 is a deliberate trap); TensorFlow's note "
+		"that the CPU supports AVX2 says that it "
 		"has it; the package that imported the library.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/17411 https://github.com/tensorflow/tensorflow/issues/45744 "
-		   "https://github.com/numpy/numpy/issues/18131 https://github.com/ish-app/ish/issues/377",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/17411 "
+		   "https://github.com/tensorflow/tensorflow/issues/45744 "
+		   "https://github.com/numpy/numpy/issues/18131 "
+		   "https://github.com/ish-app/ish/issues/377",
 };
 
 /* --- cpu.trap-instruction --- */
@@ -199,8 +221,11 @@ static void explain_trap(const struct model *m, struct finding *f)
 
 	finding_title(f, "%s gave up on purpose: it ran into %s", module_name(f->module), f->name);
 	finding_cite(f, m->crash.record, m->ending.time, "%s at %s", signal_word(m->ending.signal), frame_text(f->arena, top));
-	finding_say(f, "The instruction at the fault is %s. A compiler puts it where the program must never come, or a library where it "
-		    "stops itself after a failed check; the processor is not to blame.", f->name);
+	finding_say(f,
+		    "The instruction at the fault is %s. A compiler puts it where the program must "
+		    "never come, or a library where it "
+		    "stops itself after a failed check; the processor is not to blame.",
+		    f->name);
 	finding_say(f, "It happened in %s.", frame_text(f->arena, top));
 	finding_fix(f, "Report it to the makers of %s with the stacks below.", module_name(f->module));
 }
@@ -210,8 +235,10 @@ const struct rule rule_cpu_trap_instruction = {
 	.title = "A library ran into its own trap instruction",
 	.match = match_trap,
 	.explain = explain_trap,
-	.page = "ud2 (x86), udf or brk (aarch64) are no missing feature: compilers emit them for unreachable code and failed checks.\n"
-		"Proof: SIGILL or SIGTRAP raised by the kernel, and the bytes at the program counter are that instruction.\n"
+	.page = "ud2 (x86), udf or brk (aarch64) are no missing feature: compilers emit them for "
+		"unreachable code and failed checks.\n"
+		"Proof: SIGILL or SIGTRAP raised by the kernel, and the bytes at the program "
+		"counter are that instruction.\n"
 		"Mistaken for it: \"the CPU has no AVX\".",
 	.sources = "https://github.com/tensorflow/tensorflow/issues/45744",
 };

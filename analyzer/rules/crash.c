@@ -11,8 +11,10 @@
 
 static bool is_fault(const struct model *m)
 {
-	return m->crash.present && !m->crash.repaired && m->ending.kind == END_SIGNAL && m->crash.raw->code > 0 &&
-	       (m->ending.signal == SIGSEGV || m->ending.signal == SIGBUS || m->ending.signal == SIGILL || m->ending.signal == SIGFPE ||
+	return m->crash.present && !m->crash.repaired && m->ending.kind == END_SIGNAL &&
+	       m->crash.raw->code > 0 &&
+	       (m->ending.signal == SIGSEGV || m->ending.signal == SIGBUS ||
+		m->ending.signal == SIGILL || m->ending.signal == SIGFPE ||
 		m->ending.signal == SIGTRAP);
 }
 
@@ -29,7 +31,10 @@ static void tell_frames(const struct model *m, struct finding *f)
 	if (py && py->file)
 		finding_say(f, "The Python line was %s:%d (%s).", py->file, py->line, py->function ? py->function : "?");
 	if (t && m->crash.tid != m->pid)
-		finding_say(f, "It happened on the thread \"%s\"; what the main thread was doing has nothing to do with it.", t->name);
+		finding_say(f,
+			    "It happened on the thread \"%s\"; what the main thread was doing has "
+			    "nothing to do with it.",
+			    t->name);
 	if (t && !t->npython && m->cell)
 		finding_say(f, "The last cell begun was number %llu.", (unsigned long long)m->cell);
 }
@@ -57,7 +62,9 @@ static void fix_crash(const struct model *m, struct finding *f, const struct mod
 			break;
 		}
 	}
-	finding_fix(f, "Report it to the makers of %s with the stacks below; faulthandler and a debugger show no more than they do.",
+	finding_fix(f,
+		    "Report it to the makers of %s with the stacks below; faulthandler and a "
+		    "debugger show no more than they do.",
 		    module_name(module));
 }
 
@@ -76,10 +83,14 @@ static void explain_null(const struct model *m, struct finding *f)
 {
 	finding_title(f, "%s called a function pointer that is NULL", module_name(f->module));
 	cite_fault(m, f);
-	finding_say(f, "The program counter is 0x%llx: %s called through a pointer that was null (0), a callback or function that was never set.",
+	finding_say(f,
+		    "The program counter is 0x%llx: %s called through a pointer that was null (0), "
+		    "a callback or function that was never set.",
 		    (unsigned long long)m->crash.pc, frame_text(f->arena, f->frame));
 	tell_frames(m, f);
-	finding_fix(f, "Set the callback or function pointer before %s is used; with ctypes, check the address that a function was made from.",
+	finding_fix(f,
+		    "Set the callback or function pointer before %s is used; with ctypes, check "
+		    "the address that a function was made from.",
 		    module_name(f->module));
 }
 
@@ -115,8 +126,11 @@ static void explain_wild(const struct model *m, struct finding *f)
 
 	finding_title(f, "%s jumped to an address that holds no code", module_name(f->module));
 	cite_fault(m, f);
-	finding_say(f, "The program counter is 0x%llx, which lies %s: %s called through a pointer that is wrong (overwritten, freed, or taken from "
-		    "another library's data).", (unsigned long long)m->crash.pc, what, frame_text(f->arena, f->frame));
+	finding_say(f,
+		    "The program counter is 0x%llx, which lies %s: %s called through a pointer "
+		    "that is wrong (overwritten, freed, or taken from "
+		    "another library's data).",
+		    (unsigned long long)m->crash.pc, what, frame_text(f->arena, f->frame));
 	tell_frames(m, f);
 	fix_crash(m, f, f->module);
 }
@@ -127,7 +141,8 @@ const struct rule rule_crash_wild_call = {
 	.match = match_wild,
 	.explain = explain_wild,
 	.general = true,
-	.page = "The program counter lies in no executable mapping: a call through a wrong pointer, often interposed C++ runtime symbols.",
+	.page = "The program counter lies in no executable mapping: a call through a wrong "
+		"pointer, often interposed C++ runtime symbols.",
 	.sources = "https://github.com/pytorch/pytorch/issues/118088",
 };
 
@@ -157,7 +172,9 @@ static void explain_readonly(const struct model *m, struct finding *f)
 	finding_say(f, "%s wrote to 0x%llx, which lies in a read-only mapping%s%s.", frame_text(f->arena, f->frame),
 		    (unsigned long long)m->crash.address, file ? " of " : "", file ? f->mapping->path : "");
 	tell_frames(m, f);
-	finding_fix(f, "Hand writable memory to %s: numpy.memmap(…, mode=\"r+\" or \"c\"), a copy of the array, a ctypes buffer instead of bytes.",
+	finding_fix(f,
+		    "Hand writable memory to %s: numpy.memmap(…, mode=\"r+\" or \"c\"), a copy of "
+		    "the array, a ctypes buffer instead of bytes.",
 		    module_name(f->module));
 }
 
@@ -193,8 +210,11 @@ static void explain_jit(const struct model *m, struct finding *f)
 {
 	finding_title(f, "Machine code that was made at run time crashed (%s)", signal_word(m->ending.signal));
 	cite_fault(m, f);
-	finding_say(f, "The program counter lies in executable memory that belongs to no file: code that a compiler inside the process had made "
-		    "(numba, XLA, TorchInductor, a JVM)%s%s.", f->module ? "; it was called from " : "",
+	finding_say(f,
+		    "The program counter lies in executable memory that belongs to no file: code "
+		    "that a compiler inside the process had made "
+		    "(numba, XLA, TorchInductor, a JVM)%s%s.",
+		    f->module ? "; it was called from " : "",
 		    f->module ? frame_text(f->arena, f->frame) : "");
 	tell_frames(m, f);
 	finding_fix(f, "With numba: run it with NUMBA_DISABLE_JIT=1 or NUMBA_BOUNDSCHECK=1 to get a Python error with the line.");
@@ -206,7 +226,8 @@ const struct rule rule_crash_in_jit_code = {
 	.match = match_jit,
 	.explain = explain_jit,
 	.general = true,
-	.page = "The program counter lies in anonymous executable memory: code from a just-in-time compiler. Indices out of range in numba code are "
+	.page = "The program counter lies in anonymous executable memory: code from a just-in-time "
+		"compiler. Indices out of range in numba code are "
 		"the usual reason.",
 	.sources = "https://numba.readthedocs.io/en/stable/reference/envvars.html",
 };
@@ -249,7 +270,8 @@ static void explain_library(const struct model *m, struct finding *f)
 
 	if (m->ending.kind == END_ABORT) {
 		finding_title(f, "%s aborted the process", module_name(f->module));
-		finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time, "abort was called by %s",
+		finding_cite(f, f->context->end ? f->context->end->record : m->crash.record,
+			     m->ending.time, "abort was called by %s",
 			     frame_text(f->arena, f->frame));
 		finding_say(f, "%s called abort().", frame_text(f->arena, f->frame));
 	} else {
@@ -264,7 +286,8 @@ static void explain_library(const struct model *m, struct finding *f)
 			load = &m->loads[i];
 	}
 	if (load) {
-		finding_cite(f, load->began ? load->began->record : 0, load->begin, "loading %s had not returned", load->path ? load->path : "?");
+		finding_cite(f, load->began ? load->began->record : 0, load->begin,
+			     "loading %s had not returned", load->path ? load->path : "?");
 		finding_say(f, "It happened while %s was being loaded.", load->path ? load->path : "a library");
 	}
 	tell_frames(m, f);
@@ -277,7 +300,8 @@ const struct rule rule_crash_in_library = {
 	.match = match_library,
 	.explain = explain_library,
 	.general = true,
-	.page = "No cause is proven; the report says in which library, function and line it happened, for whom, on which thread and at which Python "
+	.page = "No cause is proven; the report says in which library, function and line it "
+		"happened, for whom, on which thread and at which Python "
 		"line. The place is a fact, the guilt is not.",
 	.sources = "https://github.com/microsoft/vscode-jupyter/issues/11808",
 };

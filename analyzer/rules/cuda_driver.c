@@ -131,12 +131,16 @@ static void explain_crash(const struct model *m, struct finding *f)
 		     module_name(f->frame->module), f->frame->symbol ? ", " : "", f->frame->symbol ? f->frame->symbol : "");
 	finding_say(f, "The program called the GPU driver (%s), and the driver itself ended the process: %s.", what,
 		    m->crash.abort_message ? m->crash.abort_message : signal_word(m->ending.signal));
-	finding_say(f, "The innermost code outside the C library is in %s; neither Keras nor TensorFlow, PyTorch or your code was running there.",
+	finding_say(f,
+		    "The innermost code outside the C library is in %s; neither Keras nor "
+		    "TensorFlow, PyTorch or your code was running there.",
 		    f->path ? f->path : module_name(f->frame->module));
 	if (f->text)
 		finding_say(f, "The kernel module says: %s.", f->text);
-	finding_fix(f, "Install another version of the NVIDIA driver (the newest of its branch, or the one before); on WSL the driver is that of Windows.");
-	finding_fix(f, "Until then the CPU can be used: set CUDA_VISIBLE_DEVICES=-1 for this kernel. It helps only where the crash is not in cuInit itself.");
+	finding_fix(f, "Install another version of the NVIDIA driver (the newest of its branch, or "
+		       "the one before); on WSL the driver is that of Windows.");
+	finding_fix(f, "Until then the CPU can be used: set CUDA_VISIBLE_DEVICES=-1 for this "
+		       "kernel. It helps only where the crash is not in cuInit itself.");
 }
 
 const struct rule rule_cuda_crash_in_driver = {
@@ -145,8 +149,10 @@ const struct rule rule_cuda_crash_in_driver = {
 	.match = match_crash,
 	.explain = explain_crash,
 	.page = "The process died inside the user-mode part of the NVIDIA driver.\n"
-		"Proof: the innermost frame outside libc is in libcuda.so (or one of its parts); a driver call that began and never returned says which.\n"
-		"Mistaken for it: heap corruption by the program. Where glibc finds it inside the driver, the report still says who noticed it.",
+		"Proof: the innermost frame outside libc is in libcuda.so (or one of its parts); a "
+		"driver call that began and never returned says which.\n"
+		"Mistaken for it: heap corruption by the program. Where glibc finds it inside the "
+		"driver, the report still says who noticed it.",
 	.sources = "https://github.com/tensorflow/tensorflow/issues/92251",
 };
 
@@ -181,8 +187,11 @@ static void explain_stub(const struct model *m, struct finding *f)
 		cuda_cite(f, f->event);
 	if (f->module)
 		finding_cite(f, f->module->record, f->module->load_time, "loaded: %s", f->module->path);
-	finding_say(f, "%s is not a driver. It is the stub that the toolkit ships for linking (libcuda.so in a folder \"stubs\"): every function of it gives 34, CUDA_ERROR_STUB_LIBRARY.",
-		    f->path ? f->path : "The libcuda.so that was found");
+	finding_say(
+		f,
+		"%s is not a driver. It is the stub that the toolkit ships for linking (libcuda.so "
+		"in a folder \"stubs\"): every function of it gives 34, CUDA_ERROR_STUB_LIBRARY.",
+		f->path ? f->path : "The libcuda.so that was found");
 	if (entry)
 		finding_say(f, "It was found through LD_LIBRARY_PATH, which names %s.", entry);
 	finding_fix(f, "Take the stubs folder out of LD_LIBRARY_PATH (%s)%s.", entry ? entry : "and out of /etc/ld.so.conf.d",
@@ -231,9 +240,12 @@ static void explain_mismatch(const struct model *m, struct finding *f)
 	if (f->text)
 		finding_say(f, "The kernel module says: %s.", f->text);
 	if (f->path && strstr(f->path, "compat"))
-		finding_fix(f, "Take the folder of the cuda-compat package out of the library path; it is for data-centre GPUs only.");
-	finding_fix(f, "After an upgrade of the driver: reboot (or reload the nvidia kernel modules), so that both are of one version.");
-	finding_fix(f, "In a container: remove a libcuda.so.1 that is baked into the image; the right one is mounted from the host.");
+		finding_fix(f, "Take the folder of the cuda-compat package out of the library "
+			       "path; it is for data-centre GPUs only.");
+	finding_fix(f, "After an upgrade of the driver: reboot (or reload the nvidia kernel "
+		       "modules), so that both are of one version.");
+	finding_fix(f, "In a container: remove a libcuda.so.1 that is baked into the image; the "
+		       "right one is mounted from the host.");
 }
 
 const struct rule rule_cuda_driver_mismatch = {
@@ -241,8 +253,10 @@ const struct rule rule_cuda_driver_mismatch = {
 	.title = "The driver's parts do not belong together",
 	.match = match_mismatch,
 	.explain = explain_mismatch,
-	.page = "libcuda.so (user mode) and the nvidia kernel module are of different versions, or forward compatibility was tried where there is none.\n"
-		"Proof: a driver call gave 803 or 804.\nMistaken for it: a missing or too old driver.",
+	.page = "libcuda.so (user mode) and the nvidia kernel module are of different versions, or "
+		"forward compatibility was tried where there is none.\n"
+		"Proof: a driver call gave 803 or 804.\nMistaken for it: a missing or too old "
+		"driver.",
 	.sources = "https://github.com/NVIDIA/nvidia-docker/issues/1256",
 };
 
@@ -279,10 +293,15 @@ static void explain_no_driver(const struct model *m, struct finding *f)
 		     module_name(f->load->caller.module), f->load->path);
 	finding_say(f, "%s looked for the driver's library (libcuda.so.1): %s.", module_name(f->load->caller.module),
 		    f->load->error ? f->load->error : "no such library came into the process");
-	finding_say(f, "The exception then says what the CUDA runtime makes of that%s; there is nothing to be too old: no driver was found at all.",
-		    error_says(f->context, "insufficient") ? " (\"driver version is insufficient\", error 35)" : "");
+	finding_say(f,
+		    "The exception then says what the CUDA runtime makes of that%s; there is "
+		    "nothing to be too old: no driver was found at all.",
+		    error_says(f->context, "insufficient")
+			    ? " (\"driver version is insufficient\", error 35)"
+			    : "");
 	(void)m;
-	finding_fix(f, "Where there is an NVIDIA GPU: install its driver (in a container: start it with --gpus all), then check with nvidia-smi.");
+	finding_fix(f, "Where there is an NVIDIA GPU: install its driver (in a container: start it "
+		       "with --gpus all), then check with nvidia-smi.");
 	finding_fix(f, "Where there is none: use a package that runs on the CPU, or set CUDA_VISIBLE_DEVICES=-1.");
 }
 
@@ -291,10 +310,14 @@ const struct rule rule_cuda_no_driver = {
 	.title = "There is no NVIDIA driver",
 	.match = match_no_driver,
 	.explain = explain_no_driver,
-	.page = "A program needs CUDA and libcuda.so.1 is not on the machine (or not in the container).\n"
-		"Proof: the failed load of libcuda.so, no such module in the process, and an exception about the driver that ended it.\n"
-		"Mistaken for it: cudart gives error 35, \"driver version is insufficient\", for a driver that is missing as well. A failed load alone is normal on CPU machines.",
-	.sources = "https://github.com/NVIDIA/nvidia-docker/issues/399 https://github.com/tensorflow/tensorflow/issues/42255",
+	.page = "A program needs CUDA and libcuda.so.1 is not on the machine (or not in the "
+		"container).\n"
+		"Proof: the failed load of libcuda.so, no such module in the process, and an "
+		"exception about the driver that ended it.\n"
+		"Mistaken for it: cudart gives error 35, \"driver version is insufficient\", for a "
+		"driver that is missing as well. A failed load alone is normal on CPU machines.",
+	.sources = "https://github.com/NVIDIA/nvidia-docker/issues/399 "
+		   "https://github.com/tensorflow/tensorflow/issues/42255",
 };
 
 /* --- cuda.driver-too-old --- */
@@ -332,13 +355,22 @@ static void explain_too_old(const struct model *m, struct finding *f)
 			     cuda_version_text(f->arena, have));
 	if (f->other)
 		finding_cite(f, f->other->record, f->other->load_time, "loaded: %s", f->other->path);
-	finding_say(f, "The driver%s%s speaks CUDA %s.", f->path ? " " : "", f->path ? f->path : "", cuda_version_text(f->arena, have));
+	finding_say(f, "The driver%s%s speaks CUDA %s.", f->path ? " " : "", f->path ? f->path : "",
+		    cuda_version_text(f->arena, have));
 	if (need && minimum)
-		finding_say(f, "The program's CUDA runtime is %s, which needs a driver of version %s or newer%s%s.",
-			    cuda_version_text(f->arena, need), minimum, ships ? "; with that toolkit came " : "", ships ? ships : "");
-	finding_fix(f, "Install a newer NVIDIA driver%s%s, or upgrade the host's where this is a container.", minimum ? ": at least " : "",
-		    minimum ? minimum : "");
-	finding_fix(f, "Or install the framework's build for CUDA %d; or run on the CPU for now: CUDA_VISIBLE_DEVICES=-1.", have / 1000);
+		finding_say(f,
+			    "The program's CUDA runtime is %s, which needs a driver of version %s "
+			    "or newer%s%s.",
+			    cuda_version_text(f->arena, need), minimum,
+			    ships ? "; with that toolkit came " : "", ships ? ships : "");
+	finding_fix(f,
+		    "Install a newer NVIDIA driver%s%s, or upgrade the host's where this is a "
+		    "container.",
+		    minimum ? ": at least " : "", minimum ? minimum : "");
+	finding_fix(f,
+		    "Or install the framework's build for CUDA %d; or run on the CPU for now: "
+		    "CUDA_VISIBLE_DEVICES=-1.",
+		    have / 1000);
 }
 
 const struct rule rule_cuda_driver_too_old = {
@@ -347,9 +379,12 @@ const struct rule rule_cuda_driver_too_old = {
 	.match = match_too_old,
 	.explain = explain_too_old,
 	.page = "The driver's CUDA version is older than the runtime that a package brings.\n"
-		"Proof: the version that cuDriverGetVersion gave, the version of the loaded libcudart, and an exception that says so.\n"
+		"Proof: the version that cuDriverGetVersion gave, the version of the loaded "
+		"libcudart, and an exception that says so.\n"
 		"Mistaken for it: no driver at all (the same error 35).",
-	.sources = "https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html https://github.com/tensorflow/tensorflow/issues/31319",
+	.sources = "https://docs.nvidia.com/deploy/cuda-compatibility/"
+		   "minor-version-compatibility.html "
+		   "https://github.com/tensorflow/tensorflow/issues/31319",
 };
 
 /* --- cuda.no-device --- */
@@ -376,7 +411,8 @@ static void explain_no_device(const struct model *m, struct finding *f)
 		finding_say(f, "CUDA_VISIBLE_DEVICES is set to \"%s\".", f->text);
 		finding_fix(f, "Unset CUDA_VISIBLE_DEVICES, or set it to devices that nvidia-smi -L lists.");
 	}
-	finding_fix(f, "In a container: start it with --gpus all (NVIDIA_VISIBLE_DEVICES not \"void\"); check that /dev/nvidia0 is there.");
+	finding_fix(f, "In a container: start it with --gpus all (NVIDIA_VISIBLE_DEVICES not "
+		       "\"void\"); check that /dev/nvidia0 is there.");
 }
 
 const struct rule rule_cuda_no_device = {
@@ -384,7 +420,9 @@ const struct rule rule_cuda_no_device = {
 	.title = "The driver sees no GPU",
 	.match = match_no_device,
 	.explain = explain_no_device,
-	.page = "The driver works and has no device: hidden by CUDA_VISIBLE_DEVICES, not given to the container, or not there.\n"
-		"Proof: a driver call gave 100 and the end is linked to it.\nMistaken for it: CPU fallback, where the same 100 is harmless.",
+	.page = "The driver works and has no device: hidden by CUDA_VISIBLE_DEVICES, not given to "
+		"the container, or not there.\n"
+		"Proof: a driver call gave 100 and the end is linked to it.\nMistaken for it: CPU "
+		"fallback, where the same 100 is harmless.",
 	.sources = "https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html",
 };

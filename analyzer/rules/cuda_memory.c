@@ -102,36 +102,64 @@ static void say_which(struct finding *f, enum shortage way, const struct event *
 
 	switch (way) {
 	case OTHER_PROCESS:
-		finding_say(f, "This process held only %s of the device's %s, yet just %s was free: other processes hold the rest (often another notebook's kernel).", live, total, room);
-		finding_fix(f, "See who holds it with nvidia-smi, and shut down the other notebooks' kernels (or the old process) that use this GPU.");
+		finding_say(f,
+			    "This process held only %s of the device's %s, yet just %s was free: "
+			    "other processes hold the rest (often another notebook's kernel).",
+			    live, total, room);
+		finding_fix(f, "See who holds it with nvidia-smi, and shut down the other "
+			       "notebooks' kernels (or the old process) that use this GPU.");
 		break;
 	case PREALLOCATED:
-		finding_say(f, "One block of %s, more than half of the device, belongs to this process already: a framework that takes the memory in advance (TensorFlow and JAX do). %s was free for what came after.", size_text(a, f->number[3]), room);
-		finding_fix(f, "Let the framework take memory as it needs it: TF_FORCE_GPU_ALLOW_GROWTH=true for TensorFlow, XLA_PYTHON_CLIENT_PREALLOCATE=false for JAX.");
+		finding_say(f,
+			    "One block of %s, more than half of the device, belongs to this "
+			    "process already: a framework that takes the memory in advance "
+			    "(TensorFlow and JAX do). %s was free for what came after.",
+			    size_text(a, f->number[3]), room);
+		finding_fix(f, "Let the framework take memory as it needs it: "
+			       "TF_FORCE_GPU_ALLOW_GROWTH=true for TensorFlow, "
+			       "XLA_PYTHON_CLIENT_PREALLOCATE=false for JAX.");
 		break;
 	case ABSURD:
-		finding_say(f, "The request is larger than the whole device (%s): no setting can satisfy it. A shape is most likely not what was meant.", total);
-		finding_fix(f, "Look at the shapes: a single tensor of %s was asked for. Use a smaller batch, or split it.", size_text(a, size));
+		finding_say(f,
+			    "The request is larger than the whole device (%s): no setting can "
+			    "satisfy it. A shape is most likely not what was meant.",
+			    total);
+		finding_fix(f,
+			    "Look at the shapes: a single tensor of %s was asked for. Use a "
+			    "smaller batch, or split it.",
+			    size_text(a, size));
 		break;
 	case FRAGMENTED:
 		finding_say(f, "%s was free, which is more than the request: not in one piece, or reserved by the driver.", room);
-		finding_fix(f, "For PyTorch try PYTORCH_ALLOC_CONF=expandable_segments:True; release caches (torch.cuda.empty_cache()) and restart the kernel.");
+		finding_fix(f, "For PyTorch try PYTORCH_ALLOC_CONF=expandable_segments:True; "
+			       "release caches (torch.cuda.empty_cache()) and restart the kernel.");
 		break;
 	case PINNED:
-		finding_say(f, "It is memory of the host that the GPU was to reach (pinned): the GPU's own memory has nothing to do with it.");
-		finding_fix(f, "Allow more locked memory (ulimit -l unlimited) or more RAM for the container; use fewer data-loading workers, or pin_memory=False.");
+		finding_say(f, "It is memory of the host that the GPU was to reach (pinned): the "
+			       "GPU's own memory has nothing to do with it.");
+		finding_fix(f, "Allow more locked memory (ulimit -l unlimited) or more RAM for the "
+			       "container; use fewer data-loading workers, or pin_memory=False.");
 		break;
 	case WORKSPACE:
-		finding_say(f, "It was the working space of a library (%s): nothing was left for it. This process held %s of %s.", module_name(cuda_caller(e)->module), live, total);
-		finding_fix(f, "Leave room for cuBLAS and cuDNN: a smaller batch or model, or memory growth instead of taking all in advance.");
+		finding_say(f,
+			    "It was the working space of a library (%s): nothing was left for it. "
+			    "This process held %s of %s.",
+			    module_name(cuda_caller(e)->module), live, total);
+		finding_fix(f, "Leave room for cuBLAS and cuDNN: a smaller batch or model, or "
+			       "memory growth instead of taking all in advance.");
 		break;
 	case OVERSUBSCRIBED:
-		finding_say(f, "This process itself held %s of the device's %s, and %s was free: it needs more than there is.", live, total, room);
-		finding_fix(f, "Use a smaller batch or model, and release what is no longer needed (del the arrays that earlier cells keep) before the next step.");
+		finding_say(f,
+			    "This process itself held %s of the device's %s, and %s was free: it "
+			    "needs more than there is.",
+			    live, total, room);
+		finding_fix(f, "Use a smaller batch or model, and release what is no longer needed "
+			       "(del the arrays that earlier cells keep) before the next step.");
 		break;
 	case NOT_TOLD:
 		finding_say(f, "How much was free is not known. This process held %s.", live);
-		finding_fix(f, "Use a smaller batch, release what is no longer needed (del), and look at nvidia-smi for other processes.");
+		finding_fix(f, "Use a smaller batch, release what is no longer needed (del), and "
+			       "look at nvidia-smi for other processes.");
 		break;
 	}
 }
@@ -144,9 +172,10 @@ static void explain_oom(const struct model *m, struct finding *f)
 	const struct frame *caller = cuda_caller(e);
 
 	finding_title(f, "The GPU had no room for %s", size_text(f->arena, size));
-	finding_cite(f, e->record, e->time, "%s of %llu bytes gave 2 (CUDA_ERROR_OUT_OF_MEMORY); this process held %s%s%s", function,
-		     (unsigned long long)size, size_text(f->arena, f->number[2]), caller ? "; called by " : "",
-		     caller ? module_name(caller->module) : "");
+	finding_cite(f, e->record, e->time,
+		     "%s of %llu bytes gave 2 (CUDA_ERROR_OUT_OF_MEMORY); this process held %s%s%s",
+		     function, (unsigned long long)size, size_text(f->arena, f->number[2]),
+		     caller ? "; called by " : "", caller ? module_name(caller->module) : "");
 	finding_say(f, "%s was asked for %llu bytes (%s) and refused, and no later request went better.", function,
 		    (unsigned long long)size, size_text(f->arena, size));
 	say_which(f, (enum shortage)f->number[0], e);
@@ -160,9 +189,14 @@ const struct rule rule_cuda_out_of_memory = {
 	.match = match_oom,
 	.explain = explain_oom,
 	.page = "A request for GPU memory was refused and the program ended by it.\n"
-		"Proof: the failed driver call with its size, no success of a like request after it, and an exception or an abort linked to it. What was free, held and there tells ten ways apart.\n"
-		"Mistaken for it: TensorFlow's back-off (each try 0.9 of the one before, then success), memory that TensorFlow takes in advance, a limit on the address space, SIGKILL.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/8170 https://github.com/jax-ml/jax/issues/17217",
+		"Proof: the failed driver call with its size, no success of a like request after "
+		"it, and an exception or an abort linked to it. What was free, held and there "
+		"tells ten ways apart.\n"
+		"Mistaken for it: TensorFlow's back-off (each try 0.9 of the one before, then "
+		"success), memory that TensorFlow takes in advance, a limit on the address space, "
+		"SIGKILL.",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/8170 "
+		   "https://github.com/jax-ml/jax/issues/17217",
 };
 
 /* --- cuda.address-space-limit --- */
@@ -212,13 +246,22 @@ static void explain_space(const struct model *m, struct finding *f)
 
 	(void)m;
 	finding_title(f, "The limit on the address space stops the GPU driver");
-	finding_cite(f, f->number[3], (int64_t)f->number[4], "mmap of %llu bytes failed with ENOMEM; the process had %llu bytes mapped, the limit (RLIMIT_AS) is %llu",
-		     (unsigned long long)f->number[1], (unsigned long long)f->number[2], (unsigned long long)f->number[0]);
+	finding_cite(f, f->number[3], (int64_t)f->number[4],
+		     "mmap of %llu bytes failed with ENOMEM; the process had %llu bytes mapped, "
+		     "the limit (RLIMIT_AS) is %llu",
+		     (unsigned long long)f->number[1], (unsigned long long)f->number[2],
+		     (unsigned long long)f->number[0]);
 	cuda_cite(f, f->event);
-	finding_say(f, "While %s ran, the driver tried to reserve %s of address space. This process may have no more than %s in all (ulimit -v), so the reservation failed.",
+	finding_say(f,
+		    "While %s ran, the driver tried to reserve %s of address space. This process "
+		    "may have no more than %s in all (ulimit -v), so the reservation failed.",
 		    function, size_text(f->arena, f->number[1]), limit);
-	finding_say(f, "The driver reports that as \"out of memory\", although neither the memory of the device nor the RAM is short: it needs room for addresses, not memory.");
-	finding_fix(f, "Remove the limit before the kernel starts: ulimit -v unlimited (and \"as\" in /etc/security/limits.conf, RLIMIT_AS in the service or job that starts it).");
+	finding_say(f,
+		    "The driver reports that as \"out of memory\", although neither the memory of "
+		    "the device nor the RAM is short: it needs room for addresses, not memory.");
+	finding_fix(f,
+		    "Remove the limit before the kernel starts: ulimit -v unlimited (and \"as\" in "
+		    "/etc/security/limits.conf, RLIMIT_AS in the service or job that starts it).");
 	finding_fix(f, "Limit memory with a cgroup instead, which counts memory and not addresses.");
 }
 

@@ -125,7 +125,8 @@ static void explain_running(const struct model *m, struct finding *f)
 		finding_title(f, "It is running");
 	if (busy && (busy != t || running > 1))
 		finding_say(f, "%u of its %u threads run%s on a CPU.", running, n, running == 1 ? "s" : "");
-	finding_say(f, "Nothing in what can be seen proves that it hangs. What each thread does is told below; the same command again, later, shows what moves.");
+	finding_say(f, "Nothing in what can be seen proves that it hangs. What each thread does is "
+		       "told below; the same command again, later, shows what moves.");
 	for (size_t i = 0; i < m->nthreads && f->nevidence < 4; i++)
 		if (m->threads[i].alive && m->threads[i].wait.text)
 			finding_cite(f, 0, m->ending.time, "thread %u waits for %s", m->threads[i].tid, m->threads[i].wait.text);

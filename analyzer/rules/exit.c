@@ -86,8 +86,10 @@ static void fix_variable(const struct model *m, struct finding *f, const char *w
 			continue;
 		finding_cite(f, e->record, e->time, "%s=%s", name, value ? value : "");
 		finding_say(f, "Its last words name %s, which is set to \"%s\" in this process.", name, value ? value : "");
-		finding_fix(f, "Correct %s or take it away: unset %s (it was \"%s\"). In a kernel: the \"env\" entry of kernel.json.", name, name,
-			    value ? value : "");
+		finding_fix(f,
+			    "Correct %s or take it away: unset %s (it was \"%s\"). In a kernel: "
+			    "the \"env\" entry of kernel.json.",
+			    name, name, value ? value : "");
 		return;
 	}
 }
@@ -100,18 +102,26 @@ static void explain_library(const struct model *m, struct finding *f)
 	bool call = f->event->number == KS_exit_call;
 
 	if (call)
-		finding_title(f, "%s ended the process: it called %s(%llu)", module_name(f->module), f->name, (unsigned long long)f->number[0]);
+		finding_title(f, "%s ended the process: it called %s(%llu)", module_name(f->module),
+			      f->name, (unsigned long long)f->number[0]);
 	else
 		finding_title(f, "%s ended the process: it sent it %s", module_name(f->module), signal_word(m->ending.signal));
-	finding_cite(f, f->event->record, f->event->time, "%s was called by %s (%s)", f->name, frame_text(f->arena, f->frame), f->module->path);
+	finding_cite(f, f->event->record, f->event->time, "%s was called by %s (%s)", f->name,
+		     frame_text(f->arena, f->frame), f->module->path);
 	if (call)
-		finding_say(f, "The library %s called %s with status %llu. That ends the process at once: no Python exception, no traceback.",
+		finding_say(f,
+			    "The library %s called %s with status %llu. That ends the process at "
+			    "once: no Python exception, no traceback.",
 			    f->module->path, f->name, (unsigned long long)f->number[0]);
 	else
 		finding_say(f, "The library %s called %s: nobody else sent that signal.", f->module->path, f->name);
 	if (l) {
-		finding_cite(f, l->began ? l->began->record : 0, l->begin, "while %s was being loaded", l->path ? l->path : "a library");
-		finding_say(f, "It happened while %s was being loaded: in the library's own start code (a constructor).", l->path ? l->path : "it");
+		finding_cite(f, l->began ? l->began->record : 0, l->begin,
+			     "while %s was being loaded", l->path ? l->path : "a library");
+		finding_say(f,
+			    "It happened while %s was being loaded: in the library's own start "
+			    "code (a constructor).",
+			    l->path ? l->path : "it");
 	}
 	if (words) {
 		finding_cite(f, 0, f->event->time, "last line on stderr: %.300s", words);
@@ -119,7 +129,9 @@ static void explain_library(const struct model *m, struct finding *f)
 		fix_variable(m, f, words);
 	}
 	if (!f->fix->n && f->module->path)
-		finding_fix(f, "See what %s wants (its last words on stderr); ask its makers to report an error instead of ending the process.",
+		finding_fix(f,
+			    "See what %s wants (its last words on stderr); ask its makers to "
+			    "report an error instead of ending the process.",
 			    module_name(f->module));
 }
 
@@ -128,10 +140,13 @@ const struct rule rule_exit_by_library = {
 	.title = "A native library ended the process",
 	.match = match_library,
 	.explain = explain_library,
-	.page = "A native library called exit(), _exit() or raised a signal against its own process: MKL, gflags, ncurses, X11, XLA.\n"
+	.page = "A native library called exit(), _exit() or raised a signal against its own "
+		"process: MKL, gflags, ncurses, X11, XLA.\n"
 		"Proof: the return address of the call lies in that library.\n"
-		"Mistaken for it: a crash, a kill, sys.exit(). Nothing is printed by Python, and no signal is seen from outside.",
-	.sources = "https://github.com/ContinuumIO/anaconda-issues/issues/720 https://github.com/facebookincubator/velox/issues/12358",
+		"Mistaken for it: a crash, a kill, sys.exit(). Nothing is printed by Python, and "
+		"no signal is seen from outside.",
+	.sources = "https://github.com/ContinuumIO/anaconda-issues/issues/720 "
+		   "https://github.com/facebookincubator/velox/issues/12358",
 };
 
 /* --- exit.by-program --- */
@@ -208,11 +223,17 @@ static void explain_program(const struct model *m, struct finding *f)
 		const char *call = is_ffi(f->module) ? f->name : f->name[0] == '_' ? "os._exit" : f->name;
 
 		finding_title(f, "The program ended itself: it called %s(%llu)", call, (unsigned long long)f->number[0]);
-		finding_cite(f, f->event->record, f->event->time, "%s(%llu) was called by %s", f->name, (unsigned long long)f->number[0],
+		finding_cite(f, f->event->record, f->event->time, "%s(%llu) was called by %s",
+			     f->name, (unsigned long long)f->number[0],
 			     frame_text(f->arena, f->frame));
-		finding_say(f, "Python code called %s(%llu)%s. This ends the process at once: no exception, no clean-up, no message.", call,
-			    (unsigned long long)f->number[0], is_ffi(f->module) ? " through ctypes or cffi" : "");
-		finding_fix(f, "Find the call of os._exit in the program or in what it imports; raise an exception or use sys.exit(%llu) instead.",
+		finding_say(f,
+			    "Python code called %s(%llu)%s. This ends the process at once: no "
+			    "exception, no clean-up, no message.",
+			    call, (unsigned long long)f->number[0],
+			    is_ffi(f->module) ? " through ctypes or cffi" : "");
+		finding_fix(f,
+			    "Find the call of os._exit in the program or in what it imports; raise "
+			    "an exception or use sys.exit(%llu) instead.",
 			    (unsigned long long)f->number[0]);
 	} else if (f->event->number == KS_abort_call) {
 		finding_title(f, "The program ended itself: it called %s()", f->name);
@@ -225,7 +246,10 @@ static void explain_program(const struct model *m, struct finding *f)
 		finding_title(f, "The program sent itself %s", signal_word(signal));
 		finding_cite(f, f->event->record, f->event->time, "%s(%lld, %d) was called by this process", f->name,
 			     (long long)FIELD_SIGNED(f->event, signal_sent, target), signal);
-		finding_say(f, "Python code called os.kill (or signal.raise_signal) with its own pid %u and %s.", m->pid, signal_word(signal));
+		finding_say(f,
+			    "Python code called os.kill (or signal.raise_signal) with its own pid "
+			    "%u and %s.",
+			    m->pid, signal_word(signal));
 		finding_fix(f, "Find the call of os.kill or signal.raise_signal in the program.");
 	}
 	if (py && py->file)
@@ -266,7 +290,10 @@ static void explain_parent(const struct model *m, struct finding *f)
 {
 	finding_title(f, "The kernel ended because its parent was gone");
 	finding_cite(f, f->event->record, f->event->time, "_exit was called by the thread that watches the parent");
-	finding_say(f, "ipykernel watches the process that started it (pid %u). When that has gone, it ends itself with os._exit(1).", m->ppid);
+	finding_say(f,
+		    "ipykernel watches the process that started it (pid %u). When that has gone, "
+		    "it ends itself with os._exit(1).",
+		    m->ppid);
 	finding_fix(f, "Find out why the server ended; run it so that it outlives the session: tmux, systemd, nohup.");
 }
 
@@ -275,7 +302,8 @@ const struct rule rule_exit_parent_gone = {
 	.title = "The kernel ended because its parent was gone",
 	.match = match_parent,
 	.explain = explain_parent,
-	.page = "ipykernel's ParentPoller ends the kernel when the process that started it has gone.\nProof: _exit called on the poller's thread, "
+	.page = "ipykernel's ParentPoller ends the kernel when the process that started it has "
+		"gone.\nProof: _exit called on the poller's thread, "
 		"and its own message or Python frame.",
 	.sources = "https://github.com/ipython/ipykernel/blob/main/ipykernel/parentpoller.py",
 };

@@ -162,7 +162,9 @@ static void cite_wait(const struct model *m, struct finding *f)
 		     alive_threads(m) == 1 ? "its only thread" : "a thread", place,
 		     t->wait.text ? ", for " : "", t->wait.text ? t->wait.text : "");
 	if (t->wait.owner_gone)
-		finding_cite(f, 0, m->ending.time, "the lock's owner is thread %u; the process has %u thread%s, and none with that number",
+		finding_cite(f, 0, m->ending.time,
+			     "the lock's owner is thread %u; the process has %u thread%s, and none "
+			     "with that number",
 			     t->wait.owner, alive_threads(m), alive_threads(m) == 1 ? "" : "s");
 }
 
@@ -184,7 +186,9 @@ static void explain(const struct model *m, struct finding *f)
 		    "that called it: a lock that another thread held at that moment is never "
 		    "opened in the child.",
 		    m->pid, (unsigned long long)f->number[1],
-		    arena_printf(f->arena, guessed(m) ? "has %llu threads now" : "had %llu threads then", (unsigned long long)f->number[0]));
+		    arena_printf(f->arena,
+				 guessed(m) ? "has %llu threads now" : "had %llu threads then",
+				 (unsigned long long)f->number[0]));
 	if (wait && wait->file)
 		finding_say(f, "The child's %sthread waits in %s (%s:%d).", alive_threads(m) == 1 ? "only " : "", wait->function,
 			    wait->file, wait->line);

@@ -10,7 +10,8 @@
 
 static bool needs_faults(const struct module *module)
 {
-	return module_like(module, "libjvm") || module_like(module, "libjulia") || module_like(module, "libsigsegv") || module_like(module, "libart.");
+	return module_like(module, "libjvm") || module_like(module, "libjulia") ||
+	       module_like(module, "libsigsegv") || module_like(module, "libart.");
 }
 
 /* A fault in a runtime's own code, or in what it compiled. */
@@ -48,7 +49,8 @@ static bool find_change(const struct model *m, struct finding *f, int signal, co
 static bool put_back(const struct model *m, int signal, const struct event *theirs, const struct event *change)
 {
 	for (const struct event *e = change; (e = model_next(m, KS_handler_set, 0, e));) {
-		if (FIELD_SIGNED(e, handler_set, signal) == signal && FIELD(e, handler_set, handler) == FIELD(theirs, handler_set, handler))
+		if (FIELD_SIGNED(e, handler_set, signal) == signal &&
+		    FIELD(e, handler_set, handler) == FIELD(theirs, handler_set, handler))
 			return true;
 	}
 	return false;
@@ -94,10 +96,15 @@ static void explain(const struct model *m, struct finding *f)
 	finding_cite(f, f->number[0], (int64_t)f->number[1], "%s installed its handler of %s", module_name(f->module), name);
 	finding_cite(f, f->event->record, f->event->time, "%s put another one in its place", module_name(f->other));
 	finding_cite(f, m->crash.record, m->ending.time, "%s in code of that runtime", signal_word(m->ending.signal));
-	finding_say(f, "%s uses %s on purpose (null checks, safepoints) and repairs it in its own handler. %s installed another handler later, so that an "
-		    "ordinary fault of the runtime became a death.", module_name(f->module), name, module_name(f->other));
-	finding_fix(f, "Do not switch faulthandler on (or off) after the runtime has started: start pytest with -p no:faulthandler, unset "
-		    "PYTHONFAULTHANDLER, or call faulthandler.enable() before the JVM or Julia starts.");
+	finding_say(f,
+		    "%s uses %s on purpose (null checks, safepoints) and repairs it in its own "
+		    "handler. %s installed another handler later, so that an "
+		    "ordinary fault of the runtime became a death.",
+		    module_name(f->module), name, module_name(f->other));
+	finding_fix(f, "Do not switch faulthandler on (or off) after the runtime has started: "
+		       "start pytest with -p no:faulthandler, unset "
+		       "PYTHONFAULTHANDLER, or call faulthandler.enable() before the JVM or Julia "
+		       "starts.");
 }
 
 const struct rule rule_signal_handler_replaced = {
@@ -105,7 +112,9 @@ const struct rule rule_signal_handler_replaced = {
 	.title = "A runtime's signal handler was replaced",
 	.match = match,
 	.explain = explain,
-	.page = "HotSpot and Julia use SIGSEGV internally; a tool that replaces their handler kills them.\nProof: the runtime's handler was set, another one "
+	.page = "HotSpot and Julia use SIGSEGV internally; a tool that replaces their handler "
+		"kills them.\nProof: the runtime's handler was set, another one "
 		"was set later and not put back, and the fault lies in the runtime's code.",
-	.sources = "https://github.com/jpype-project/jpype/issues/1261 https://github.com/JuliaPy/PyCall.jl/issues/884",
+	.sources = "https://github.com/jpype-project/jpype/issues/1261 "
+		   "https://github.com/JuliaPy/PyCall.jl/issues/884",
 };

@@ -11,10 +11,26 @@
 
 /* glibc malloc/malloc.c: what malloc_printerr is called with. */
 static const char *const complaints[] = {
-	"double free", "free():", "munmap_chunk():", "corrupted size vs. prev_size", "corrupted double-linked list", "malloc():", "realloc():",
-	"calloc():", "malloc_consolidate():", "mremap_chunk():", "invalid fastbin entry", "break adjusted to free malloc space",
-	"unaligned fastbin chunk", "unaligned tcache chunk", "tcache_thread_shutdown():", "corrupted unsorted chunks", "invalid pointer",
-	"chunk is not", "sysmalloc", NULL,
+	"double free",
+	"free():",
+	"munmap_chunk():",
+	"corrupted size vs. prev_size",
+	"corrupted double-linked list",
+	"malloc():",
+	"realloc():",
+	"calloc():",
+	"malloc_consolidate():",
+	"mremap_chunk():",
+	"invalid fastbin entry",
+	"break adjusted to free malloc space",
+	"unaligned fastbin chunk",
+	"unaligned tcache chunk",
+	"tcache_thread_shutdown():",
+	"corrupted unsorted chunks",
+	"invalid pointer",
+	"chunk is not",
+	"sysmalloc",
+	NULL,
 };
 
 static const char *complaint(const struct model *m)
@@ -30,8 +46,10 @@ static const char *complaint(const struct model *m)
 
 static bool in_allocator(const struct frame *f)
 {
-	static const char *const names[] = { "_int_malloc", "_int_free", "_int_realloc", "malloc_consolidate", "unlink_chunk", "sysmalloc",
-					     "systrim", "_int_memalign", "tcache_get", "tcache_put", NULL };
+	static const char *const names[] = {
+		"_int_malloc", "_int_free", "_int_realloc",  "malloc_consolidate", "unlink_chunk",
+		"sysmalloc",   "systrim",   "_int_memalign", "tcache_get",	   "tcache_put",
+		NULL};
 
 	for (int i = 0; f && names[i]; i++) {
 		if (frame_names(f, names[i]))
@@ -82,10 +100,12 @@ static enum confidence match_corruption(const struct model *m, struct finding *f
 
 static void fix_corruption(struct finding *f)
 {
-	finding_fix(f, "Look at what native code did before, not only at the last call: arrays written beyond their ends (ctypes, as_strided, "
-		    "buffers shared with C), objects freed twice.");
-	finding_fix(f, "Find it: PYTHONMALLOC=malloc valgrind python SCRIPT, or MALLOC_CHECK_=3 MALLOC_PERTURB_=165 LD_PRELOAD=libc_malloc_debug.so.0 "
-		    "python SCRIPT; rebuild your own extensions with -fsanitize=address.");
+	finding_fix(f, "Look at what native code did before, not only at the last call: arrays "
+		       "written beyond their ends (ctypes, as_strided, "
+		       "buffers shared with C), objects freed twice.");
+	finding_fix(f, "Find it: PYTHONMALLOC=malloc valgrind python SCRIPT, or MALLOC_CHECK_=3 "
+		       "MALLOC_PERTURB_=165 LD_PRELOAD=libc_malloc_debug.so.0 "
+		       "python SCRIPT; rebuild your own extensions with -fsanitize=address.");
 }
 
 static void explain_corruption(const struct model *m, struct finding *f)
@@ -94,18 +114,29 @@ static void explain_corruption(const struct model *m, struct finding *f)
 	const struct frame *t = top(m);
 
 	if (f->text) {
-		finding_title(f, "The heap is damaged: \"%s\", detected in a call by %s", arena_line(f->arena, f->text), module_name(f->module));
-		finding_cite(f, m->crash.record, m->ending.time, "the C library's abort message: %s", arena_line(f->arena, f->text));
-		finding_say(f, "The allocator found its own records damaged and aborted the process: \"%s\".", arena_line(f->arena, f->text));
+		finding_title(f, "The heap is damaged: \"%s\", detected in a call by %s",
+			      arena_line(f->arena, f->text), module_name(f->module));
+		finding_cite(f, m->crash.record, m->ending.time,
+			     "the C library's abort message: %s", arena_line(f->arena, f->text));
+		finding_say(f,
+			    "The allocator found its own records damaged and aborted the process: "
+			    "\"%s\".",
+			    arena_line(f->arena, f->text));
 	} else {
 		finding_title(f, "The heap is damaged: the allocator itself crashed in a call by %s", module_name(f->module));
 		finding_cite(f, m->crash.record, m->ending.time, "%s at 0x%llx in %s", signal_word(m->ending.signal),
 			     (unsigned long long)m->crash.address, frame_text(f->arena, t));
-		finding_say(f, "The fault lies inside the allocator (%s): it followed a record of the heap that had been overwritten, or was "
-			    "given a pointer that it never gave out.", frame_text(f->arena, t));
+		finding_say(f,
+			    "The fault lies inside the allocator (%s): it followed a record of the "
+			    "heap that had been overwritten, or was "
+			    "given a pointer that it never gave out.",
+			    frame_text(f->arena, t));
 	}
-	finding_say(f, "It was detected in free() or malloc() called by %s. That is where it was noticed; the damage was done before, "
-		    "by this or by other code.", where);
+	finding_say(f,
+		    "It was detected in free() or malloc() called by %s. That is where it was "
+		    "noticed; the damage was done before, "
+		    "by this or by other code.",
+		    where);
 	fix_corruption(f);
 }
 
@@ -114,10 +145,14 @@ const struct rule rule_mem_heap_corruption = {
 	.title = "The heap is damaged",
 	.match = match_corruption,
 	.explain = explain_corruption,
-	.page = "Something wrote beyond a block, freed one twice, or freed what was never allocated; the allocator noticed later.\n"
-		"Proof: the C library's own abort message, read from its memory (also when nobody could see it printed), or a fault inside the "
-		"allocator.\nMistaken for it: the module that calls free() at that moment is mostly the victim; no culprit is named.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/15848 https://github.com/tensorflow/tensorflow/issues/6968 "
+	.page = "Something wrote beyond a block, freed one twice, or freed what was never "
+		"allocated; the allocator noticed later.\n"
+		"Proof: the C library's own abort message, read from its memory (also when nobody "
+		"could see it printed), or a fault inside the "
+		"allocator.\nMistaken for it: the module that calls free() at that moment is "
+		"mostly the victim; no culprit is named.",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/15848 "
+		   "https://github.com/tensorflow/tensorflow/issues/6968 "
 		   "https://github.com/tensorpack/tensorpack/issues/584",
 };
 
@@ -141,9 +176,14 @@ static void explain_smashed(const struct model *m, struct finding *f)
 {
 	finding_title(f, "%s wrote beyond the end of a buffer", module_name(f->module));
 	finding_cite(f, m->crash.record, m->ending.time, "the C library's abort message: %s", f->text);
-	finding_say(f, "A check that the compiler built into %s found that a buffer had been overrun (\"%s\") and aborted the process.",
+	finding_say(f,
+		    "A check that the compiler built into %s found that a buffer had been overrun "
+		    "(\"%s\") and aborted the process.",
 		    frame_text(f->arena, f->frame), f->text);
-	finding_fix(f, "Report it to the makers of %s with the stacks below; check the lengths of what is handed to it.", module_name(f->module));
+	finding_fix(f,
+		    "Report it to the makers of %s with the stacks below; check the lengths of "
+		    "what is handed to it.",
+		    module_name(f->module));
 }
 
 const struct rule rule_mem_buffer_overrun = {
@@ -151,7 +191,8 @@ const struct rule rule_mem_buffer_overrun = {
 	.title = "A buffer was overrun",
 	.match = match_smashed,
 	.explain = explain_smashed,
-	.page = "The compiler's stack protector or glibc's fortified functions found a buffer overrun.\nProof: the C library's abort message; "
+	.page = "The compiler's stack protector or glibc's fortified functions found a buffer "
+		"overrun.\nProof: the C library's abort message; "
 		"unlike a damaged heap this is noticed in the very function that did it.",
 	.sources = "https://gcc.gnu.org/onlinedocs/gcc/Instrumentation-Options.html",
 };
@@ -223,21 +264,33 @@ static void explain_freed(const struct model *m, struct finding *f)
 		uint64_t start = FIELD(f->event, free_big, address), size = FIELD(f->event, free_big, size);
 
 		finding_title(f, "%s used a block of %s that had been freed", module_name(f->module), size_text(f->arena, size));
-		finding_cite(f, f->event->record, f->event->time, "a block of %llu bytes at 0x%llx was given back", (unsigned long long)size,
-			     (unsigned long long)start);
-		finding_cite(f, m->crash.record, m->ending.time, "SIGSEGV at 0x%llx, byte %llu of it", (unsigned long long)m->crash.address,
+		finding_cite(f, f->event->record, f->event->time,
+			     "a block of %llu bytes at 0x%llx was given back",
+			     (unsigned long long)size, (unsigned long long)start);
+		finding_cite(f, m->crash.record, m->ending.time,
+			     "SIGSEGV at 0x%llx, byte %llu of it",
+			     (unsigned long long)m->crash.address,
 			     (unsigned long long)(m->crash.address - start));
-		finding_say(f, "%s touched 0x%llx, which had belonged to a block of %s that was given back %.3f s before: a pointer outlived its "
-			    "memory.", where, (unsigned long long)m->crash.address, size_text(f->arena, size),
+		finding_say(f,
+			    "%s touched 0x%llx, which had belonged to a block of %s that was given "
+			    "back %.3f s before: a pointer outlived its "
+			    "memory.",
+			    where, (unsigned long long)m->crash.address, size_text(f->arena, size),
 			    SECONDS(m->ending.time - f->event->time));
-		finding_fix(f, "Keep a reference to the object that owns the memory (the numpy array, the ctypes buffer) as long as its address is used.");
+		finding_fix(f, "Keep a reference to the object that owns the memory (the numpy "
+			       "array, the ctypes buffer) as long as its address is used.");
 		return;
 	}
 	finding_title(f, "%s used an object that had been freed", module_name(f->module));
-	finding_cite(f, m->crash.record, m->ending.time, "SIGSEGV at 0x%llx: the pattern 0x%02llx that the allocator writes into freed memory",
+	finding_cite(f, m->crash.record, m->ending.time,
+		     "SIGSEGV at 0x%llx: the pattern 0x%02llx that the allocator writes into freed "
+		     "memory",
 		     (unsigned long long)m->crash.address, (unsigned long long)f->number[0]);
-	finding_say(f, "A pointer that was followed in %s is made of the byte 0x%02llx, which the debug allocator writes into memory when it is freed. "
-		    "The object was used after that.", where, (unsigned long long)f->number[0]);
+	finding_say(f,
+		    "A pointer that was followed in %s is made of the byte 0x%02llx, which the "
+		    "debug allocator writes into memory when it is freed. "
+		    "The object was used after that.",
+		    where, (unsigned long long)f->number[0]);
 	finding_fix(f, "Look for a missing Py_INCREF, or a buffer that outlived its owner, in the native code on the stack.");
 }
 
@@ -246,8 +299,11 @@ const struct rule rule_mem_use_after_free = {
 	.title = "Freed memory was used",
 	.match = match_freed,
 	.explain = explain_freed,
-	.page = "Native code followed a pointer into memory that had been freed.\nProof: the address lies in a big block that was given back and not "
-		"given out again; or the pattern of a debug allocator (PYTHONMALLOC=debug, python -X dev, MALLOC_PERTURB_) in the faulting "
-		"address or a register.\nOtherwise it cannot be told from other wild pointers, and kshim does not claim it.",
+	.page = "Native code followed a pointer into memory that had been freed.\nProof: the "
+		"address lies in a big block that was given back and not "
+		"given out again; or the pattern of a debug allocator (PYTHONMALLOC=debug, python "
+		"-X dev, MALLOC_PERTURB_) in the faulting "
+		"address or a register.\nOtherwise it cannot be told from other wild pointers, and "
+		"kshim does not claim it.",
 	.sources = "https://docs.python.org/3/c-api/memory.html",
 };

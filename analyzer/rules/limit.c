@@ -23,14 +23,19 @@ static void explain_cpu(const struct model *m, struct finding *f)
 
 	if (known)
 		finding_title(f, "The limit on CPU time (%llu s) is used up", (unsigned long long)f->number[0]);
-	finding_cite(f, m->ending.event ? m->ending.event->record : m->crash.record, m->ending.time, "SIGXCPU, sent by the kernel itself");
+	finding_cite(f, m->ending.event ? m->ending.event->record : m->crash.record, m->ending.time,
+		     "SIGXCPU, sent by the kernel itself");
 	if (known)
-		finding_say(f, "The process may use %llu seconds of CPU time (RLIMIT_CPU, ulimit -t); when they were used, the kernel sent "
-			    "SIGXCPU. No other process had a part in it.", (unsigned long long)f->number[0]);
+		finding_say(f,
+			    "The process may use %llu seconds of CPU time (RLIMIT_CPU, ulimit -t); "
+			    "when they were used, the kernel sent "
+			    "SIGXCPU. No other process had a part in it.",
+			    (unsigned long long)f->number[0]);
 	else
 		finding_say(f, "The kernel sends SIGXCPU when the CPU time of RLIMIT_CPU (ulimit -t) is used up.");
-	finding_fix(f, "Raise the limit before Python starts: ulimit -t unlimited (RLIMIT_CPU; \"cpu\" in /etc/security/limits.conf; on a login node "
-		    "run the job through the batch system).");
+	finding_fix(f, "Raise the limit before Python starts: ulimit -t unlimited (RLIMIT_CPU; "
+		       "\"cpu\" in /etc/security/limits.conf; on a login node "
+		       "run the job through the batch system).");
 }
 
 const struct rule rule_limit_cpu_time = {
@@ -38,7 +43,8 @@ const struct rule rule_limit_cpu_time = {
 	.title = "The limit on CPU time is used up",
 	.match = match_cpu,
 	.explain = explain_cpu,
-	.page = "RLIMIT_CPU (login nodes, batch systems) ended the process.\nProof: SIGXCPU from the kernel, and the limit as recorded.\n"
+	.page = "RLIMIT_CPU (login nodes, batch systems) ended the process.\nProof: SIGXCPU from "
+		"the kernel, and the limit as recorded.\n"
 		"Mistaken for it: a kill by another process.",
 	.sources = "https://man7.org/linux/man-pages/man2/getrlimit.2.html",
 };
@@ -73,7 +79,8 @@ const struct rule rule_limit_file_size = {
 	.title = "The limit on the size of a file is reached",
 	.match = match_size,
 	.explain = explain_size,
-	.page = "RLIMIT_FSIZE: a write beyond it sends SIGXFSZ (native programs die of it) or fails with EFBIG (Python ignores the signal).\n"
+	.page = "RLIMIT_FSIZE: a write beyond it sends SIGXFSZ (native programs die of it) or "
+		"fails with EFBIG (Python ignores the signal).\n"
 		"Proof: the signal, or the exception that ended the program, and the finite limit.",
 	.sources = "https://man7.org/linux/man-pages/man2/getrlimit.2.html",
 };
@@ -93,11 +100,13 @@ static enum confidence match_files(const struct model *m, struct finding *f)
 static void explain_files(const struct model *m, struct finding *f)
 {
 	finding_title(f, "Too many files are open (limit %llu)", (unsigned long long)f->number[0]);
-	finding_cite(f, f->context->error.event ? f->context->error.event->record : 0, m->ending.time, "%s: %.160s", f->context->error.type,
+	finding_cite(f, f->context->error.event ? f->context->error.event->record : 0,
+		     m->ending.time, "%s: %.160s", f->context->error.type,
 		     arena_line(f->arena, f->context->error.text));
 	finding_say(f, "The process may have %llu files open at a time (RLIMIT_NOFILE, ulimit -n), and all were in use.",
 		    (unsigned long long)f->number[0]);
-	finding_fix(f, "Close files (with open(...) as f), and look which are open: ls -l /proc/PID/fd; or raise the limit: ulimit -n 65536");
+	finding_fix(f, "Close files (with open(...) as f), and look which are open: ls -l "
+		       "/proc/PID/fd; or raise the limit: ulimit -n 65536");
 }
 
 const struct rule rule_limit_open_files = {
@@ -141,10 +150,16 @@ static void explain_maps(const struct model *m, struct finding *f)
 	finding_cite(f, f->event->record, f->event->time, "%s of %llu bytes failed with ENOMEM; the process had %llu mappings",
 		     FIELD_TEXT(f->event, map_failed, function) ? FIELD_TEXT(f->event, map_failed, function) : "mmap",
 		     (unsigned long long)FIELD(f->event, map_failed, size), (unsigned long long)f->number[0]);
-	finding_say(f, "A process may have vm.max_map_count mappings (65530 by default); this one had %llu. A new one is refused with \"cannot "
-		    "allocate memory\", whatever memory there is.", (unsigned long long)f->number[0]);
-	finding_fix(f, "sudo sysctl vm.max_map_count=262144 (lasting: a line in /etc/sysctl.d/), or use fewer mappings: fewer memory-mapped files "
-		    "and shared tensors (torch.multiprocessing.set_sharing_strategy('file_system')).");
+	finding_say(f,
+		    "A process may have vm.max_map_count mappings (65530 by default); this one had "
+		    "%llu. A new one is refused with \"cannot "
+		    "allocate memory\", whatever memory there is.",
+		    (unsigned long long)f->number[0]);
+	finding_fix(
+		f,
+		"sudo sysctl vm.max_map_count=262144 (lasting: a line in /etc/sysctl.d/), or use "
+		"fewer mappings: fewer memory-mapped files "
+		"and shared tensors (torch.multiprocessing.set_sharing_strategy('file_system')).");
 }
 
 const struct rule rule_limit_map_count = {
@@ -152,7 +167,9 @@ const struct rule rule_limit_map_count = {
 	.title = "The limit on the number of mappings is reached",
 	.match = match_maps,
 	.explain = explain_maps,
-	.page = "vm.max_map_count: many small mappings (memory-mapped files, shared tensors, threads) use it up.\nProof: a mapping failed with "
-		"ENOMEM, the number of mappings at that time, and its link to the end.\nMistaken for it: a lack of memory.",
+	.page = "vm.max_map_count: many small mappings (memory-mapped files, shared tensors, "
+		"threads) use it up.\nProof: a mapping failed with "
+		"ENOMEM, the number of mappings at that time, and its link to the end.\nMistaken "
+		"for it: a lack of memory.",
 	.sources = "https://www.kernel.org/doc/Documentation/sysctl/vm.txt",
 };

@@ -19,7 +19,9 @@ static const struct event *refused(const struct finding *f)
 /* Folders whose files are made anew when they are missing. */
 static bool is_cache(const char *path)
 {
-	static const char *const parts[] = { "/.theano/", "compiledir", "torch_extensions", "/.triton/", "torchinductor", "/.numba", "/.keras/", NULL };
+	static const char *const parts[] = {
+		"/.theano/",	 "compiledir", "torch_extensions", "/.triton/",
+		"torchinductor", "/.numba",    "/.keras/",	   NULL};
 
 	for (const char *const *p = parts; *p; p++) {
 		if (strstr(path, *p))
@@ -59,7 +61,8 @@ static enum confidence match_bus(const struct model *m, struct finding *f)
 	const struct mapping *map = m->crash.map_address;
 	uint64_t at, size;
 
-	if (!m->crash.present || !end_is_signal(m, SIGBUS) || m->crash.raw->code <= 0 || !map || !map->inode || !is_library(map->path))
+	if (!m->crash.present || !end_is_signal(m, SIGBUS) || m->crash.raw->code <= 0 || !map ||
+	    !map->inode || !is_library(map->path))
 		return NO_MATCH;
 	at = map->offset + (m->crash.address - map->start);
 	f->module = model_module_at(m, m->crash.address);
@@ -88,7 +91,8 @@ static enum confidence match_truncated(const struct model *m, struct finding *f)
 		return PROVEN;
 	if (!f->context->bad_load.load)
 		return NO_MATCH;
-	if (!load_fault(f, LOADER_SHORT) && !load_fault(f, LOADER_NOT_ELF) && !load_fault(f, LOADER_OTHER) && !load_fault(f, LOADER_MAP))
+	if (!load_fault(f, LOADER_SHORT) && !load_fault(f, LOADER_NOT_ELF) &&
+	    !load_fault(f, LOADER_OTHER) && !load_fault(f, LOADER_MAP))
 		return NO_MATCH;
 	e = refused(f);
 	if (e && FIELD(e, load_refused, need_size) > FIELD(e, load_refused, size) && FIELD(e, load_refused, size)) {
@@ -106,9 +110,10 @@ static void explain_truncated(const struct model *m, struct finding *f)
 
 	finding_title(f, "The file %s is cut off", base_name(f->path));
 	if (f->mapping) {
-		finding_cite(f, m->crash.record, m->ending.time, "SIGBUS at 0x%llx, which is byte %llu of %s; the file has %llu bytes",
-			     (unsigned long long)m->crash.address, (unsigned long long)f->number[0], f->path,
-			     (unsigned long long)f->number[1]);
+		finding_cite(f, m->crash.record, m->ending.time,
+			     "SIGBUS at 0x%llx, which is byte %llu of %s; the file has %llu bytes",
+			     (unsigned long long)m->crash.address, (unsigned long long)f->number[0],
+			     f->path, (unsigned long long)f->number[1]);
 		finding_say(f, "The process read byte %llu of %s through a mapping; the file ends at byte %llu. Such a read is "
 			    "answered with SIGBUS.", (unsigned long long)f->number[0], f->path, (unsigned long long)f->number[1]);
 	} else {
@@ -175,7 +180,9 @@ static void explain_elf(const struct model *m, struct finding *f)
 	if (e) {
 		finding_cite(f, e->record, e->time, "%s: %llu bytes, the first eight are %016llx", f->path,
 			     (unsigned long long)FIELD(e, load_refused, size), (unsigned long long)__builtin_bswap64(f->number[0]));
-		finding_say(f, "%s (%s) is %s.", f->path, size_text(f->arena, FIELD(e, load_refused, size)), what_it_is(f->number[0]));
+		finding_say(f, "%s (%s) is %s.", f->path,
+			    size_text(f->arena, FIELD(e, load_refused, size)),
+			    what_it_is(f->number[0]));
 	}
 	if (f->number[0] == 0x206e6f6973726576ull)	/* "version " */
 		finding_fix(f, "In a checkout: git lfs pull. In an installed package: install it again.");
@@ -187,10 +194,13 @@ const struct rule rule_load_invalid_elf = {
 	.title = "A file is not a library for this machine",
 	.match = match_elf,
 	.explain = explain_elf,
-	.page = "The file has the name of a library and is none for this machine: a macOS wheel on Linux, another processor, a "
-		"Git LFS pointer, a web page saved by a failed download.\nProof: the failed load with the loader's text, repeated by "
+	.page = "The file has the name of a library and is none for this machine: a macOS wheel on "
+		"Linux, another processor, a "
+		"Git LFS pointer, a web page saved by a failed download.\nProof: the failed load "
+		"with the loader's text, repeated by "
 		"the exception; the first bytes of the file say what it is.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/1711 https://github.com/anlalalu/Q-testing/issues/1",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/1711 "
+		   "https://github.com/anlalalu/Q-testing/issues/1",
 };
 
 /* --- load.noexec-mount --- */
@@ -228,10 +238,14 @@ const struct rule rule_load_noexec_mount = {
 	.title = "A library lies on a file system that is mounted noexec",
 	.match = match_noexec,
 	.explain = explain_noexec,
-	.page = "Site-packages, or /tmp where compilers put their output, is on a file system mounted with noexec.\n"
-		"Proof: the failed load (\"failed to map segment from shared object\") and the mount flag, looked at when it failed.\n"
-		"Mistaken for it: file permissions; the same words without \"Operation not permitted\" can be a lack of address space.",
-	.sources = "https://github.com/numpy/numpy/issues/15102 https://github.com/pytorch/pytorch/issues/91005 "
+	.page = "Site-packages, or /tmp where compilers put their output, is on a file system "
+		"mounted with noexec.\n"
+		"Proof: the failed load (\"failed to map segment from shared object\") and the "
+		"mount flag, looked at when it failed.\n"
+		"Mistaken for it: file permissions; the same words without \"Operation not "
+		"permitted\" can be a lack of address space.",
+	.sources = "https://github.com/numpy/numpy/issues/15102 "
+		   "https://github.com/pytorch/pytorch/issues/91005 "
 		   "https://github.com/gramineproject/gramine/issues/1924",
 };
 
@@ -260,12 +274,17 @@ static void explain_denied(const struct model *m, struct finding *f)
 	load_tell(m, f);
 	if (e)
 		finding_cite(f, e->record, e->time, "%s: mode %llo, opening it gave %lld", f->path,
-			     (unsigned long long)FIELD(e, load_refused, mode) & 07777, (long long)FIELD_SIGNED(e, load_refused, error));
+			     (unsigned long long)FIELD(e, load_refused, mode) & 07777,
+			     (long long)FIELD_SIGNED(e, load_refused, error));
 	if (mapped) {
-		finding_say(f, "The file can be read, but its code may not be mapped: a security module (SELinux, AppArmor, a snap's "
-			    "confinement) forbids it.");
-		finding_fix(f, "Look what was denied: sudo ausearch -m avc -ts recent (or journalctl -k | grep DENIED), then restore the "
-			    "label: sudo restorecon -Rv \"%s\"", f->path);
+		finding_say(f, "The file can be read, but its code may not be mapped: a security "
+			       "module (SELinux, AppArmor, a snap's "
+			       "confinement) forbids it.");
+		finding_fix(f,
+			    "Look what was denied: sudo ausearch -m avc -ts recent (or journalctl "
+			    "-k | grep DENIED), then restore the "
+			    "label: sudo restorecon -Rv \"%s\"",
+			    f->path);
 	} else {
 		finding_say(f, "This user may not read the file or enter one of its folders.");
 		finding_fix(f, "See which part is closed: namei -l \"%s\"", f->path);
@@ -300,8 +319,11 @@ static void explain_stack(const struct model *m, struct finding *f)
 		finding_cite(f, e->record, e->time, "%s: PT_GNU_STACK has the flag for execution", f->path);
 	finding_say(f, "The library's headers ask for a stack that can be executed. The C library (%s) no longer grants this to a "
 		    "library that is loaded later: from glibc 2.41 on.", model_info(m, "glibc") ? model_info(m, "glibc") : "glibc");
-	finding_fix(f, "Take the mark out of the file: patchelf --clear-execstack \"%s\" (or execstack -c), or use a newer release of "
-		    "the package.", f->path);
+	finding_fix(f,
+		    "Take the mark out of the file: patchelf --clear-execstack \"%s\" (or "
+		    "execstack -c), or use a newer release of "
+		    "the package.",
+		    f->path);
 	finding_fix_package(m, f, f->path, "reinstall");
 }
 
@@ -310,9 +332,12 @@ const struct rule rule_load_executable_stack = {
 	.title = "A library asks for an executable stack",
 	.match = match_stack,
 	.explain = explain_stack,
-	.page = "glibc 2.41 and later refuse to make the stack executable for a library that dlopen loads.\nProof: the failed load "
-		"with the loader's text, repeated by the exception or followed by the asking library's own end; PT_GNU_STACK of the file.",
-	.sources = "https://github.com/jax-ml/jax/issues/26781 https://github.com/conda-forge/tensorflow-feedstock/issues/455",
+	.page = "glibc 2.41 and later refuse to make the stack executable for a library that "
+		"dlopen loads.\nProof: the failed load "
+		"with the loader's text, repeated by the exception or followed by the asking "
+		"library's own end; PT_GNU_STACK of the file.",
+	.sources = "https://github.com/jax-ml/jax/issues/26781 "
+		   "https://github.com/conda-forge/tensorflow-feedstock/issues/455",
 };
 
 /* --- load.static-tls --- */
@@ -329,8 +354,10 @@ static void explain_tls(const struct model *m, struct finding *f)
 
 	finding_title(f, "No room is left for %s's thread-local variables; it was loaded too late", base_name(f->path));
 	load_tell(m, f);
-	finding_say(f, "The file needs a place in the static TLS block, which is laid out at the start and has little to spare. The "
-		    "libraries that were loaded before it have used that up. This is not about the machine's memory.");
+	finding_say(f, "The file needs a place in the static TLS block, which is laid out at the "
+		       "start and has little to spare. The "
+		       "libraries that were loaded before it have used that up. This is not about "
+		       "the machine's memory.");
 	for (size_t i = 0; i < m->nmodules && cited < 4; i++) {
 		const struct module *mod = &m->modules[i];
 
@@ -347,9 +374,13 @@ const struct rule rule_load_static_tls = {
 	.title = "No room is left for a library's thread-local variables",
 	.match = match_tls,
 	.explain = explain_tls,
-	.page = "A library built with initial-exec TLS is loaded late, and the spare room for that is used up; mostly aarch64 with "
-		"glibc 2.27 to 2.31. The order of imports decides.\nProof: the failed load with the loader's text, repeated by the "
-		"exception; the sizes that earlier libraries took.\nMistaken for it: \"cannot allocate memory\" reads like a lack of RAM.",
-	.sources = "https://github.com/keras-team/keras-tuner/issues/317 https://github.com/dmlc/xgboost/issues/8488 "
+	.page = "A library built with initial-exec TLS is loaded late, and the spare room for that "
+		"is used up; mostly aarch64 with "
+		"glibc 2.27 to 2.31. The order of imports decides.\nProof: the failed load with "
+		"the loader's text, repeated by the "
+		"exception; the sizes that earlier libraries took.\nMistaken for it: \"cannot "
+		"allocate memory\" reads like a lack of RAM.",
+	.sources = "https://github.com/keras-team/keras-tuner/issues/317 "
+		   "https://github.com/dmlc/xgboost/issues/8488 "
 		   "https://github.com/pytorch/pytorch/issues/2083",
 };

@@ -69,13 +69,21 @@ static void explain_replaced(const struct model *m, struct finding *f)
 	if (f->confidence == SEEN)
 		return;
 	finding_title(f, "The file %s was overwritten while it was in use", base_name(f->path));
-	finding_cite(f, e->record, e->time, "%s: %llu bytes when it was loaded, %llu bytes now, the same inode, changed since", f->path,
-		     (unsigned long long)FIELD(e, file_changed, size), (unsigned long long)FIELD(e, file_changed, now_size));
-	finding_cite(f, m->crash.record, m->ending.time, "%s in %s", signal_word(m->ending.signal), frame_text(f->arena, f->context->blame));
-	finding_say(f, "%s was loaded at %.1f s. Later another version was written into the same file; the process has the file mapped, so its code and "
-		    "data in memory changed under its feet, and the next use crashed.", f->path, SECONDS(f->module->load_time));
-	finding_fix(f, "Restart the kernel after installing or upgrading a package; let pip do it (it makes a new file) rather than copying over a file in "
-		    "use. If the file may be half-written:");
+	finding_cite(
+		f, e->record, e->time,
+		"%s: %llu bytes when it was loaded, %llu bytes now, the same inode, changed since",
+		f->path, (unsigned long long)FIELD(e, file_changed, size),
+		(unsigned long long)FIELD(e, file_changed, now_size));
+	finding_cite(f, m->crash.record, m->ending.time, "%s in %s", signal_word(m->ending.signal),
+		     frame_text(f->arena, f->context->blame));
+	finding_say(f,
+		    "%s was loaded at %.1f s. Later another version was written into the same "
+		    "file; the process has the file mapped, so its code and "
+		    "data in memory changed under its feet, and the next use crashed.",
+		    f->path, SECONDS(f->module->load_time));
+	finding_fix(f, "Restart the kernel after installing or upgrading a package; let pip do it "
+		       "(it makes a new file) rather than copying over a file in "
+		       "use. If the file may be half-written:");
 	finding_fix_package(m, f, f->path, "reinstall");
 }
 
@@ -84,19 +92,30 @@ const struct rule rule_load_replaced_library = {
 	.title = "A library's file was overwritten while it was in use",
 	.match = match_replaced,
 	.explain = explain_replaced,
-	.page = "A package was upgraded in place under a running process: the mapped code changes.\nProof: the file has the same inode and another size or "
-		"time than when it was loaded, looked at while the process died, and the fault lies in it.\n"
-		"Mistaken for it: a file that was replaced by rename; the old one stays mapped and whole.",
-	.sources = "https://github.com/pypa/pip/pull/5405 https://github.com/tensorflow/text/issues/554",
+	.page = "A package was upgraded in place under a running process: the mapped code "
+		"changes.\nProof: the file has the same inode and another size or "
+		"time than when it was loaded, looked at while the process died, and the fault "
+		"lies in it.\n"
+		"Mistaken for it: a file that was replaced by rename; the old one stays mapped and "
+		"whole.",
+	.sources = "https://github.com/pypa/pip/pull/5405 "
+		   "https://github.com/tensorflow/text/issues/554",
 };
 
 /* --- load.shadowed-library --- */
 
 /* Libraries that wheels bring themselves, and the folder in the package where they belong. */
-static const struct { const char *library, *home; } bundled[] = {
-	{ "libtorch", "/torch/lib/" }, { "libc10", "/torch/lib/" }, { "libtensorflow_framework", "/tensorflow" },
-	{ "libtensorflow_cc", "/tensorflow" }, { "libarrow", "/pyarrow/" }, { "libonnxruntime", "/onnxruntime/" }, { "libmxnet", "/mxnet/" },
-	{ "libopencv_", "/cv2/" }, { "libcaffe2", "/torch/lib/" },
+static const struct { const char *library, *home;
+} bundled[] = {
+	{"libtorch", "/torch/lib/"},
+	{"libc10", "/torch/lib/"},
+	{"libtensorflow_framework", "/tensorflow"},
+	{"libtensorflow_cc", "/tensorflow"},
+	{"libarrow", "/pyarrow/"},
+	{"libonnxruntime", "/onnxruntime/"},
+	{"libmxnet", "/mxnet/"},
+	{"libopencv_", "/cv2/"},
+	{"libcaffe2", "/torch/lib/"},
 };
 
 static enum confidence match_shadowed(const struct model *m, struct finding *f)
@@ -118,7 +137,9 @@ static enum confidence match_shadowed(const struct model *m, struct finding *f)
 
 			if (!home && !strstr(m->modules[k].path, "site-packages"))
 				continue;
-			if (!strstr(m->modules[k].path, arena_text(f->arena, bundled[i].home, strcspn(bundled[i].home + 1, "/") + 1)))
+			if (!strstr(m->modules[k].path,
+				    arena_text(f->arena, bundled[i].home,
+					       strcspn(bundled[i].home + 1, "/") + 1)))
 				continue;
 			f->module = module;
 			f->other = &m->modules[k];
@@ -135,7 +156,9 @@ static void explain_shadowed(const struct model *m, struct finding *f)
 	finding_cite(f, f->module->record, f->module->load_time, "loaded: %s", f->module->path);
 	finding_cite(f, f->other->record, f->other->load_time, "the package lies in %s", f->other->path);
 	finding_cite(f, m->crash.record, m->ending.time, "%s in %s", signal_word(m->ending.signal), module_name(m->crash.module));
-	finding_say(f, "The package brings its own %s, but LD_LIBRARY_PATH (%s) is searched first and holds another one; the fault lies in that one.",
+	finding_say(f,
+		    "The package brings its own %s, but LD_LIBRARY_PATH (%s) is searched first and "
+		    "holds another one; the fault lies in that one.",
 		    module_name(f->module), f->text);
 	finding_fix(f, "Take %s out of LD_LIBRARY_PATH: unset LD_LIBRARY_PATH", f->text);
 }
@@ -145,7 +168,8 @@ const struct rule rule_load_shadowed_library = {
 	.title = "Another installation's library hides the package's own",
 	.match = match_shadowed,
 	.explain = explain_shadowed,
-	.page = "LD_LIBRARY_PATH leads to a library that the package brings itself (a C++ libtorch beside the wheel's).\nProof: the fault lies in the file "
+	.page = "LD_LIBRARY_PATH leads to a library that the package brings itself (a C++ libtorch "
+		"beside the wheel's).\nProof: the fault lies in the file "
 		"from LD_LIBRARY_PATH, while the package's own extension comes from site-packages.",
 	.sources = "https://github.com/pytorch/pytorch/issues/96797",
 };

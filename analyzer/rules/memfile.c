@@ -85,13 +85,19 @@ static void explain_shm(const struct model *m, struct finding *f)
 	const char *total = size_text(f->arena, f->number[3]);
 
 	finding_title(f, "/dev/shm is full (%s)", total);
-	finding_say(f, "A write to %s, a file in shared memory, needed a page that /dev/shm could not give: it holds %s and %s is free. Such a "
-		    "write is answered with SIGBUS; the file itself was made without complaint because its pages are only taken on use.",
+	finding_say(f,
+		    "A write to %s, a file in shared memory, needed a page that /dev/shm could not "
+		    "give: it holds %s and %s is free. Such a "
+		    "write is answered with SIGBUS; the file itself was made without complaint "
+		    "because its pages are only taken on use.",
 		    f->path, total, size_text(f->arena, f->number[2]));
 	tell(m, f);
-	finding_fix(f, "Give the container a larger /dev/shm: docker run --shm-size=8g … (compose: shm_size: 8gb; Kubernetes: an emptyDir of "
-		    "medium Memory on /dev/shm), or --ipc=host. Without a container: sudo mount -o remount,size=8G /dev/shm");
-	finding_fix(f, "Or use less of it: a DataLoader with num_workers=0, smaller shared arrays; look for leftovers: ls -l /dev/shm");
+	finding_fix(f, "Give the container a larger /dev/shm: docker run --shm-size=8g … (compose: "
+		       "shm_size: 8gb; Kubernetes: an emptyDir of "
+		       "medium Memory on /dev/shm), or --ipc=host. Without a container: sudo mount "
+		       "-o remount,size=8G /dev/shm");
+	finding_fix(f, "Or use less of it: a DataLoader with num_workers=0, smaller shared arrays; "
+		       "look for leftovers: ls -l /dev/shm");
 }
 
 const struct rule rule_mem_shared_memory_full = {
@@ -99,10 +105,14 @@ const struct rule rule_mem_shared_memory_full = {
 	.title = "/dev/shm is full",
 	.match = match_shm,
 	.explain = explain_shm,
-	.page = "Shared memory (/dev/shm, 64 MiB in a Docker container by default) has no page left.\n"
-		"Proof: SIGBUS at an address inside the mapping of a file in /dev/shm, within the file's size, and the free space of /dev/shm "
-		"at that moment.\nMistaken for it: PyTorch's text \"insufficient shared memory\" is a guess; a cut-off file gives SIGBUS too.",
-	.sources = "https://github.com/pytorch/pytorch/issues/5040 https://github.com/greatlog/UnpairedSR/issues/17",
+	.page = "Shared memory (/dev/shm, 64 MiB in a Docker container by default) has no page "
+		"left.\n"
+		"Proof: SIGBUS at an address inside the mapping of a file in /dev/shm, within the "
+		"file's size, and the free space of /dev/shm "
+		"at that moment.\nMistaken for it: PyTorch's text \"insufficient shared memory\" "
+		"is a guess; a cut-off file gives SIGBUS too.",
+	.sources = "https://github.com/pytorch/pytorch/issues/5040 "
+		   "https://github.com/greatlog/UnpairedSR/issues/17",
 };
 
 static enum confidence match_full(const struct model *m, struct finding *f)
@@ -115,9 +125,13 @@ static enum confidence match_full(const struct model *m, struct finding *f)
 static void explain_full(const struct model *m, struct finding *f)
 {
 	finding_title(f, "No space is left on the file system of %s", base_name(f->path));
-	finding_say(f, "A write to %s through its mapping needed a new block, and the file system%s%s has no space left: %s of %s is free. Such a "
-		    "write is answered with SIGBUS, because it has no other way to report an error.", f->path, f->name ? ", " : "",
-		    f->name ? f->name : "", size_text(f->arena, f->number[2]), size_text(f->arena, f->number[3]));
+	finding_say(
+		f,
+		"A write to %s through its mapping needed a new block, and the file system%s%s has "
+		"no space left: %s of %s is free. Such a "
+		"write is answered with SIGBUS, because it has no other way to report an error.",
+		f->path, f->name ? ", " : "", f->name ? f->name : "",
+		size_text(f->arena, f->number[2]), size_text(f->arena, f->number[3]));
 	tell(m, f);
 	finding_fix(f, "Make space, or put the file elsewhere: df -h \"$(dirname \"%s\")\"", f->path);
 }
@@ -148,11 +162,15 @@ static enum confidence match_short(const struct model *m, struct finding *f)
 static void explain_short(const struct model *m, struct finding *f)
 {
 	finding_title(f, "The mapped file %s is shorter than its mapping", base_name(f->path));
-	finding_say(f, "The process used byte %llu of %s, which has only %llu bytes now: it was cut off (or written anew) while it was mapped. "
-		    "Such an access is answered with SIGBUS.", (unsigned long long)f->number[0], f->path, (unsigned long long)f->number[1]);
+	finding_say(f,
+		    "The process used byte %llu of %s, which has only %llu bytes now: it was cut "
+		    "off (or written anew) while it was mapped. "
+		    "Such an access is answered with SIGBUS.",
+		    (unsigned long long)f->number[0], f->path, (unsigned long long)f->number[1]);
 	tell(m, f);
-	finding_fix(f, "Find out what shortens the file while it is in use (another process, a second run that opens it with mode \"w+\"); write a "
-		    "new file and rename it instead.");
+	finding_fix(f, "Find out what shortens the file while it is in use (another process, a "
+		       "second run that opens it with mode \"w+\"); write a "
+		       "new file and rename it instead.");
 }
 
 const struct rule rule_mem_mapped_file_truncated = {
@@ -160,7 +178,8 @@ const struct rule rule_mem_mapped_file_truncated = {
 	.title = "A mapped file was cut off while in use",
 	.match = match_short,
 	.explain = explain_short,
-	.page = "A file was shortened while it was mapped (numpy.memmap, lmdb, a data file).\nProof: SIGBUS at an address inside the file's "
+	.page = "A file was shortened while it was mapped (numpy.memmap, lmdb, a data "
+		"file).\nProof: SIGBUS at an address inside the file's "
 		"mapping and behind the file's end.\nMistaken for it: a full /dev/shm.",
 	.sources = "https://github.com/greatlog/UnpairedSR/issues/17",
 };
@@ -181,7 +200,8 @@ static void explain_hardware(const struct model *m, struct finding *f)
 	finding_title(f, "The machine's memory is faulty: the kernel reported an error that cannot be corrected");
 	finding_cite(f, m->crash.record, m->ending.time, "SIGBUS, si_code %d (BUS_MCEERR), address 0x%llx", m->crash.raw->code,
 		     (unsigned long long)f->number[0]);
-	finding_say(f, "The kernel sent SIGBUS with a code that only a machine-check of the memory has. The program is not to blame.");
+	finding_say(f, "The kernel sent SIGBUS with a code that only a machine-check of the memory "
+		       "has. The program is not to blame.");
 	finding_fix(f, "Have the memory checked; see: journalctl -k | grep -i -e mce -e 'hardware error'");
 }
 
@@ -190,6 +210,7 @@ const struct rule rule_mem_hardware_error = {
 	.title = "The machine's memory is faulty",
 	.match = match_hardware,
 	.explain = explain_hardware,
-	.page = "The kernel found an error in the memory that cannot be corrected.\nProof: SIGBUS with si_code BUS_MCEERR_AR or BUS_MCEERR_AO.",
+	.page = "The kernel found an error in the memory that cannot be corrected.\nProof: SIGBUS "
+		"with si_code BUS_MCEERR_AR or BUS_MCEERR_AO.",
 	.sources = "https://man7.org/linux/man-pages/man2/sigaction.2.html",
 };

@@ -10,10 +10,19 @@
 #include <string.h>
 
 static const char *const texts[] = {
-	"A module that was compiled using NumPy 1.x cannot be run in", "module compiled against ABI version", "module compiled against API version",
-	"module was compiled against NumPy C-API version", "_ARRAY_API not found", "numpy.dtype size changed", "numpy.ufunc size changed",
-	"numpy.ndarray size changed", "numpy.core.multiarray failed to import", "numpy.core.umath failed to import",
-	"numpy._core.multiarray failed to import", "numpy._core.umath failed to import", NULL,
+	"A module that was compiled using NumPy 1.x cannot be run in",
+	"module compiled against ABI version",
+	"module compiled against API version",
+	"module was compiled against NumPy C-API version",
+	"_ARRAY_API not found",
+	"numpy.dtype size changed",
+	"numpy.ufunc size changed",
+	"numpy.ndarray size changed",
+	"numpy.core.multiarray failed to import",
+	"numpy.core.umath failed to import",
+	"numpy._core.multiarray failed to import",
+	"numpy._core.umath failed to import",
+	NULL,
 };
 
 static const struct module *numpy_module(const struct model *m)
@@ -95,12 +104,14 @@ static void explain(const struct model *m, struct finding *f)
 		finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time, "abort by %s",
 			     frame_text(f->arena, f->frame));
 	else
-		finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.160s", e->type, arena_line(f->arena, e->text));
+		finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.160s",
+			     e->type, arena_line(f->arena, e->text));
 	if (f->text)
 		finding_cite(f, 0, m->ending.time, "numpy's own words: %.300s", f->text);
 	finding_cite(f, f->module->record, f->module->load_time, "numpy loaded from %s", f->module->path);
-	finding_say(f, "NumPy%s%s (%s) was asked by %s for its C interface and said: %.300s", version ? " " : "", version ? version : "",
-		    f->module->path, who, f->text ? f->text : "that it does not fit");
+	finding_say(f, "NumPy%s%s (%s) was asked by %s for its C interface and said: %.300s",
+		    version ? " " : "", version ? version : "", f->module->path, who,
+		    f->text ? f->text : "that it does not fit");
 	if (f->frame)
 		finding_say(f, "%s went on without it and then failed a check of its own: %.200s", who, f->name);
 	if (want < 0) {
@@ -119,9 +130,13 @@ const struct rule rule_abi_numpy_mismatch = {
 	.title = "An extension was built for another NumPy",
 	.match = match,
 	.explain = explain,
-	.page = "An extension module was compiled for another C interface of NumPy than the installed one has: NumPy 2 under modules for NumPy 1, or a "
-		"NumPy older than the module wants.\nProof: NumPy itself is loaded and its import machinery said so, in the exception that ended the "
-		"program, or before the abort of the extension.\nMistaken for it: a NumPy that could not be loaded says \"failed to import\" too.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/16488 https://github.com/tensorflow/tensorflow/issues/90245 "
+	.page = "An extension module was compiled for another C interface of NumPy than the "
+		"installed one has: NumPy 2 under modules for NumPy 1, or a "
+		"NumPy older than the module wants.\nProof: NumPy itself is loaded and its import "
+		"machinery said so, in the exception that ended the "
+		"program, or before the abort of the extension.\nMistaken for it: a NumPy that "
+		"could not be loaded says \"failed to import\" too.",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/16488 "
+		   "https://github.com/tensorflow/tensorflow/issues/90245 "
 		   "https://github.com/nv-tlabs/vipe/issues/42",
 };

@@ -86,11 +86,15 @@ static void tell_allocators(const struct model *m, struct finding *f)
 
 static void tell_growth(struct finding *f)
 {
-	if (f->first && f->last && f->first->cg_usage != UNKNOWN && f->last->cg_usage != UNKNOWN && f->last->cg_usage > f->first->cg_usage) {
+	if (f->first && f->last && f->first->cg_usage != UNKNOWN && f->last->cg_usage != UNKNOWN &&
+	    f->last->cg_usage > f->first->cg_usage) {
 		finding_cite(f, f->last->record, f->last->time, "memory in use by its cgroup %s, at the first look %s",
 			     size_text(f->arena, f->last->cg_usage), size_text(f->arena, f->first->cg_usage));
-		finding_say(f, "What its cgroup uses had grown from %s to %s at the last look, %.1f s after the start.",
-			    size_text(f->arena, f->first->cg_usage), size_text(f->arena, f->last->cg_usage), SECONDS(f->last->time));
+		finding_say(f,
+			    "What its cgroup uses had grown from %s to %s at the last look, %.1f s "
+			    "after the start.",
+			    size_text(f->arena, f->first->cg_usage),
+			    size_text(f->arena, f->last->cg_usage), SECONDS(f->last->time));
 		return;
 	}
 	if (f->first && f->last && f->first->rss != UNKNOWN && f->last->rss != UNKNOWN) {
@@ -110,8 +114,10 @@ static void tell_growth(struct finding *f)
 static enum confidence match_worker(const struct model *m, struct finding *f)
 {
 	const struct py_error *error = &f->context->error;
-	const bool about = strstr(error->text, "terminated abruptly") || strstr(error->text, "killed by signal") ||
-			   strstr(error->text, "SIGKILL") || strstr(error->type, "WorkerLost") || strstr(error->type, "BrokenProcess") ||
+	const bool about = strstr(error->text, "terminated abruptly") ||
+			   strstr(error->text, "killed by signal") ||
+			   strstr(error->text, "SIGKILL") || strstr(error->type, "WorkerLost") ||
+			   strstr(error->type, "BrokenProcess") ||
 			   strstr(error->type, "TerminatedWorker");
 
 	if (!error->uncaught || !about)
@@ -146,17 +152,25 @@ static void explain_worker(const struct model *m, struct finding *f)
 	const unsigned pid = (unsigned)FIELD(f->event, child_end, pid);
 	const char *limit = f->number[1] != UNKNOWN ? size_text(f->arena, f->number[1]) : NULL;
 
-	finding_title(f, "The kernel's OOM killer ended process %u, a worker of this one: the memory limit of its container%s%s%s was reached", pid,
-		      limit ? " (" : "", limit ? limit : "", limit ? ")" : "");
+	finding_title(f,
+		      "The kernel's OOM killer ended process %u, a worker of this one: the memory "
+		      "limit of its container%s%s%s was reached",
+		      pid, limit ? " (" : "", limit ? limit : "", limit ? ")" : "");
 	finding_cite(f, f->event->record, f->event->time, "process %u, a child, was ended by SIGKILL", pid);
-	finding_cite(f, f->last->record, f->last->time, "oom_kill of the cgroup had risen from %llu to %llu", (unsigned long long)f->first->cg_oom_kill,
+	finding_cite(f, f->last->record, f->last->time,
+		     "oom_kill of the cgroup had risen from %llu to %llu",
+		     (unsigned long long)f->first->cg_oom_kill,
 		     (unsigned long long)f->last->cg_oom_kill);
-	finding_say(f, "Process %u was made by this one and ended by SIGKILL. The counter of OOM kills of their memory cgroup%s%s%s%s%s rose with it.", pid,
-		    path ? " " : "", path ? path : "", limit ? " (limit: " : "", limit ? limit : "", limit ? ")" : "");
+	finding_say(f,
+		    "Process %u was made by this one and ended by SIGKILL. The counter of OOM "
+		    "kills of their memory cgroup%s%s%s%s%s rose with it.",
+		    pid, path ? " " : "", path ? path : "", limit ? " (limit: " : "",
+		    limit ? limit : "", limit ? ")" : "");
 	finding_say(f, "This process did not run out of memory itself: it ended by the exception that told of the worker, %s: %s",
 		    f->context->error.type, f->context->error.text);
-	finding_fix(f, "Raise the memory limit (docker run --memory=…, JupyterHub: c.Spawner.mem_limit, Kubernetes: resources.limits.memory, Slurm: --mem), "
-		    "or use fewer workers, smaller batches, data in chunks.");
+	finding_fix(f, "Raise the memory limit (docker run --memory=…, JupyterHub: "
+		       "c.Spawner.mem_limit, Kubernetes: resources.limits.memory, Slurm: --mem), "
+		       "or use fewer workers, smaller batches, data in chunks.");
 }
 
 static enum confidence match_cgroup(const struct model *m, struct finding *f)
@@ -197,24 +211,32 @@ static void explain_cgroup(const struct model *m, struct finding *f)
 		finding_say(f, "The memory limit of its cgroup%s%s was reached.", path ? " " : "", path ? path : "");
 	} else {
 		finding_title(f, "The kernel's OOM killer ended it: the memory limit of its container (%s) was reached", limit);
-		finding_say(f, "Its memory cgroup%s%s has a limit of %s (%llu bytes)%s%s. When it is reached, the kernel ends a process of the cgroup with "
-			    "SIGKILL, without a word.", path ? " " : "", path ? path : "", limit, (unsigned long long)f->number[1],
+		finding_say(f,
+			    "Its memory cgroup%s%s has a limit of %s (%llu bytes)%s%s. When it is "
+			    "reached, the kernel ends a process of the cgroup with "
+			    "SIGKILL, without a word.",
+			    path ? " " : "", path ? path : "", limit,
+			    (unsigned long long)f->number[1],
 			    f->number[0] != UNKNOWN ? "; in use at the last look: " : "",
 			    f->number[0] != UNKNOWN ? size_text(f->arena, f->number[0]) : "");
 	}
 	if (m->oom_line)
 		finding_say(f, "The kernel's log says: %.300s", m->oom_line);
 	if (f->number[5])
-		finding_cite(f, f->number[4], m->ending.time, "oom_kill of the cgroup rose by %llu between the last look inside and the end",
+		finding_cite(f, f->number[4], m->ending.time,
+			     "oom_kill of the cgroup rose by %llu between the last look inside and "
+			     "the end",
 			     (unsigned long long)f->number[5]);
 	if (f->number[5])
 		finding_say(f, "The cgroup's own counter of such kills (oom_kill) rose when it ended.");
 	else if (!m->oom_line)
-		finding_say(f, "The counter of such kills could not be read after its end; the use so close to the limit makes it likely.");
+		finding_say(f, "The counter of such kills could not be read after its end; the use "
+			       "so close to the limit makes it likely.");
 	tell_growth(f);
 	tell_allocators(m, f);
-	finding_fix(f, "Raise the memory limit (docker run --memory=…, JupyterHub: c.Spawner.mem_limit, Kubernetes: resources.limits.memory, Slurm: --mem), "
-		    "or use less: smaller batches, data in chunks.");
+	finding_fix(f, "Raise the memory limit (docker run --memory=…, JupyterHub: "
+		       "c.Spawner.mem_limit, Kubernetes: resources.limits.memory, Slurm: --mem), "
+		       "or use less: smaller batches, data in chunks.");
 }
 
 const struct rule rule_mem_oom_killed_cgroup = {
@@ -222,10 +244,14 @@ const struct rule rule_mem_oom_killed_cgroup = {
 	.title = "The kernel's OOM killer ended it: the container's memory limit was reached",
 	.match = match_cgroup,
 	.explain = explain_cgroup,
-	.page = "A container, a JupyterHub or a batch system limits the memory of a cgroup; beyond it the kernel kills.\n"
-		"Proof: the recording stops without an end, and the cgroup's oom_kill counter is higher after it than it was inside.\n"
-		"Mistaken for it: every SIGKILL. Without the counter kshim says \"likely\" at most.",
-	.sources = "https://github.com/ubcs3/2017-Fall/issues/4 https://github.com/jupyter/help/issues/418 "
+	.page = "A container, a JupyterHub or a batch system limits the memory of a cgroup; beyond "
+		"it the kernel kills.\n"
+		"Proof: the recording stops without an end, and the cgroup's oom_kill counter is "
+		"higher after it than it was inside.\n"
+		"Mistaken for it: every SIGKILL. Without the counter kshim says \"likely\" at "
+		"most.",
+	.sources = "https://github.com/ubcs3/2017-Fall/issues/4 "
+		   "https://github.com/jupyter/help/issues/418 "
 		   "https://github.com/jupyter/jupyter_client/issues/186",
 };
 
@@ -256,8 +282,9 @@ static void explain_system(const struct model *m, struct finding *f)
 		finding_say(f, "The machine ran out of memory. The kernel's log says: %.300s", m->oom_line);
 	} else {
 		finding_cite(f, f->number[4], m->ending.time, "oom_kill of the machine (/proc/vmstat) rose while it ended");
-		finding_say(f, "The machine ran out of memory, and the kernel ended a process: its counter rose in the time in which this one "
-			    "vanished without an end.");
+		finding_say(f, "The machine ran out of memory, and the kernel ended a process: its "
+			       "counter rose in the time in which this one "
+			       "vanished without an end.");
 	}
 	if (f->number[3] != UNKNOWN)
 		finding_say(f, "At the last look %s of memory was available on the machine.", size_text(f->arena, f->number[3]));
@@ -271,8 +298,11 @@ const struct rule rule_mem_oom_killed_system = {
 	.title = "The kernel's OOM killer ended it: the machine was out of memory",
 	.match = match_system,
 	.explain = explain_system,
-	.page = "The machine has no memory left, and the kernel kills the process with the highest badness.\nProof: the recording stops without an "
-		"end, and the machine's oom_kill counter rose between the last look inside and the parent's wait.\n"
+	.page = "The machine has no memory left, and the kernel kills the process with the highest "
+		"badness.\nProof: the recording stops without an "
+		"end, and the machine's oom_kill counter rose between the last look inside and the "
+		"parent's wait.\n"
 		"Mistaken for it: systemd-oomd and earlyoom kill without raising that counter.",
-	.sources = "https://github.com/jupyter/notebook/issues/4097 https://github.com/systemd/systemd/issues/35270",
+	.sources = "https://github.com/jupyter/notebook/issues/4097 "
+		   "https://github.com/systemd/systemd/issues/35270",
 };

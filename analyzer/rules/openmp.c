@@ -11,7 +11,8 @@
 
 static bool is_llvm_openmp(const struct module *m)
 {
-	return module_like(m, "libiomp5") || module_like(m, "libomp.") || module_like(m, "libomp-") || module_like(m, "libomptarget");
+	return module_like(m, "libiomp5") || module_like(m, "libomp.") ||
+	       module_like(m, "libomp-") || module_like(m, "libomptarget");
 }
 
 /* The next different file of the family behind after. */
@@ -69,13 +70,17 @@ static void explain_duplicate(const struct model *m, struct finding *f)
 		     frame_text(f->arena, f->context->blame));
 	finding_cite(f, f->module->record, f->module->load_time, "loaded: %s", f->module->path);
 	finding_cite(f, f->other->record, f->other->load_time, "loaded: %s", f->other->path);
-	finding_say(f, "The OpenMP runtime (%s) found that another copy of it is already at work in this process, and aborted%s%.120s%s",
-		    module_name(f->context->blame->module), f->text ? ": \"" : ".", f->text ? arena_line(f->arena, f->text) : "",
-		    f->text ? "\"" : "");
+	finding_say(f,
+		    "The OpenMP runtime (%s) found that another copy of it is already at work in "
+		    "this process, and aborted%s%.120s%s",
+		    module_name(f->context->blame->module), f->text ? ": \"" : ".",
+		    f->text ? arena_line(f->arena, f->text) : "", f->text ? "\"" : "");
 	finding_say(f, "Both %s and %s are loaded.", f->module->path, f->other->path);
-	finding_fix(f, "Let only one OpenMP runtime into the process: take all packages from the same source (all conda-forge or all pip), or remove the "
-		    "one that is not needed (conda: conda install nomkl).");
-	finding_fix(f, "As a risky work-around KMP_DUPLICATE_LIB_OK=TRUE lets it go on; by the runtime's own words it may crash or give wrong results.");
+	finding_fix(f, "Let only one OpenMP runtime into the process: take all packages from the "
+		       "same source (all conda-forge or all pip), or remove the "
+		       "one that is not needed (conda: conda install nomkl).");
+	finding_fix(f, "As a risky work-around KMP_DUPLICATE_LIB_OK=TRUE lets it go on; by the "
+		       "runtime's own words it may crash or give wrong results.");
 }
 
 const struct rule rule_abi_duplicate_openmp = {
@@ -83,10 +88,14 @@ const struct rule rule_abi_duplicate_openmp = {
 	.title = "Two copies of the OpenMP runtime in one process",
 	.match = match_duplicate,
 	.explain = explain_duplicate,
-	.page = "LLVM's or Intel's OpenMP runtime finds another copy of itself in the process and aborts (OMP: Error #15).\n"
-		"Proof: two different files of that family are loaded, and the abort's innermost caller is one of them.\n"
-		"Mistaken for it: two copies alone; libgomp beside libiomp5 (normal); every dead kernel with conda's MKL.",
-	.sources = "https://github.com/odlgroup/odl/issues/1451 https://github.com/joblib/threadpoolctl/blob/master/multiple_openmp.md "
+	.page = "LLVM's or Intel's OpenMP runtime finds another copy of itself in the process and "
+		"aborts (OMP: Error #15).\n"
+		"Proof: two different files of that family are loaded, and the abort's innermost "
+		"caller is one of them.\n"
+		"Mistaken for it: two copies alone; libgomp beside libiomp5 (normal); every dead "
+		"kernel with conda's MKL.",
+	.sources = "https://github.com/odlgroup/odl/issues/1451 "
+		   "https://github.com/joblib/threadpoolctl/blob/master/multiple_openmp.md "
 		   "https://github.com/pytorch/pytorch/issues/98836",
 };
 
@@ -112,8 +121,11 @@ static void explain_mix(const struct model *m, struct finding *f)
 	finding_cite(f, m->crash.record, m->ending.time, "%s in %s", signal_word(m->ending.signal), module_name(m->crash.module));
 	finding_cite(f, f->module->record, f->module->load_time, "loaded: %s", f->module->path);
 	finding_cite(f, f->other->record, f->other->load_time, "loaded: %s", f->other->path);
-	finding_say(f, "The fault lies inside %s, while both %s and %s are loaded. On Linux this pair does not get along: their authors' and "
-		    "threadpoolctl's tests end in crashes or hang.", module_name(m->crash.module), f->module->path, f->other->path);
+	finding_say(f,
+		    "The fault lies inside %s, while both %s and %s are loaded. On Linux this pair "
+		    "does not get along: their authors' and "
+		    "threadpoolctl's tests end in crashes or hang.",
+		    module_name(m->crash.module), f->module->path, f->other->path);
 	finding_fix(f, "Let MKL use GNU's runtime: MKL_THREADING_LAYER=GNU; or use a numpy with OpenBLAS.");
 }
 
@@ -122,9 +134,11 @@ const struct rule rule_abi_openmp_mix = {
 	.title = "Intel's and LLVM's OpenMP runtimes are mixed",
 	.match = match_mix,
 	.explain = explain_mix,
-	.page = "libomp and libiomp5 in one process crash or hang, on Linux.\nProof: a fault inside one of them, and both are loaded.\n"
+	.page = "libomp and libiomp5 in one process crash or hang, on Linux.\nProof: a fault "
+		"inside one of them, and both are loaded.\n"
 		"libgomp with libiomp5 is harmless.",
-	.sources = "https://github.com/joblib/threadpoolctl/blob/master/multiple_openmp.md https://github.com/scikit-learn/scikit-learn/issues/21302",
+	.sources = "https://github.com/joblib/threadpoolctl/blob/master/multiple_openmp.md "
+		   "https://github.com/scikit-learn/scikit-learn/issues/21302",
 };
 
 /* --- abi.mkl-dispatch --- */
@@ -144,7 +158,8 @@ static enum confidence match_mkl(const struct model *m, struct finding *f)
 	for (size_t i = m->nloads; i-- > 0;) {
 		const struct load *l = &m->loads[i];
 
-		if (l->outcome == LOAD_FAILED && l->tid == e->tid && l->path && strstr(l->path, "libmkl") && module_like(l->caller.module, "libmkl")) {
+		if (l->outcome == LOAD_FAILED && l->tid == e->tid && l->path &&
+		    strstr(l->path, "libmkl") && module_like(l->caller.module, "libmkl")) {
 			f->load = l;
 			f->number[0]++;
 		}
@@ -164,7 +179,8 @@ static void tell_mkl_loads(const struct model *m, struct finding *f)
 		if (l->outcome != LOAD_FAILED || l->tid != f->event->tid || !l->path || !strstr(l->path, "libmkl") ||
 		    !module_like(l->caller.module, "libmkl"))
 			continue;
-		finding_cite(f, l->ended ? l->ended->record : 0, l->begin, "%s asked for %s: %s", module_name(l->caller.module), l->path,
+		finding_cite(f, l->ended ? l->ended->record : 0, l->begin, "%s asked for %s: %s",
+			     module_name(l->caller.module), l->path,
 			     l->error ? l->error : "failed");
 		cited++;
 	}
@@ -177,12 +193,16 @@ static void explain_mkl(const struct model *m, struct finding *f)
 	finding_title(f, "MKL could not load its own parts (%s) and ended the process", last);
 	finding_cite(f, f->event->record, f->event->time, "exit was called by %s", frame_text(f->arena, f->frame));
 	tell_mkl_loads(m, f);
-	finding_say(f, "MKL chooses the code for this processor at run time and loads it from files of its own. None of them could be loaded%s%s, so "
-		    "%s ended the process with exit(): no signal, no exception.", f->load && f->load->error ? ": " : "",
+	finding_say(f,
+		    "MKL chooses the code for this processor at run time and loads it from files "
+		    "of its own. None of them could be loaded%s%s, so "
+		    "%s ended the process with exit(): no signal, no exception.",
+		    f->load && f->load->error ? ": " : "",
 		    f->load && f->load->error ? f->load->error : "", module_name(f->frame->module));
 	if (f->text)
 		finding_say(f, "Its last words: %.200s", arena_line(f->arena, f->text));
-	finding_say(f, "The MKL installation is incomplete or mixed: %s comes from %s.", module_name(f->frame->module), f->frame->module->path);
+	finding_say(f, "The MKL installation is incomplete or mixed: %s comes from %s.",
+		    module_name(f->frame->module), f->frame->module->path);
 	finding_fix_package(m, f, f->frame->module->path, "reinstall");
 	finding_fix(f, "With conda: conda install --force-reinstall mkl mkl-service numpy; or do without it: conda install nomkl");
 }
@@ -192,8 +212,12 @@ const struct rule rule_abi_mkl_dispatch = {
 	.title = "MKL could not load its own parts and ended the process",
 	.match = match_mkl,
 	.explain = explain_mkl,
-	.page = "MKL's dispatcher loads libmkl_def, libmkl_avx2, …; when none can be had it prints a line and calls exit().\n"
-		"Proof: failed loads of libmkl_* asked for by libmkl_*, and then exit with a caller in libmkl, on the same thread.\n"
-		"Mistaken for it: a GPU out of memory printed before; a missing AVX. The processor is not to blame.",
-	.sources = "https://github.com/ContinuumIO/anaconda-issues/issues/720 https://github.com/MaybeShewill-CV/lanenet-lane-detection/issues/73",
+	.page = "MKL's dispatcher loads libmkl_def, libmkl_avx2, …; when none can be had it prints "
+		"a line and calls exit().\n"
+		"Proof: failed loads of libmkl_* asked for by libmkl_*, and then exit with a "
+		"caller in libmkl, on the same thread.\n"
+		"Mistaken for it: a GPU out of memory printed before; a missing AVX. The processor "
+		"is not to blame.",
+	.sources = "https://github.com/ContinuumIO/anaconda-issues/issues/720 "
+		   "https://github.com/MaybeShewill-CV/lanenet-lane-detection/issues/73",
 };

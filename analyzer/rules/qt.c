@@ -41,20 +41,25 @@ static void explain(const struct model *m, struct finding *f)
 {
 	bool cv2 = strstr(f->module->path, "/cv2/") || strstr(f->module->path, "opencv");
 
-	finding_title(f, f->number[0] ? "Qt has no display to draw on, and aborted" : f->number[1] ? "Qt could not connect to the display, and aborted" :
-		      "Qt could not start its display plugin, and aborted");
-	finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time, "abort by %s", frame_text(f->arena, f->context->blame));
+	finding_title(f, f->number[0]	? "Qt has no display to draw on, and aborted"
+			 : f->number[1] ? "Qt could not connect to the display, and aborted"
+					: "Qt could not start its display plugin, and aborted");
+	finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time,
+		     "abort by %s", frame_text(f->arena, f->context->blame));
 	if (f->text)
 		finding_cite(f, 0, m->ending.time, "on stderr: %.200s", arena_line(f->arena, f->text));
 	finding_say(f, "Qt (%s) could not initialise a platform plugin and called abort().", f->module->path);
 	if (f->number[0])
-		finding_say(f, "Neither DISPLAY nor WAYLAND_DISPLAY is set in this process: there is no display, as on a server, in a container or over ssh.");
+		finding_say(f, "Neither DISPLAY nor WAYLAND_DISPLAY is set in this process: there "
+			       "is no display, as on a server, in a container or over ssh.");
 	else
 		finding_say(f, "DISPLAY is \"%s\".", f->name ? f->name : "not set");
 	if (cv2)
-		finding_fix(f, "Use OpenCV without windows: %s (after removing opencv-python)", package_command(m, f->arena, "opencv-python-headless", NULL, false));
-	finding_fix(f, "Draw without a display: QT_QPA_PLATFORM=offscreen (matplotlib: MPLBACKEND=agg), and no imshow or show windows; or give it one: "
-		    "xvfb-run python …, ssh -X");
+		finding_fix(f, "Use OpenCV without windows: %s (after removing opencv-python)",
+			    package_command(m, f->arena, "opencv-python-headless", NULL, false));
+	finding_fix(f, "Draw without a display: QT_QPA_PLATFORM=offscreen (matplotlib: "
+		       "MPLBACKEND=agg), and no imshow or show windows; or give it one: "
+		       "xvfb-run python …, ssh -X");
 }
 
 const struct rule rule_qt_no_display = {
@@ -62,9 +67,12 @@ const struct rule rule_qt_no_display = {
 	.title = "Qt could not start its display plugin, and aborted",
 	.match = match,
 	.explain = explain,
-	.page = "Qt finds no display, or cannot load its xcb plugin, and calls abort(): cv2.imshow, %gui qt, a matplotlib window on a server.\n"
-		"Proof: the abort's caller is in Qt's libraries, and DISPLAY is not set or Qt said that it could not connect.\n"
+	.page = "Qt finds no display, or cannot load its xcb plugin, and calls abort(): "
+		"cv2.imshow, %gui qt, a matplotlib window on a server.\n"
+		"Proof: the abort's caller is in Qt's libraries, and DISPLAY is not set or Qt said "
+		"that it could not connect.\n"
 		"Mistaken for it: MKL, freetype; the plotting library that was called.",
-	.sources = "https://github.com/labsyspharm/scimap/issues/112 https://github.com/opencv/opencv-python/issues/427 "
+	.sources = "https://github.com/labsyspharm/scimap/issues/112 "
+		   "https://github.com/opencv/opencv-python/issues/427 "
 		   "https://github.com/matplotlib/matplotlib/issues/19360",
 };

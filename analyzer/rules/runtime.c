@@ -57,8 +57,10 @@ static enum confidence match_once(const struct model *m, struct finding *f)
 
 static bool is_locale(const struct frame *f)
 {
-	return frame_names(f, "std::locale") || frame_names(f, "std::codecvt") || frame_names(f, "std::ctype") || frame_names(f, "std::num_put") ||
-	       frame_names(f, "std::ostream") || frame_names(f, "std::basic_ostream") || frame_names(f, "std::basic_ios") ||
+	return frame_names(f, "std::locale") || frame_names(f, "std::codecvt") ||
+	       frame_names(f, "std::ctype") || frame_names(f, "std::num_put") ||
+	       frame_names(f, "std::ostream") || frame_names(f, "std::basic_ostream") ||
+	       frame_names(f, "std::basic_ios") ||
 	       frame_names(f, "std::__cxx11::basic_ostringstream");
 }
 
@@ -187,20 +189,33 @@ static void explain_duplicate(const struct model *m, struct finding *f)
 	switch ((enum how)f->number[0]) {
 	case HOW_ONCE:
 		finding_title(f, "%s jumped through std::call_once's pointer of another C++ runtime", module_name(f->module));
-		finding_say(f, "%s called std::call_once; pthread_once then jumped to 0x%llx, where no code is. call_once hands the function over in "
-			    "thread-local variables (__once_callable, __once_call), and one side used those of another copy of the C++ runtime than "
-			    "the other.", where, (unsigned long long)m->crash.pc);
+		finding_say(f,
+			    "%s called std::call_once; pthread_once then jumped to 0x%llx, where "
+			    "no code is. call_once hands the function over in "
+			    "thread-local variables (__once_callable, __once_call), and one side "
+			    "used those of another copy of the C++ runtime than "
+			    "the other.",
+			    where, (unsigned long long)m->crash.pc);
 		if (l)
-			finding_say(f, "It happened while %s was being loaded, in its start code.", l->path ? l->path : "a library");
-		finding_fix(f, "Change the order: import the package of %s first, before the others (the import order decides whose runtime is used).",
+			finding_say(f, "It happened while %s was being loaded, in its start code.",
+				    l->path ? l->path : "a library");
+		finding_fix(f,
+			    "Change the order: import the package of %s first, before the others "
+			    "(the import order decides whose runtime is used).",
 			    module_name(f->module));
 		break;
 	case HOW_LOCALE:
 		finding_title(f, "%s brings a second C++ runtime that gets in the way of libstdc++", module_name(f->other));
 		finding_cite(f, f->other->record, f->other->load_time, "%s exports symbols of libstdc++", f->other->path);
-		finding_say(f, "The fault lies in libstdc++'s stream or locale code, called by %s; %s contains a copy of the same code and exports it, "
-			    "so that the two copies' data are mixed.", where, f->other->path);
-		finding_fix(f, "Import the other package first, before the one of %s; or rebuild that without -static-libstdc++.", module_name(f->other));
+		finding_say(f,
+			    "The fault lies in libstdc++'s stream or locale code, called by %s; %s "
+			    "contains a copy of the same code and exports it, "
+			    "so that the two copies' data are mixed.",
+			    where, f->other->path);
+		finding_fix(f,
+			    "Import the other package first, before the one of %s; or rebuild that "
+			    "without -static-libstdc++.",
+			    module_name(f->other));
 		break;
 	case HOW_FILES:
 	case HOW_FAMILY:
@@ -223,11 +238,16 @@ const struct rule rule_abi_duplicate_runtime = {
 	.title = "Two copies of a runtime get in each other's way",
 	.match = match_duplicate,
 	.explain = explain_duplicate,
-	.page = "Two C++ runtimes, two MKLs, two libzmq or cuDNN: symbols of one are used with data of the other.\n"
-		"Proof: a jump to nowhere out of pthread_once below std::call_once; a fault in libstdc++'s locale code while another file exports it; "
-		"frames of one family in two files.\nMistaken for it: import-order crashes without such a signature.",
-	.sources = "https://github.com/apache/arrow/issues/4472 https://github.com/pytorch/pytorch/issues/109923 "
-		   "https://github.com/pytorch/pytorch/issues/926 https://github.com/jupyter/jupyter/issues/108",
+	.page = "Two C++ runtimes, two MKLs, two libzmq or cuDNN: symbols of one are used with "
+		"data of the other.\n"
+		"Proof: a jump to nowhere out of pthread_once below std::call_once; a fault in "
+		"libstdc++'s locale code while another file exports it; "
+		"frames of one family in two files.\nMistaken for it: import-order crashes without "
+		"such a signature.",
+	.sources = "https://github.com/apache/arrow/issues/4472 "
+		   "https://github.com/pytorch/pytorch/issues/109923 "
+		   "https://github.com/pytorch/pytorch/issues/926 "
+		   "https://github.com/jupyter/jupyter/issues/108",
 };
 
 /* --- abi.crash-in-constructor --- */
@@ -264,8 +284,11 @@ static void explain_constructor(const struct model *m, struct finding *f)
 	finding_title(f, "Crash in the start code of %s, inside %s", module_name(f->module), module_name(f->other));
 	finding_cite(f, m->crash.record, m->ending.time, "%s in %s", signal_word(m->ending.signal), frame_text(f->arena, f->frame));
 	finding_cite(f, f->load->began ? f->load->began->record : 0, f->load->begin, "loading %s had not returned", f->load->path);
-	finding_say(f, "While %s was being loaded, a constructor of %s called into %s, which crashed. The objects involved are these two; the records do "
-		    "not say which of them is wrong.", f->load->path, f->module->path, f->other->path);
+	finding_say(f,
+		    "While %s was being loaded, a constructor of %s called into %s, which crashed. "
+		    "The objects involved are these two; the records do "
+		    "not say which of them is wrong.",
+		    f->load->path, f->module->path, f->other->path);
 	finding_fix(f, "Try the other order of imports; use builds of both packages from one source.");
 }
 
@@ -275,7 +298,10 @@ const struct rule rule_abi_crash_in_constructor = {
 	.match = match_constructor,
 	.explain = explain_constructor,
 	.general = true,
-	.page = "import torch, then import tensorflow: SIGSEGV while a library is being loaded, in another object than the constructor's: symbols were "
-		"interposed.\nProof: the load had not returned, the loader's call of constructors is on the stack, and the two objects differ. No culprit.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/14812 https://github.com/tensorflow/tensorflow/issues/57669",
+	.page = "import torch, then import tensorflow: SIGSEGV while a library is being loaded, in "
+		"another object than the constructor's: symbols were "
+		"interposed.\nProof: the load had not returned, the loader's call of constructors "
+		"is on the stack, and the two objects differ. No culprit.",
+	.sources = "https://github.com/tensorflow/tensorflow/issues/14812 "
+		   "https://github.com/tensorflow/tensorflow/issues/57669",
 };

@@ -96,7 +96,9 @@ static const struct py_frame *recursion(const struct thread *t, size_t *times)
 static void explain_overflow(const struct model *m, struct finding *f)
 {
 	const char *name = f->thread && f->thread->name[0] ? f->thread->name : NULL;
-	const char *whose = f->number[0] ? "the main thread" : name ? arena_printf(f->arena, "the thread \"%s\"", name) : "a thread";
+	const char *whose = f->number[0] ? "the main thread"
+			    : name	 ? arena_printf(f->arena, "the thread \"%s\"", name)
+					 : "a thread";
 	const char *size = f->number[1] ? size_text(f->arena, f->number[1]) : NULL;
 	const struct py_frame *py;
 	size_t times;
@@ -111,7 +113,8 @@ static void explain_overflow(const struct model *m, struct finding *f)
 	if (py && times > 2)
 		finding_say(f, "The Python function %s (%s:%d) stands %zu times among the frames that could be read.",
 			    py->function, py->file ? py->file : "?", py->line, times);
-	finding_fix(f, "Nest less deeply: turn the recursion into a loop, and do not raise sys.setrecursionlimit() beyond what the stack holds.");
+	finding_fix(f, "Nest less deeply: turn the recursion into a loop, and do not raise "
+		       "sys.setrecursionlimit() beyond what the stack holds.");
 	if (f->number[0])
 		finding_fix(f, "Or give the process a larger stack before it starts: ulimit -s %llu",
 			    f->number[1] ? (unsigned long long)(f->number[1] / 1024 * 8) : 65536ull);
@@ -125,10 +128,13 @@ const struct rule rule_stack_overflow = {
 	.title = "A thread's stack overflowed",
 	.match = match_overflow,
 	.explain = explain_overflow,
-	.page = "Calls were nested more deeply than the stack holds: endless or deep recursion, mostly with a raised recursion limit.\n"
-		"Proof: SIGSEGV whose address lies just below the thread's stack, or in its guard page, and close to the stack pointer.\n"
+	.page = "Calls were nested more deeply than the stack holds: endless or deep recursion, "
+		"mostly with a raised recursion limit.\n"
+		"Proof: SIGSEGV whose address lies just below the thread's stack, or in its guard "
+		"page, and close to the stack pointer.\n"
 		"Mistaken for it: any SIGSEGV in deep code. A null or wild pointer is elsewhere.",
-	.sources = "https://github.com/python/cpython/issues/96222 https://github.com/pytorch/pytorch/issues/127622",
+	.sources = "https://github.com/python/cpython/issues/96222 "
+		   "https://github.com/pytorch/pytorch/issues/127622",
 };
 
 /* --- stack.limit-too-large: threads fail because each asks for a huge stack --- */
@@ -148,7 +154,8 @@ static enum confidence match_large(const struct model *m, struct finding *f)
 	if (size < 256 * MIB || (limit != UNKNOWN && limit / 2 > size))
 		return NO_MATCH;
 	/* Another limit explains it better: the rule of that limit says so. */
-	if (FIELD(e, thread_failed, pids_max) != UNKNOWN && FIELD(e, thread_failed, pids_current) + 1 >= FIELD(e, thread_failed, pids_max))
+	if (FIELD(e, thread_failed, pids_max) != UNKNOWN &&
+	    FIELD(e, thread_failed, pids_current) + 1 >= FIELD(e, thread_failed, pids_max))
 		return NO_MATCH;
 	if (!end_is_death(m) && !f->context->error.uncaught && m->ending.kind != END_EXIT) {
 		f->why_not = "the program went on without that thread";
@@ -167,8 +174,11 @@ static void explain_large(const struct model *m, struct finding *f)
 	finding_title(f, "A thread could not be made: the stack limit gives each thread %s", size_text(f->arena, f->number[0]));
 	finding_cite(f, f->event->record, f->event->time, "pthread_create failed; stack of %s, %llu threads",
 		     size_text(f->arena, f->number[0]), (unsigned long long)f->number[1]);
-	finding_say(f, "Each new thread gets a stack as large as the limit (ulimit -s), %s here; with %llu threads there already, the system "
-		    "refused another one.", size_text(f->arena, f->number[0]), (unsigned long long)f->number[1]);
+	finding_say(f,
+		    "Each new thread gets a stack as large as the limit (ulimit -s), %s here; with "
+		    "%llu threads there already, the system "
+		    "refused another one.",
+		    size_text(f->arena, f->number[0]), (unsigned long long)f->number[1]);
 	finding_fix(f, "Set the usual limit before Python starts: ulimit -s 8192");
 }
 
@@ -177,8 +187,11 @@ const struct rule rule_stack_limit_too_large = {
 	.title = "Threads cannot be made because the stack limit is huge",
 	.match = match_large,
 	.explain = explain_large,
-	.page = "ulimit -s is also the size of every thread's stack; a huge one times many threads cannot be mapped.\n"
-		"Proof: pthread_create failed on the thread that ended, with the stack size of the limit; the mapping of that size failed.\n"
-		"Mistaken for it: the number of processes (OpenBLAS prints RLIMIT_NPROC whatever happened).",
+	.page = "ulimit -s is also the size of every thread's stack; a huge one times many threads "
+		"cannot be mapped.\n"
+		"Proof: pthread_create failed on the thread that ended, with the stack size of the "
+		"limit; the mapping of that size failed.\n"
+		"Mistaken for it: the number of processes (OpenBLAS prints RLIMIT_NPROC whatever "
+		"happened).",
 	.sources = "https://github.com/OpenMathLib/OpenBLAS/issues/4762",
 };

@@ -25,7 +25,8 @@ static enum confidence linked(const struct model *m, struct finding *f)
 				now = PROVEN;
 			else if (m->ending.kind == END_ABORT && type && strstr(type, "std::system_error"))
 				now = PROVEN;
-			else if (f->context->error.uncaught && error_says(f->context, "numpy") && m->ending.time - e->time < 5000000000)
+			else if (f->context->error.uncaught && error_says(f->context, "numpy") &&
+				 m->ending.time - e->time < 5000000000)
 				now = PROVEN;	/* numpy's import ends with "datetime" or worse when OpenBLAS has no threads */
 		}
 		if (now > best) {
@@ -49,9 +50,11 @@ static void tell_end(const struct model *m, struct finding *f)
 		finding_say(f, "%s then sent SIGINT to its own process, which Python takes for Ctrl-C; nobody typed it.",
 			    module_name(f->module));
 	else if (f->context->error.uncaught)
-		finding_say(f, "What Python then reports (\"%.120s\") is a consequence.", arena_line(f->arena, f->context->error.text));
+		finding_say(f, "What Python then reports (\"%.120s\") is a consequence.",
+			    arena_line(f->arena, f->context->error.text));
 	else
-		finding_say(f, "The same code then ended the process (%s).", m->ending.signal ? signal_word(m->ending.signal) : "exit");
+		finding_say(f, "The same code then ended the process (%s).",
+			    m->ending.signal ? signal_word(m->ending.signal) : "exit");
 }
 
 static bool is_openblas(const struct module *module)
@@ -78,9 +81,13 @@ static void explain_blocked(const struct model *m, struct finding *f)
 
 	finding_title(f, "The system does not let this process make threads (clone3 answers EPERM)");
 	tell_end(m, f);
-	finding_say(f, "pthread_create got EPERM, \"operation not permitted\": not a limit but a filter. From glibc 2.34 on threads are made "
-		    "with the system call clone3, and the seccomp profile of an older container runtime answers it with EPERM instead "
-		    "of ENOSYS%s.", filter ? "; a seccomp filter is on in this process" : "");
+	finding_say(f,
+		    "pthread_create got EPERM, \"operation not permitted\": not a limit but a "
+		    "filter. From glibc 2.34 on threads are made "
+		    "with the system call clone3, and the seccomp profile of an older container "
+		    "runtime answers it with EPERM instead "
+		    "of ENOSYS%s.",
+		    filter ? "; a seccomp filter is on in this process" : "");
 	if (filter)
 		finding_cite(f, 0, 0, "Seccomp mode of the process at its start: %s", f->text);
 	finding_fix(f, "Use a newer container runtime (Docker 20.10.10 or later, with its libseccomp), or start the container with "
@@ -92,10 +99,14 @@ const struct rule rule_thread_clone_blocked = {
 	.title = "The system does not let this process make threads",
 	.match = match_blocked,
 	.explain = explain_blocked,
-	.page = "A container's old seccomp profile answers clone3, which newer C libraries use for threads, with EPERM.\n"
-		"Proof: pthread_create returned 1 (EPERM), not 11, and its caller ended the process or numpy's import failed right after.\n"
-		"Mistaken for it: RLIMIT_NPROC, which OpenBLAS prints in any case; the \"datetime\" in numpy's last message; Ctrl-C.",
-	.sources = "https://github.com/langgenius/dify/issues/886 https://github.com/coqui-ai/TTS/issues/3439 "
+	.page = "A container's old seccomp profile answers clone3, which newer C libraries use for "
+		"threads, with EPERM.\n"
+		"Proof: pthread_create returned 1 (EPERM), not 11, and its caller ended the "
+		"process or numpy's import failed right after.\n"
+		"Mistaken for it: RLIMIT_NPROC, which OpenBLAS prints in any case; the "
+		"\"datetime\" in numpy's last message; Ctrl-C.",
+	.sources = "https://github.com/langgenius/dify/issues/886 "
+		   "https://github.com/coqui-ai/TTS/issues/3439 "
 		   "https://github.com/abetlen/llama-cpp-python/issues/450",
 };
 
@@ -146,22 +157,35 @@ static void tell_limit(struct finding *f)
 	switch ((enum which)f->number[0]) {
 	case WHICH_PIDS:
 		finding_title(f, "No more threads: the pids limit of the container (cgroup) is reached");
-		finding_say(f, "The cgroup allows %llu processes and threads (pids.max) and had %llu: pthread_create got EAGAIN.",
-			    (unsigned long long)FIELD(e, thread_failed, pids_max), (unsigned long long)FIELD(e, thread_failed, pids_current));
-		finding_fix(f, "Raise the limit of the container: docker run --pids-limit 4096 … (Kubernetes: podPidsLimit; systemd: TasksMax=)");
+		finding_say(f,
+			    "The cgroup allows %llu processes and threads (pids.max) and had %llu: "
+			    "pthread_create got EAGAIN.",
+			    (unsigned long long)FIELD(e, thread_failed, pids_max),
+			    (unsigned long long)FIELD(e, thread_failed, pids_current));
+		finding_fix(f, "Raise the limit of the container: docker run --pids-limit 4096 … "
+			       "(Kubernetes: podPidsLimit; systemd: TasksMax=)");
 		return;
 	case WHICH_NPROC:
 		finding_title(f, "No more threads: the limit on processes of this user (ulimit -u, RLIMIT_NPROC) is reached");
-		finding_say(f, "RLIMIT_NPROC is %llu and counts all threads of the user%s: pthread_create got EAGAIN.",
+		finding_say(f,
+			    "RLIMIT_NPROC is %llu and counts all threads of the user%s: "
+			    "pthread_create got EAGAIN.",
 			    (unsigned long long)FIELD(e, thread_failed, nproc_limit),
-			    FIELD(e, thread_failed, user_threads) != UNKNOWN && FIELD(e, thread_failed, user_threads) ?
-			    arena_printf(f->arena, ", who had %llu", (unsigned long long)FIELD(e, thread_failed, user_threads)) : "");
+			    FIELD(e, thread_failed, user_threads) != UNKNOWN &&
+					    FIELD(e, thread_failed, user_threads)
+				    ? arena_printf(f->arena, ", who had %llu",
+						   (unsigned long long)FIELD(e, thread_failed,
+									     user_threads))
+				    : "");
 		finding_fix(f, "Raise it before Python starts: ulimit -u 4096 (or nproc in /etc/security/limits.conf)");
 		return;
 	case WHICH_UNKNOWN:
 		finding_title(f, "A thread could not be made");
-		finding_say(f, "pthread_create got EAGAIN with %llu threads in this process; none of the limits that could be read "
-			    "(ulimit -u, pids.max, ulimit -v) is reached in these records.", (unsigned long long)FIELD(e, thread_failed, threads));
+		finding_say(f,
+			    "pthread_create got EAGAIN with %llu threads in this process; none of "
+			    "the limits that could be read "
+			    "(ulimit -u, pids.max, ulimit -v) is reached in these records.",
+			    (unsigned long long)FIELD(e, thread_failed, threads));
 		finding_fix(f, "Look at ulimit -u, at pids.max of the cgroup and at /proc/sys/kernel/threads-max.");
 	}
 }
@@ -183,10 +207,14 @@ const struct rule rule_thread_limit = {
 	.title = "No more threads can be made",
 	.match = match_limit,
 	.explain = explain_limit,
-	.page = "A limit on threads (RLIMIT_NPROC of the user, pids.max of the container) is reached; OpenBLAS crashes or raises SIGINT, "
+	.page = "A limit on threads (RLIMIT_NPROC of the user, pids.max of the container) is "
+		"reached; OpenBLAS crashes or raises SIGINT, "
 		"TensorFlow fails a check, Python says \"can't start new thread\".\n"
-		"Proof: pthread_create returned EAGAIN, and its caller is among the callers of the end, or sent the signal; the numbers of "
-		"the limit at that time.\nMistaken for it: the limit that OpenBLAS prints need not be the one that was hit.",
-	.sources = "https://github.com/OpenMathLib/OpenBLAS/issues/3436 https://github.com/numpy/numpy/issues/21376 "
+		"Proof: pthread_create returned EAGAIN, and its caller is among the callers of the "
+		"end, or sent the signal; the numbers of "
+		"the limit at that time.\nMistaken for it: the limit that OpenBLAS prints need not "
+		"be the one that was hit.",
+	.sources = "https://github.com/OpenMathLib/OpenBLAS/issues/3436 "
+		   "https://github.com/numpy/numpy/issues/21376 "
 		   "https://github.com/tensorflow/tensorflow/issues/41532",
 };
