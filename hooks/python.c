@@ -18,6 +18,7 @@
 struct ks_py_api ks_py_api;
 
 static enum { NO_PYTHON, WAITING, READY } stage;
+static const ElfW(Phdr) *loaded;	/* program headers of the object that the interpreter is in */
 
 static const char *last_part(const char *path)
 {
@@ -63,7 +64,28 @@ static int has_python(struct dl_phdr_info *info, size_t size, void *data)
 		if (p->p_type == PT_LOAD && p->p_offset == 0)
 			start = info->dlpi_addr + p->p_vaddr;
 	}
-	return start && ks_elf_open(elf, start, info->dlpi_addr) && ks_elf_symbol(elf, "Py_GetVersion");
+	if (!start || !ks_elf_open(elf, start, info->dlpi_addr) || !ks_elf_symbol(elf, "Py_GetVersion"))
+		return 0;
+	loaded = info->dlpi_phdr;
+	return 1;
+}
+
+static int is_loaded(struct dl_phdr_info *info, size_t size, void *data)
+{
+	(void)size;
+	(void)data;
+	return info->dlpi_phdr == loaded;
+}
+
+/* A host may finalize its interpreter and unload it: then there is none, until another comes. */
+static bool still_there(void)
+{
+	if (dl_iterate_phdr(is_loaded, NULL))
+		return true;
+	stage = NO_PYTHON;
+	ks_python = (struct ks_python){ 0 };
+	ks_py_api = (struct ks_py_api){ 0 };
+	return false;
 }
 
 static void find_symbols(const struct ks_elf *elf)
@@ -181,7 +203,7 @@ static void look_without_hook(void)
 static void try_now(void)
 {
 	int error = errno;
-	uintptr_t state = attached();
+	uintptr_t state = still_there() ? attached() : 0;
 
 	if (state && ks_mine() && !ks_py_api.error()) {
 		if (stage == READY) {
