@@ -107,6 +107,7 @@ demo:
 
 fuzz: $(O)/fuzz_trace
 $(O)/fuzz_trace: tests/fuzz_trace.c tests/assemble.c $(ana_src)
+	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)clang -std=gnu11 -D_GNU_SOURCE -iquote . -O1 -g -fsanitize=fuzzer,address,undefined $(ANA_DEFS) \
 		$(shell pkg-config --cflags $(ana_pkgs)) -o $@ tests/fuzz_trace.c tests/assemble.c $(filter-out analyzer/main.c,$(ana_src)) $(ana_libs)
 
