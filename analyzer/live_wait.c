@@ -267,10 +267,10 @@ static void put_connect(const struct teller *k)
 		text_printf(k->out, " on fd %d", (int)k->t->arg[0]);
 }
 
-static void put_call(const struct teller *k, enum call call)
+/* Calls that read or write, or wait for files: what is on the other side of a descriptor. True: said. */
+static bool put_transfer(const struct teller *k, enum call call)
 {
-	const uint64_t *arg = k->t->arg;
-	int fd = (int)arg[0];
+	int fd = (int)k->t->arg[0];
 
 	switch (call) {
 	case CALL_read:
@@ -283,16 +283,42 @@ static void put_call(const struct teller *k, enum call call)
 	case CALL_getdents64:
 		text_add(k->out, live_fd_terminal(k->l->live->pid, fd) ? "input from the terminal, "
 								       : "data from ");
-		live_fd(k->out, k->l->live->pid, fd);
-		return;
+		break;
 	case CALL_write:
 	case CALL_writev:
 	case CALL_pwrite64:
 	case CALL_sendto:
 	case CALL_sendmsg:
 		text_add(k->out, "room to write to ");
-		live_fd(k->out, k->l->live->pid, fd);
+		break;
+	case CALL_accept:
+	case CALL_accept4:
+		text_add(k->out, "somebody to connect to ");
+		break;
+	case CALL_close:
+	case CALL_fstat:
+	case CALL_fsync:
+	case CALL_fdatasync:
+		text_printf(k->out, "the file system: %s of ", call_name(call));
+		break;
+	case CALL_ioctl:
+		text_add(k->out, "a driver: ioctl on ");
+		break;
+	default:
+		return false;
+	}
+	live_fd(k->out, k->l->live->pid, fd);
+	return true;
+}
+
+static void put_call(const struct teller *k, enum call call)
+{
+	const uint64_t *arg = k->t->arg;
+	int fd = (int)arg[0];
+
+	if (put_transfer(k, call))
 		return;
+	switch (call) {
 	case CALL_poll:
 	case CALL_ppoll:
 		put_poll(k);
@@ -325,11 +351,6 @@ static void put_call(const struct teller *k, enum call call)
 		if (arg[1] == F_SETLKW || arg[1] == F_OFD_SETLKW)
 			put_file_lock(k, fd);
 		return;
-	case CALL_accept:
-	case CALL_accept4:
-		text_add(k->out, "somebody to connect to ");
-		live_fd(k->out, k->l->live->pid, fd);
-		return;
 	case CALL_connect:
 		put_connect(k);
 		return;
@@ -341,17 +362,6 @@ static void put_call(const struct teller *k, enum call call)
 	case CALL_newfstatat:
 	case CALL_statx:
 		put_path(k, arg[1]);
-		return;
-	case CALL_close:
-	case CALL_fstat:
-	case CALL_fsync:
-	case CALL_fdatasync:
-		text_printf(k->out, "the file system: %s of ", call_name(call));
-		live_fd(k->out, k->l->live->pid, fd);
-		return;
-	case CALL_ioctl:
-		text_add(k->out, "a driver: ioctl on ");
-		live_fd(k->out, k->l->live->pid, fd);
 		return;
 	case CALL_pause:
 	case CALL_rt_sigsuspend:
