@@ -19,6 +19,7 @@
 #include "analyzer/kin.h"
 #include "analyzer/list.h"
 #include "analyzer/live.h"
+#include "analyzer/mark.h"
 #include "analyzer/report.h"
 #include "shim/release.h"
 
@@ -30,7 +31,8 @@ static const char help[] =
 	"(default: KSHIM_DIR, else ~/.local/state/kshim), or what a live process does now.\n"
 	"\n"
 	"      --list            one line for each recording, the newest first\n"
-	"      --json            the report for programs\n"
+	"      --all             with --list: look into every recording, however long it takes\n"
+	"      --json            the report for programs; with --list: an object a line\n"
 	"      --html            the report as one self-contained page\n"
 	"      --dump            every record of the trace as text\n"
 	"      --explain=CAUSE   what a cause means, how it is proven, what is mistaken for it\n"
@@ -46,6 +48,8 @@ enum form { FORM_TEXT, FORM_JSON, FORM_HTML, FORM_DUMP, FORM_LIST };
 struct request {
 	enum form form;
 	struct look look;
+	int64_t begun_ms;
+	bool lines, all;		/* of a list: as JSON lines; looks into every trace */
 	const char *what;		/* the argument; NULL: none */
 };
 
@@ -105,6 +109,7 @@ static struct request parse(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "list", no_argument, NULL, FORM_LIST },
+		{ "all", no_argument, NULL, 'a' },
 		{ "json", no_argument, NULL, FORM_JSON },
 		{ "html", no_argument, NULL, FORM_HTML },
 		{ "dump", no_argument, NULL, FORM_DUMP },
@@ -117,7 +122,7 @@ static struct request parse(int argc, char **argv)
 		{ "explain", required_argument, NULL, 'x' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct request r = { .form = FORM_TEXT };
+	struct request r = { .form = FORM_TEXT, .begun_ms = list_clock() };
 	const char *when = "auto";
 	int c;
 
@@ -130,8 +135,13 @@ static struct request parse(int argc, char **argv)
 		}
 		if (c == 'c')
 			when = optarg;
-		else if (r.form != FORM_TEXT && r.form != (enum form)c)
-			die(EXIT_USAGE, "--list, --json, --html and --dump exclude each other");
+		else if (c == 'a')
+			r.all = true;
+		else if ((c == FORM_JSON && r.form == FORM_LIST) || (c == FORM_LIST && r.form == FORM_JSON)) {
+			r.form = FORM_LIST;
+			r.lines = true;
+		} else if (r.form != FORM_TEXT && r.form != (enum form)c)
+			die(EXIT_USAGE, "--list, --json, --html and --dump exclude each other (but --list --json)");
 		else
 			r.form = (enum form)c;
 	}
@@ -183,8 +193,11 @@ static void report_trace(const struct request *r, const struct folder *f, struct
 							    "that hangs; the cause is the child's";
 	}
 	print(r, &s);
-	if (has_child)
+	mark_read(c.model);
+	if (has_child) {
+		mark_read(child.model);
 		case_close(&child);
+	}
 	case_close(&c);
 }
 
@@ -245,7 +258,7 @@ static void directory(const struct request *r, const char *path)
 	if (!f.n) {
 		nothing_died(r, path);
 	} else if (r->form == FORM_LIST) {
-		list(&f, r->look, stdout);
+		list(&f, &(struct list_way){ r->look, r->lines, r->begun_ms, r->all }, stdout);
 	} else {
 		e = folder_choose(&f, &note);
 		report_on(r, &f, e->path, note);

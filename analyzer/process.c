@@ -5,19 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool same_boot(const struct ks_header *h)
+/* The boot id of this machine now; asked once, since --list asks for thousands of traces. */
+static const uint8_t *boot_id(void)
 {
-	static const uint8_t unknown[16];
-	uint8_t now[16];
+	static enum { NOT_ASKED, KNOWN, UNREADABLE } state;
+	static uint8_t now[16];
 	unsigned n = 0, byte;
 	char text[64] = "";
 	FILE *f;
 
-	if (memcmp(h->boot_id, unknown, sizeof(unknown)) == 0)
-		return true;
+	if (state != NOT_ASKED)
+		return state == KNOWN ? now : NULL;
+	state = UNREADABLE;
 	f = fopen("/proc/sys/kernel/random/boot_id", "re");
 	if (!f)
-		return true;
+		return NULL;
 	if (!fgets(text, sizeof(text), f))
 		*text = '\0';
 	fclose(f);
@@ -28,7 +30,19 @@ static bool same_boot(const struct ks_header *h)
 			break;
 		now[n++] = (uint8_t)byte;
 	}
-	return n < sizeof(now) || memcmp(h->boot_id, now, sizeof(now)) == 0;
+	state = n == sizeof(now) ? KNOWN : UNREADABLE;
+	return state == KNOWN ? now : NULL;
+}
+
+static bool same_boot(const struct ks_header *h)
+{
+	static const uint8_t unknown[16];
+	const uint8_t *now;
+
+	if (memcmp(h->boot_id, unknown, sizeof(unknown)) == 0)
+		return true;
+	now = boot_id();
+	return !now || memcmp(h->boot_id, now, sizeof(h->boot_id)) == 0;
 }
 
 bool process_alive(const struct ks_header *h)

@@ -69,6 +69,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		ks_python_start();
 		ks_main_altstack();
 		ks_signals_start();
+		ks_retain();
 		ks_exit_watch();
 		ks_checkpoint(KS_CHECK_START);
 	} else {

@@ -42,6 +42,28 @@ static uint64_t size_of(const char *text, const char *fallback)
 	return value;
 }
 
+/* "30d" in seconds; a number alone is days. */
+static uint64_t age_of(const char *text, const char *fallback)
+{
+	const char *after;
+	uint64_t value = ks_number(text, &after);
+
+	if (after == text)
+		return fallback ? age_of(fallback, NULL) : 0;
+	switch (*after | 32) {
+	case 's':
+		return value;
+	case 'm':
+		return value * 60;
+	case 'h':
+		return value * 3600;
+	case 'w':
+		return value * 7 * 86400;
+	default:
+		return value * 86400;
+	}
+}
+
 static const char *variable(char *const *environment, const char *name)
 {
 	size_t n = strlen(name);
@@ -95,5 +117,8 @@ void ks_config_read(char *const *environment)
 	c->size = size_of(v[SET_size], defaults[SET_size].value);
 	c->sample = size_of(v[SET_sample], defaults[SET_sample].value);
 	c->stack = size_of(v[SET_stack], defaults[SET_stack].value);
+	c->max_files = size_of(v[SET_max_files], defaults[SET_max_files].value);
+	c->max_bytes = size_of(v[SET_max_bytes], defaults[SET_max_bytes].value);
+	c->max_age = age_of(v[SET_max_age], defaults[SET_max_age].value);
 	find_directory(c, environment, v[SET_dir]);
 }

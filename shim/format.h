@@ -100,7 +100,8 @@ struct ks_header {
 	uint64_t cgroup;		/* string, for witnesses: "2" or "1", directory of the memory cgroup, of the limit; each with \n */
 	uint64_t connection;		/* string: connection file of a Jupyter kernel; 0: it is none */
 	uint64_t kernel_parent;		/* JPY_PARENT_PID of a kernel */
-	uint64_t spare[12];
+	uint64_t read_time;		/* ns since 1970: when a report of this death was first printed; 0: nobody has read it */
+	uint64_t spare[11];
 };
 
 /* The table of regions stands here in files of version 1; a reader uses region_offset. */

@@ -110,6 +110,7 @@ struct ks_config {
 	enum { KS_TEXT_OFF, KS_TEXT_STDERR, KS_TEXT_CELL } text;
 	bool say, debug;
 	uint64_t size, sample, stack;
+	uint64_t max_files, max_bytes, max_age;	/* age in seconds; 0: no limit */
 	char dir[1024];
 };
 
@@ -149,6 +150,7 @@ uint32_t ks_tid(void);
 
 /* --- life of a recording (shim/file.c, life.c; called by hooks/start.c and hooks/process.c) --- */
 
+void ks_retain(void);			/* keep the directory small (shim/retain.c); from the constructor */
 void ks_open(void);			/* make and map the trace of this process; sets ks.on (shim/file.c) */
 void ks_clock_mark(void);		/* the header's second pair of clocks: now */
 void ks_begin(void);			/* what every new trace begins with: facts, limits, modules (shim/info.c) */
