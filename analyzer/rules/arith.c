@@ -52,8 +52,7 @@ static void explain(const struct model *m, struct finding *f)
 		m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL;
 	static const char *const how[] = {
 		"an integer was divided by zero",
-		"the quotient of an integer division does not fit (the smallest integer divided by "
-		"-1)",
+		"an integer division overflowed (the smallest integer divided by -1)",
 		"an integer division by zero, or one whose quotient does not fit",
 	};
 	static const char *const title[] = {"Integer division by zero", "Integer division overflow",
