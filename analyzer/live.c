@@ -245,6 +245,7 @@ static uint64_t status_bytes(const char *status, const char *key)
 static void find_facts(struct live_look *l)
 {
 	char text[8192];
+	const char *caught;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -253,6 +254,8 @@ static void find_facts(struct live_look *l)
 		l->live->rss = status_bytes(text, "\nVmRSS:");
 		l->live->rss_peak = status_bytes(text, "\nVmHWM:");
 		l->live->vsize = status_bytes(text, "\nVmSize:");
+		caught = strstr(text, "\nSigCgt:");
+		l->live->caught = caught ? strtoull(caught + 8, NULL, 16) : 0;
 	}
 	if (proc_link(l->live->pid, "exe", text, sizeof(text)))
 		l->live->exe = arena_text(l->arena, text, (size_t)(clean_end(text) - text));
@@ -279,6 +282,9 @@ static void look(struct live_look *l, struct trace *t)
 		add_block(t, KS_BLOCK_MAPS, l->live->pid, 0, maps, size);
 	}
 	free(maps);
+	for (size_t i = 0; i < l->map.n; i++)
+		if (strstr(l->map.area[i].path, "/libkshim.so"))
+			l->live->caught = 0;
 	find_tasks(l);
 	l->live->refused = refusal(l);
 	if (!l->live->refused)

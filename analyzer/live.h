@@ -45,6 +45,7 @@ struct live {
 	bool fork_guessed;		/* that its parent forked it is told from /proc, not from a trace */
 	bool lock_of_parent;		/* a word that looks like the owner of a lock names a thread of the parent */
 	const char *exe;		/* NULL */
+	uint64_t caught;		/* signals with a handler, bit n - 1 for n; 0 where the recorder has handlers of its own */
 	uint64_t rss, rss_peak, vsize;	/* bytes; 0: not known */
 };
 

@@ -14,11 +14,13 @@
 #include "analyzer/elf.h"
 #include "analyzer/events.h"
 
+#define MOST_SLOTS 64
+
 struct making {
 	struct text bytes;
 	uint32_t pid;
 	uint64_t clock;
-	struct slot slot[16];
+	struct slot slot[MOST_SLOTS];
 	unsigned n;
 	bool guessed;
 };
@@ -70,6 +72,20 @@ static void put_argv(struct making *k)
 	text_free(&line);
 }
 
+/* What the child has from its parent: handlers of signals, as they were at the fork. */
+static void put_handlers(struct making *k, const struct trace *t, uint64_t forked)
+{
+	for (size_t i = 0; i < t->nslots && k->n < MOST_SLOTS - 1; i++) {
+		const struct slot *from = &t->slots[i];
+
+		if (from->event != KS_handler_set || from->time > forked)
+			continue;
+		k->slot[k->n] = *from;
+		k->slot[k->n].tid = k->pid;
+		k->slot[k->n++].time = k->clock;
+	}
+}
+
 /* What the parent's trace says of the fork that made this process, as the child's own first event.
  */
 static void put_fork(struct making *k, struct ks_header *h, const char *path)
@@ -90,6 +106,7 @@ static void put_fork(struct making *k, struct ks_header *h, const char *path)
 		h->parent_pid = t->header.pid;
 		h->parent_start = t->header.start_realtime;
 		k->n++;
+		put_handlers(k, t, from->time);
 		break;
 	}
 	trace_close(t);

@@ -55,8 +55,11 @@ static const struct py_frame *python_wait(const struct thread *t)
 		"createLock", "handle", NULL};
 
 	for (size_t i = 0; t && i < t->npython && i < 3; i++) {
-		for (int k = 0; names[k]; k++) {
-			if (t->python[i].function && strcmp(t->python[i].function, names[k]) == 0)
+		const char *function = t->python[i].function;
+		const char *dot = function ? strrchr(function, '.') : NULL; /* of its class */
+
+		for (int k = 0; function && names[k]; k++) {
+			if (strcmp(dot ? dot + 1 : function, names[k]) == 0)
 				return &t->python[i];
 		}
 	}
@@ -79,9 +82,15 @@ static bool may_hang(const struct model *m)
 	       (m->ending.kind == END_SIGNAL && end_was_sent(m));
 }
 
-/* A program of the kind that waits for a signal, and sets an event in its handler, waits for no thread. */
+/* A program of the kind that waits for a signal, and sets an event in its handler, waits for no
+ * thread. */
 static bool awaits_signals(const struct model *m)
 {
+	static const int wanted[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM};
+
+	for (size_t i = 0; model_live(m) && i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (model_live(m)->caught >> (wanted[i] - 1) & 1)
+			return true;
 	for (const struct event *e = NULL; (e = model_next(m, KS_handler_set, 0, e));) {
 		uint64_t signal = FIELD(e, handler_set, signal);
 
@@ -109,7 +118,8 @@ static enum confidence judge(const struct model *m, const struct thread *t)
 			return awaits_signals(m) ? NO_MATCH : LIKELY;
 		return PROVEN;
 	case WAIT_UNKNOWN:
-		return waits_for_lock(m->crash.stack) || t->syscall == SYS_futex ? PROVEN : NO_MATCH;
+		return waits_for_lock(m->crash.stack) || t->syscall == SYS_futex ? PROVEN
+										 : NO_MATCH;
 	default:
 		return NO_MATCH;
 	}
@@ -121,7 +131,8 @@ static const struct thread *orphaned(const struct model *m)
 	for (size_t i = 0; i < m->nthreads; i++) {
 		const struct wait *w = &m->threads[i].wait;
 
-		if (m->threads[i].alive && w->kind == WAIT_LOCK && w->owner_gone && !w->passing && !w->timed)
+		if (m->threads[i].alive && w->kind == WAIT_LOCK && w->owner_gone && !w->passing &&
+		    !w->timed)
 			return &m->threads[i];
 	}
 	return NULL;
@@ -174,11 +185,13 @@ static void explain(const struct model *m, struct finding *f)
 
 	if (!wait && f->thread->npython)
 		wait = &f->thread->python[0];
-	finding_title(f, f->thread->wait.kind == WAIT_CONDITION ? "A forked child waits for a thread that was not copied into it" :
-								  "A forked child waits for a lock that nobody holds any more");
+	finding_title(f, f->thread->wait.kind == WAIT_CONDITION
+				 ? "A forked child waits for a thread that was not copied into it"
+				 : "A forked child waits for a lock that nobody holds any more");
 	finding_cite(f, f->event->record, f->event->time,
-		     "forked from process %llu, which %s %llu threads", (unsigned long long)f->number[1],
-		     guessed(m) ? "has" : "had", (unsigned long long)f->number[0]);
+		     "forked from process %llu, which %s %llu threads",
+		     (unsigned long long)f->number[1], guessed(m) ? "has" : "had",
+		     (unsigned long long)f->number[0]);
 	cite_wait(m, f);
 	finding_say(f,
 		    "Process %u is a fork of process %llu, which %s. fork "
@@ -190,8 +203,9 @@ static void explain(const struct model *m, struct finding *f)
 				 guessed(m) ? "has %llu threads now" : "had %llu threads then",
 				 (unsigned long long)f->number[0]));
 	if (wait && wait->file)
-		finding_say(f, "The child's %sthread waits in %s (%s:%d).", alive_threads(m) == 1 ? "only " : "", wait->function,
-			    wait->file, wait->line);
+		finding_say(f, "The child's %sthread waits in %s (%s:%d).",
+			    alive_threads(m) == 1 ? "only " : "", wait->function, wait->file,
+			    wait->line);
 	finding_fix(f, "Start workers without fork: multiprocessing.get_context(\"spawn\") (or "
 		       "\"forkserver\"); or fork before any thread is started.");
 	finding_fix(f, "For BLAS and OpenMP in forked workers: OMP_NUM_THREADS=1 "
