@@ -76,6 +76,9 @@ static uint64_t waited_for(const struct locks *k, const struct live_task *t, str
 		*kind = lock_at(k, words[i], v);
 		if (*kind != NO_LOCK && (k->p->minor >= 14 || view_word(v, head) == t->arg[0]))
 			return words[i];
+		/* Its mutex, which is the first thing in it. */
+		if (k->p->minor >= 14 && (*kind = lock_at(k, words[i] - head, v)) != NO_LOCK)
+			return words[i] - head;
 	}
 	return 0;
 }
@@ -190,7 +193,8 @@ static void own_rlock(const struct locks *k, struct live_task *t, const struct v
 	uint64_t owner = view_word(v, (uint16_t)(head + 8)),
 		 count = view_word(v, (uint16_t)(head + 16));
 
-	if (!owner || !count)
+	/* From 3.14 on the count is of those beyond the first (_PyRecursiveMutex). */
+	if (!owner || (!count && k->p->minor < 14))
 		return;
 	t->lock_gone = true;
 	for (size_t i = 0; i < k->p->nthreads; i++) {
@@ -200,6 +204,7 @@ static void own_rlock(const struct locks *k, struct live_task *t, const struct v
 		    view_word(&state, k->p->at.thread_id) != owner)
 			continue;
 		t->lock_owner = k->p->thread[i].tid;
+		t->lock_guessed = k->p->minor >= 14; /* that it is this lock */
 		t->lock_gone = false;
 	}
 }

@@ -104,6 +104,23 @@ static enum confidence match_none(const struct model *m, struct finding *f)
 	return NO_MATCH;
 }
 
+/* In its event loop, and no code of a cell beneath. */
+static bool idle_kernel(const struct model *m, const struct thread *t)
+{
+	bool loop = false;
+
+	if (!m->is_kernel || !t || t->wait.kind != WAIT_OUTSIDE)
+		return false;
+	for (size_t i = 0; i < t->npython; i++) {
+		const char *file = t->python[i].file;
+
+		if (strstr(file, "/ipykernel_") || strncmp(file, "<ipython-input", 14) == 0)
+			return false;
+		loop |= strstr(file, "/asyncio/base_events.py") || strstr(file, "/zmq/eventloop/ioloop.py") || strstr(file, "/tornado/ioloop.py");
+	}
+	return loop;
+}
+
 /* A process that was looked at, and nothing is wrong that one could prove. */
 static void explain_running(const struct model *m, struct finding *f)
 {
@@ -117,7 +134,9 @@ static void explain_running(const struct model *m, struct finding *f)
 		running++;
 		busy = &m->threads[i];
 	}
-	if (t && t->wait.kind == WAIT_NONE)
+	if (idle_kernel(m, t))
+		finding_title(f, "The kernel is idle: it waits for the next cell");
+	else if (t && t->wait.kind == WAIT_NONE)
 		finding_title(f, "It is at work: its main thread runs on a CPU");
 	else if (t && t->wait.text)
 		finding_title(f, "Its main thread waits for %s", t->wait.text);

@@ -131,7 +131,7 @@ static const struct thread *orphaned(const struct model *m)
 	for (size_t i = 0; i < m->nthreads; i++) {
 		const struct wait *w = &m->threads[i].wait;
 
-		if (m->threads[i].alive && w->kind == WAIT_LOCK && w->owner_gone && !w->passing &&
+		if (m->threads[i].alive && w->kind == WAIT_LOCK && w->owner_gone && !w->guessed && !w->passing &&
 		    !w->timed)
 			return &m->threads[i];
 	}
