@@ -206,90 +206,6 @@ void ks_on_signal(int sig, siginfo_t *info, void *context)
 
 /* --- a signal that kills --- */
 
-/* What the kernel reads in the last moments lies here and not on a stack: there nothing may fault. */
-static const uint64_t default_action[4];	/* the kernel's struct sigaction: handler SIG_DFL, flags, restorer, mask */
-
-static void set_default(int sig)
-{
-	ks_sys(SYS_rt_sigaction, sig, default_action, NULL, 8);
-}
-
-/* The same instruction will fault again, and the kernel then does and logs what it always does. */
-static bool faults_again(int sig, const siginfo_t *info)
-{
-	return ks_is_fault(sig) && info->si_code > 0 && sig != SIGTRAP && sig != SIGSYS &&
-	       !(sig == SIGBUS && info->si_code == BUS_MCEERR_AO);
-}
-
-static bool send_again(int sig, const siginfo_t *info)
-{
-	int pid = ks_sys_getpid(), tid = ks_sys_gettid();
-
-	return ks_sys(SYS_rt_tgsigqueueinfo, pid, tid, sig, info) >= 0 || ks_sys(SYS_tgkill, pid, tid, sig) >= 0;
-}
-
-/*
- * Threads that have done what they could to die. One that comes back nevertheless (an emulator, a filter of system
- * calls, another thread that has set the signal at that moment) ends here, however that may be.
- */
-static struct gone {
-	uint32_t tid, times;
-	int sig;
-} gone[64];
-
-static struct gone *gone_of(uint32_t tid)
-{
-	return &gone[tid % (sizeof(gone) / sizeof(*gone))];
-}
-
-static void end_process(int sig)
-{
-	for (;;)
-		ks_sys(SYS_exit_group, 128 + sig);
-}
-
-/* In the middle of the crash path, or behind it: no way back to the first fault. */
-static void die_here(int sig, const siginfo_t *info)
-{
-	static uint64_t mask;
-
-	mask = 1ull << (sig - 1);
-	set_default(sig);
-	send_again(sig, info);
-	ks_sys(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, 8);
-	end_process(sig);
-}
-
-static void die(int sig, siginfo_t *info, ucontext_t *uc)
-{
-	const uint32_t tid = (uint32_t)ks_sys_gettid();
-
-	*gone_of(tid) = (struct gone){ tid, 0, sig };
-	set_default(sig);
-	if (faults_again(sig, info))
-		return;
-	if (!send_again(sig, info))
-		end_process(sig);
-	/* It is blocked now, and delivered when the mask of the interrupted code is back; sigsuspend
-	 * and kin have left there a mask that may hold it. */
-	sigdelset(&uc->uc_sigmask, sig);
-}
-
-/* Of two signals that are sent at once, the first one is what it dies of; a fault of the CPU is what it is. */
-static void end_if_back(int sig, const siginfo_t *info)
-{
-	const uint32_t tid = (uint32_t)ks_sys_gettid();
-	struct gone *g = gone_of(tid);
-
-	if (g->tid != tid)
-		return;
-	if (!ks_is_fault(sig) || info->si_code <= 0)
-		sig = g->sig;
-	if (g->times++)
-		end_process(sig);
-	die_here(sig, info);
-}
-
 static struct {
 	int sig;
 	siginfo_t *info;
@@ -315,10 +231,11 @@ static bool stopped_by_parent(void)
 	return parent.ppid && (int)parent.ppid == by;
 }
 
+static struct ks_fault fresh;
+
 /* On our own stack. */
 static void record(void *unused)
 {
-	static struct ks_fault fresh;
 	static struct ks_sender sender;
 	const uintptr_t sp = ks_uc_sp(fatal.uc);
 	const struct ks_fault *f = &fresh;
@@ -351,15 +268,26 @@ static void record_first(void *unused)
 	ks_crash_record(&first, 0, 0, NULL);
 }
 
+/* A fault in the crash path: what happened at first is there, however early this came. */
+static void note_nested(const siginfo_t *info, const ucontext_t *uc)
+{
+	if (!ks.on)
+		return;
+	ks_end(KS_END_SIGNAL, fatal.sig);
+	if (fresh.tid != ks_tid())
+		ks_fault_read(&fresh, &fatal.copy, fatal.uc, 0);
+	ks_crash_nested(&fresh, info, uc);
+}
+
 void ks_on_default(int sig, siginfo_t *info, void *context)
 {
 	static unsigned nested;
 
 	if (faults_elsewhere(sig, info, context))
 		return;
-	end_if_back(sig, info);
+	ks_die_if_back(sig, info);
 	if (!ks_mine()) {
-		die(sig, info, context);
+		ks_die(sig, info, context);
 		return;
 	}
 	/* The first process of a container does not die of what it was only sent. */
@@ -377,16 +305,16 @@ void ks_on_default(int sig, siginfo_t *info, void *context)
 		break;
 	case KS_CLAIM_NESTED:
 		if (nested > 2)
-			end_process(fatal.sig);
+			ks_die_at_once(fatal.sig);
 		if (!nested++)		/* this may fault once more */
-			ks_crash_nested(info, context);
-		die_here(fatal.sig, &fatal.copy);
+			note_nested(info, context);
+		ks_die_here(fatal.sig, &fatal.copy);
 		break;
 	case KS_CLAIM_OTHER:
 		ks_crash_wait();
 		break;
 	}
-	die(sig, info, context);
+	ks_die(sig, info, context);
 }
 
 /*

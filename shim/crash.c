@@ -170,10 +170,10 @@ void ks_crash_record(const struct ks_fault *f, int last_signal, uintptr_t outer,
 	raise_state(KS_CRASH_DONE);
 }
 
-void ks_crash_nested(const siginfo_t *info, const ucontext_t *uc)
+void ks_crash_nested(const struct ks_fault *first, const siginfo_t *info, const ucontext_t *uc)
 {
-	if (!ks.on)
-		return;
+	if (ks.crash->state < KS_CRASH_CONTEXT)
+		fill_context(ks.crash, first);
 	if (!__atomic_fetch_add(&ks.crash->nested, 1, __ATOMIC_RELAXED))
 		KS_EMIT(crash, .signal = info->si_signo, .code = info->si_code, .address = (uintptr_t)info->si_addr,
 			.pc = ks_uc_pc(uc), .sp = ks_uc_sp(uc), .nested = 1);

@@ -44,8 +44,8 @@ void ks_crash_give_up(void);
  * pointer that a handler of the program interrupted, 0: none; sender NULL: nobody.
  */
 void ks_crash_record(const struct ks_fault *f, int last_signal, uintptr_t outer, const struct ks_sender *sender);
-/* A fault inside the crash path itself. */
-void ks_crash_nested(const siginfo_t *info, const ucontext_t *uc);
+/* A fault inside the crash path itself, while first was recorded: its context is kept where it was not yet. */
+void ks_crash_nested(const struct ks_fault *first, const siginfo_t *info, const ucontext_t *uc);
 
 /* glibc's __abort_msg, looked up by the constructor; NULL: not there. */
 void ks_crash_abort_message_at(const void *const *address);
