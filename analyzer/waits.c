@@ -105,15 +105,34 @@ static void tell_owner(struct model *m, struct wait *w, const char *what)
 
 /* --- all of it --- */
 
+static bool is_runtime(const struct module *mod)
+{
+	return mod &&
+	       (strncmp(mod->name, "libstdc++", 9) == 0 || strncmp(mod->name, "libc++", 6) == 0 ||
+		strncmp(mod->name, "libgcc_s", 8) == 0);
+}
+
+/* Who called the function that waits, where that is not the interpreter; a C++ name without its
+ * arguments. */
 static const char *caller_words(struct arena *a, const struct stack *s, const struct place *p,
 				const char *what)
 {
-	const struct frame *f = p->next < s->n ? &s->frames[p->next] : NULL;
+	const struct frame *f;
+	size_t at = p->next, n;
 
+	while (at < s->n && (is_runtime(s->frames[at].module) || s->frames[at].inlined))
+		at++;
+	f = at < s->n ? &s->frames[at] : NULL;
 	if (!f || !f->module || wait_in_python(f->module))
 		return what;
-	return f->symbol ? arena_printf(a, "%s (%.80s in %s)", what, f->symbol, f->module->name)
-			 : arena_printf(a, "%s (in %s)", what, f->module->name);
+	if (!f->symbol)
+		return arena_printf(a, "%s (in %s)", what, f->module->name);
+	n = strcspn(f->symbol, "(<");
+	n = n && !strstr(f->symbol, "operator") && !strstr(f->symbol, "(anonymous")
+		    ? n
+		    : strlen(f->symbol);
+	return arena_printf(a, "%s (%.*s in %s)", what, (int)(n < 80 ? n : 80), f->symbol,
+			    f->module->name);
 }
 
 static void by_base(struct model *m, const struct stack *s, const struct place *p, struct wait *w)
