@@ -68,7 +68,7 @@ help:
 $(O)/libkshim.so: $(lib_obj) $(O)/gen/exports.map
 	$(call say,LINK,$@)$(CC) -shared -o $@.new $(lib_obj) \
 		-Wl,-soname,libkshim.so -Wl,--version-script=$(O)/gen/exports.map \
-		-Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--build-id=sha1 -Wl,--as-needed $(LDFLAGS) $(LIB_LDLIBS) && mv $@.new $@
+		-Wl,-z,defs -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,--build-id=sha1 -Wl,--as-needed $(LDFLAGS) $(LIB_LDLIBS) && mv $@.new $@
 
 $(O)/gen/exports.map: hooks/hooks.def Makefile
 	@mkdir -p $(@D)

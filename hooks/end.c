@@ -119,8 +119,6 @@ static bool called(const char *function, int status, uintptr_t caller, uintptr_t
 	}
 	if (status & 0xff)
 		ks_signals_last_words();
-	if (status & 0xff)
-		ks_signals_last_words();
 	library = !may_end(caller);
 	KS_EMIT(exit_call, .function = ks_text(function), .status = status, .caller = caller,
 		.stack = calm ? ks_callers() : 0, .load = ks_load_now(sp));
@@ -209,7 +207,7 @@ static void assert_failed(const char *expression, const char *file, unsigned lin
 	int error = errno;
 
 	if (last_words(sp))
-		KS_EMIT(assert_failed, .expression = ks_text(expression), .file = ks_text(file),
+		KS_EMIT(assert_failed, .expression = ks.config.text == KS_TEXT_OFF ? 0 : ks_text(expression), .file = ks_text(file),
 			.line = line, .function = ks_text(function), .caller = caller);
 	errno = error;
 }

@@ -33,9 +33,12 @@ static bool is_python(const char *path)
 {
 	char head[128];
 	const char *name = strrchr(path, '/');
+	struct stat st;
 	long n;
 
-	if (!name || ks_sys(SYS_faccessat, AT_FDCWD, path, X_OK) < 0)
+	/* A FIFO or a device would wait, or do something. */
+	if (!name || ks_sys_stat(path, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
+	    ks_sys(SYS_faccessat, AT_FDCWD, path, X_OK) < 0)
 		return false;
 	n = ks_read_file(path, head, sizeof(head));
 	if (n > 4 && memcmp(head, "\177ELF", 4) == 0)

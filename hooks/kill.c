@@ -220,7 +220,11 @@ KS_EXPORT int setitimer(ks_itimer_which which, const struct itimerval *new, stru
 {
 	static const char *const names[] = { "setitimer ITIMER_REAL", "setitimer ITIMER_VIRTUAL", "setitimer ITIMER_PROF" };
 
-	if (new && (unsigned)which < 3)
-		note_timer(names[which], (uint64_t)new->it_value.tv_sec * 1000000 + (uint64_t)new->it_value.tv_usec, KS_CALLER());
+	struct itimerval timer;
+
+	/* A bad pointer is the kernel's to refuse. */
+	if (ks.on && new && (unsigned)which < 3 && ks_read_memory((uintptr_t)new, &timer, sizeof(timer)) == sizeof(timer))
+		note_timer(names[which],
+			   (uint64_t)timer.it_value.tv_sec * 1000000 + (uint64_t)timer.it_value.tv_usec, KS_CALLER());
 	return REAL(setitimer)(which, new, old);
 }

@@ -74,7 +74,7 @@ static uint32_t load(const struct state *s, const struct sock_filter *i)
 /* What the filter answers; what the kernel would refuse to install is answered as harmless. */
 static uint32_t run(const struct sock_filter *program, unsigned length, struct state *s)
 {
-	for (unsigned at = 0; at < length; at++) {
+	for (uint64_t at = 0; at < length; at++) {	/* 64 bits: a wild jump leaves, and never wraps */
 		const struct sock_filter *i = &program[at];
 		uint32_t operand = BPF_SRC(i->code) == BPF_X ? s->x : i->k;
 
