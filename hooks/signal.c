@@ -250,8 +250,10 @@ KS_EXPORT int sigaltstack(const stack_t *want, stack_t *old)
 
 	if (!ks_signals_virtual || (!want && !old))
 		return REAL(sigaltstack)(want, old);
-	if (want)
-		copy = *want;
+	/* A bad pointer is the kernel's to refuse. */
+	if ((want && ks_read_memory((uintptr_t)want, &copy, sizeof(copy)) != sizeof(copy)) ||
+	    (old && ks_read_memory((uintptr_t)old, &got, sizeof(got)) != sizeof(got)))
+		return REAL(sigaltstack)(want, old);
 	rc = REAL(sigaltstack)(want ? &copy : NULL, &got);
 	if (rc != 0)
 		return rc;
