@@ -391,7 +391,7 @@ const char *live_wait(const struct live_look *l, const struct live_task *t)
 	const struct teller k = {l, t, &out};
 	const char *place = kernel_place(t->wchan), *text = NULL;
 
-	if (t->syscall != UINT64_MAX && !t->running)
+	if (t->syscall != UINT64_MAX && !t->running && l->map.n)	/* none: a thread of the kernel */
 		put_call(&k, call_of(l->arch, t->syscall));
 	if (place)
 		text_printf(&out, "%s%s, in the kernel's %s", out.n ? ", which waits for " : "",
