@@ -3,6 +3,7 @@
 #   make                 build/libkshim.so and build/kshim-analyze
 #   make check           all tests (scripts/check does the same and installs what they need)
 #   make check-gpu       on a machine with a GPU: the clients of its driver
+#   make torture         deaths and lives in the worst places, in large numbers (scripts/check has a short part)
 #   make bench           what it costs, as ratios to a run without it
 #   make demo            a real Jupyter kernel dies on a Keras import, and is explained
 #   make install         PREFIX=/usr/local DESTDIR=
@@ -100,6 +101,8 @@ check: all
 # On a machine with an NVIDIA GPU: the clients of tests/run-gpu on its own driver.
 check-gpu: all
 	$(Q)O=$(O) tests/run-gpu --real --wheels $(O)/venv
+torture: all
+	$(Q)O=$(O) tests/run-torture --all
 bench: all
 	$(Q)O=$(O) scripts/bench
 demo:

@@ -282,10 +282,11 @@ static void note_nested(const siginfo_t *info, const ucontext_t *uc)
 void ks_on_default(int sig, siginfo_t *info, void *context)
 {
 	static unsigned nested;
+	enum ks_claim claim;
 
 	if (faults_elsewhere(sig, info, context))
 		return;
-	ks_die_if_back(sig, info);
+	ks_die_if_back(info);
 	if (!ks_mine()) {
 		ks_die(sig, info, context);
 		return;
@@ -293,14 +294,17 @@ void ks_on_default(int sig, siginfo_t *info, void *context)
 	/* The first process of a container does not die of what it was only sent. */
 	if (ks.pid == 1 && info->si_code <= 0)
 		return;
-	switch (ks_crash_claim()) {
+	claim = ks_crash_claim();
+	if (claim == KS_CLAIM_NESTED && !fatal.sig)
+		claim = KS_CLAIM_FIRST;	/* the first one had not got further than its claim */
+	switch (claim) {
 	case KS_CLAIM_FIRST:
 		if (written)
 			break;
-		fatal.sig = sig;
 		fatal.info = info;
 		fatal.uc = context;
 		fatal.copy = *info;
+		__atomic_store_n(&fatal.sig, sig, __ATOMIC_RELEASE);
 		ks_on_stack(record, NULL, crash_stack + sizeof(crash_stack));
 		break;
 	case KS_CLAIM_NESTED:

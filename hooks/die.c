@@ -27,11 +27,12 @@ static bool faults_again(int sig, const siginfo_t *info)
 	       !(sig == SIGBUS && info->si_code == BUS_MCEERR_AO);
 }
 
+/* info NULL: without one */
 static bool send_again(int sig, const siginfo_t *info)
 {
 	int pid = ks_sys_getpid(), tid = ks_sys_gettid();
 
-	return ks_sys(SYS_rt_tgsigqueueinfo, pid, tid, sig, info) >= 0 || ks_sys(SYS_tgkill, pid, tid, sig) >= 0;
+	return (info && ks_sys(SYS_rt_tgsigqueueinfo, pid, tid, sig, info) >= 0) || ks_sys(SYS_tgkill, pid, tid, sig) >= 0;
 }
 
 /*
@@ -82,17 +83,15 @@ void ks_die(int sig, siginfo_t *info, void *context)
 	sigdelset(&uc->uc_sigmask, sig);
 }
 
-/* Of two signals that are sent at once, the first one is what it dies of; a fault of the CPU is what it is. */
-void ks_die_if_back(int sig, const siginfo_t *info)
+/* What it has recorded is what it dies of, whatever comes in between. */
+void ks_die_if_back(const siginfo_t *info)
 {
 	const uint32_t tid = (uint32_t)ks_sys_gettid();
 	struct gone *g = gone_of(tid);
 
 	if (g->tid != tid)
 		return;
-	if (!ks_is_fault(sig) || info->si_code <= 0)
-		sig = g->sig;
 	if (g->times++)
-		ks_die_at_once(sig);
-	ks_die_here(sig, info);
+		ks_die_at_once(g->sig);
+	ks_die_here(g->sig, info->si_signo == g->sig ? info : NULL);
 }

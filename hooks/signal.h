@@ -31,7 +31,7 @@ void ks_on_default(int signal, siginfo_t *info, void *context);	/* where it has 
 void ks_die(int signal, siginfo_t *info, void *context);	/* die.c; ks_die when its caller returns to the kernel */
 void ks_die_here(int signal, const siginfo_t *info);		/* does not return */
 void ks_die_at_once(int signal);				/* likewise; by exit_group, should nothing else be left */
-void ks_die_if_back(int signal, const siginfo_t *info);		/* does not return where ks_die was not enough */
+void ks_die_if_back(const siginfo_t *info);			/* does not return where ks_die was not enough */
 void ks_signal_was_reset(int signal);	/* SA_RESETHAND has taken effect */
 void ks_catch_default(int signal);	/* set SIG_DFL, recorded where that kills */
 

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 
 #include "hooks/signal.h"
+#include "shim/crash.h"
 #include "shim/safe.h"
 
 #define ALT_SIZE	(64u << 10)
@@ -33,7 +34,6 @@ struct start {
 
 static struct start starts[STARTS];
 static char main_stack[ALT_SIZE] __attribute__((aligned(64)));
-static uintptr_t main_high;		/* just below the arguments of the main thread */
 KS_TLS stack_t own;			/* ss_size 0: none */
 KS_TLS bool in_use;			/* stays set when the handler jumps out: then ours is not armed again */
 
@@ -64,7 +64,7 @@ bool ks_stack_has_room(uintptr_t sp)
 	if (ks_tid() != (uint32_t)ks.pid)
 		return false;
 	limit = ks_limit(RLIMIT_STACK);
-	return sp < main_high && main_high - sp + (256u << 10) < limit;
+	return sp < ks_arguments_at && ks_arguments_at - sp + (256u << 10) < limit;
 }
 
 static void use_altstack(void *at, size_t size)
@@ -83,7 +83,7 @@ void ks_main_altstack(void)
 {
 	struct ks_thread *t = ks_thread_counters();
 
-	main_high = (uintptr_t)environ;
+	ks_arguments_at = (uintptr_t)environ;
 	use_altstack(main_stack, sizeof(main_stack));
 	if (t) {
 		t->alt_low = (uintptr_t)own.ss_sp;

@@ -74,22 +74,35 @@ static const char *variable(char *const *environment, const char *name)
 	return NULL;
 }
 
+/* base and rest, or nothing where that is too long */
+static void set_directory(struct ks_config *c, const char *base, const char *rest)
+{
+	char *end = c->dir + sizeof(c->dir);
+
+	if (strlen(base) + strlen(rest) < sizeof(c->dir))
+		ks_put(ks_put(c->dir, end, base), end, rest);
+}
+
 static void find_directory(struct ks_config *c, char *const *environment, const char *given)
 {
-	char *end = c->dir + sizeof(c->dir), *p = c->dir;
+	char here[sizeof(c->dir)];
 	const char *base;
 
 	if (given && *given == '/') {
-		ks_put(p, end, given);
+		set_directory(c, given, "");
 	} else if (given && *given) {
-		long n = ks_sys(SYS_getcwd, c->dir, sizeof(c->dir));
+		long n = ks_sys(SYS_getcwd, here, sizeof(here) - 1);
 
-		if (n > 1)
-			ks_put(ks_put(p + n - 1, end, "/"), end, given);
+		if (n > 1) {
+			here[n - 1] = '/';
+			here[n] = '\0';
+			set_directory(c, here, given);
+		}
 	} else if ((base = variable(environment, "XDG_STATE_HOME")) && *base == '/') {
-		ks_put(ks_put(p, end, base), end, "/kshim");
+		set_directory(c, base, "/kshim");
 	} else if ((base = variable(environment, "HOME")) && *base == '/') {
-		ks_put(ks_put(p, end, base), end, "/.local/state/kshim");
+		set_directory(c, base, "/.local/state/kshim");
+		c->made_below = strlen(base);
 	}
 }
 

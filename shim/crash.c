@@ -124,7 +124,7 @@ static void fill_sender(struct ks_crash *c, const struct ks_sender *s)
 /* struct abort_msg_s of glibc (include/stdlib.h): unsigned size of the whole mapping, then the text. */
 static void fill_abort_message(struct ks_crash *c)
 {
-	char text[1024];
+	char text[1024], *expression;
 	const void *message;
 	size_t n;
 
@@ -135,6 +135,9 @@ static void fill_abort_message(struct ks_crash *c)
 		return;
 	n = ks_read_memory((uintptr_t)message + sizeof(unsigned), text, sizeof(text) - 1);
 	text[n] = '\0';
+	expression = ks.config.text == KS_TEXT_OFF ? strstr(text, "Assertion `") : NULL;
+	if (expression)			/* all else that libc says is its own words */
+		expression[9] = '\0';
 	n = strlen(text);
 	while (n && text[n - 1] == '\n')
 		n--;

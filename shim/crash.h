@@ -56,6 +56,8 @@ void ks_exception_module(const char *path, uintptr_t start, uintptr_t base);
 void ks_exception_read(void);
 
 /* scene.c: blocks about the surroundings of the fault. */
+extern uintptr_t ks_arguments_at;	/* of the main thread: here its stack ends, and arguments and environment begin */
+size_t ks_stack_bytes(uintptr_t from, size_t size);	/* size, or less, so that those stay out */
 void ks_scene_stack(const struct ks_fault *f, uintptr_t outer);
 void ks_scene_threads(const struct ks_fault *f);	/* tasks.c */
 void ks_scene_maps(const struct ks_fault *f);

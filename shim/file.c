@@ -98,6 +98,12 @@ static char *put_name(char *p, char *end, uint64_t realtime, int pid)
 	return ks_put(p, end, ".trace");
 }
 
+/* A link that another user may turn elsewhere is not followed. */
+static bool trusted(const struct stat *st)
+{
+	return !S_ISLNK(st->st_mode) || st->st_uid == 0 || st->st_uid == (uid_t)ks_sys(SYS_geteuid);
+}
+
 /* Makes the directory and what is missing above it, for the owner alone. */
 static int make_directory(const char *dir)
 {
@@ -111,16 +117,21 @@ static int make_directory(const char *dir)
 	for (i = 0; i < sizeof(path) - 1 && dir[i]; i++) {
 		path[i] = dir[i];
 		path[i + 1] = '\0';
-		if (i && (dir[i + 1] == '/' || !dir[i + 1]) && path[i] != '/' &&
-		    ks_sys_stat(path, &st, 0) == -ENOENT)
+		if (!i || (dir[i + 1] && dir[i + 1] != '/') || path[i] == '/')
+			continue;
+		rc = ks_sys_stat(path, &st, AT_SYMLINK_NOFOLLOW);
+		if (rc == -ENOENT && i < ks.config.made_below)
+			return rc;
+		if (rc == -ENOENT)
 			ks_sys(SYS_mkdirat, AT_FDCWD, path, 0700);
+		else if (rc == 0 && !trusted(&st))
+			return -EPERM;
 	}
 	rc = ks_sys_stat(dir, &st, 0);
 	if (rc < 0)
 		return rc;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	/* Somebody else's directory, or one where others could put things in our way. */
 	if (st.st_uid != 0 && st.st_uid != (uid_t)ks_sys(SYS_geteuid))
 		return -EPERM;
 	if ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))
@@ -262,18 +273,29 @@ static void fill_header(struct ks_header *h, uint64_t realtime)
 	h->start_clock = ks_clock();
 	h->start_realtime = realtime;
 	h->start_monotonic = clock_ns(CLOCK_MONOTONIC);
-	ks_clock_mark();
+	h->last_clock = h->start_clock;
+	h->last_realtime = realtime;
+	h->last_monotonic = h->start_monotonic;
 }
 
-static int open_file(uint64_t size)
+/* The header comes first: whenever the process is killed from here on, this is a trace. */
+static int open_file(uint64_t size, uint64_t realtime)
 {
+	static union {
+		struct ks_header header;
+		char page[KS_HEADER_SIZE];
+	} first;
 	int fd, rc;
 	struct stat st;
+
+	memset(&first, 0, sizeof(first));
+	fill_header(&first.header, realtime);
 
 	fd = ks_sys_open(ks.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return fd;
-	rc = write_zeros(fd, 0, size);
+	rc = (int)ks_sys(SYS_pwrite64, fd, &first, sizeof(first), 0);
+	rc = rc == sizeof(first) ? write_zeros(fd, sizeof(first), size - sizeof(first)) : rc < 0 ? rc : -ENOSPC;
 	if (rc == 0 && ks_sys_fstat(fd, &st) == 0) {
 		ks.dev = st.st_dev;
 		ks.inode = st.st_ino;
@@ -300,7 +322,7 @@ void ks_open(void)
 	p = ks_put(ks.path, end, ks.config.dir);
 	p = ks_put(p, end, "/");
 	p = put_name(p, end, realtime, ks.pid);
-	fd = open_file(size);
+	fd = open_file(size, realtime);
 	if (fd < 0)
 		goto none;
 	base = map_file(fd, 0, size);
@@ -310,7 +332,6 @@ void ks_open(void)
 		goto none;
 	}
 	ks.head = base;
-	fill_header(ks.head, realtime);
 	lay_out(base);
 	/* Linux 4.14 and later; before that ks_mine() keeps the rare events out. */
 	ks_sys(SYS_madvise, &ks, sizeof(ks.wiped), MADV_WIPEONFORK);

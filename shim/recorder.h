@@ -111,7 +111,8 @@ struct ks_config {
 	bool say, debug;
 	uint64_t size, sample, stack;
 	uint64_t max_files, max_bytes, max_age;	/* age in seconds; 0: no limit */
-	char dir[1024];
+	char dir[1024];		/* "": none */
+	size_t made_below;	/* length of the part of dir that is not made where it is missing: somebody's home */
 };
 
 /*

@@ -21,6 +21,8 @@ static char small[64 << 10];
 static char *maps = small;
 static size_t maps_size;
 
+uintptr_t ks_arguments_at = UINTPTR_MAX;
+
 struct mapping {
 	uintptr_t start, end;
 	bool readable;
@@ -85,6 +87,11 @@ static bool find_mapping(uintptr_t address, uintptr_t reach, struct mapping *m)
 	return false;
 }
 
+size_t ks_stack_bytes(uintptr_t from, size_t size)
+{
+	return from <= ks_arguments_at && ks_arguments_at - from < size ? ks_arguments_at - from : size;
+}
+
 static void keep_stack(uint32_t tid, uintptr_t from, uintptr_t end, size_t most)
 {
 	if (end > from && end - from > most)
@@ -120,13 +127,14 @@ void ks_scene_stack(const struct ks_fault *f, uintptr_t outer)
 
 	if (!most)
 		return;
-	n = ks_read_memory(from, small, most < INSIDE ? most : INSIDE);
+	n = ks_read_memory(from, small, ks_stack_bytes(from, most < INSIDE ? most : INSIDE));
 	if (n)
 		ks_block(KS_BLOCK_STACK, f->tid, from, small, n, true);
 	read_maps();
 	if (!find_mapping(from, 64u << 20, &m))
 		return;
 	keep_bounds(ks.crash, &m);
+	m.end = m.start + ks_stack_bytes(m.start, m.end - m.start);
 	if (from < m.start) {
 		from = m.start;
 		n = ks_read_memory(from, small, most < INSIDE ? most : INSIDE);
@@ -137,6 +145,7 @@ void ks_scene_stack(const struct ks_fault *f, uintptr_t outer)
 	if (m.end - from > most + BASE)
 		keep_stack(f->tid, m.end - BASE, m.end, BASE);
 	if (outer && (outer < from || outer - from > most) && find_mapping(outer, 64u << 20, &m)) {
+		m.end = m.start + ks_stack_bytes(m.start, m.end - m.start);
 		outer = outer < m.start ? m.start : (outer - 128) & ~15ul;
 		keep_stack(f->tid, outer < m.start ? m.start : outer, m.end, OUTER);
 	}

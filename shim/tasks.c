@@ -114,6 +114,8 @@ static void keep_waits(const struct ks_fault *f)
 {
 	unsigned looked = 0;
 
+	if (!ks.config.stack)
+		return;
 	for (unsigned i = 0; i < f->nregs && i < sizeof(f->regs) / sizeof(f->regs[0]); i++)
 		keep_around(f->tid, f->regs[i]);
 	for (unsigned i = 1; i < ntasks; i++) {
@@ -121,7 +123,8 @@ static void keep_waits(const struct ks_fault *f)
 			keep_around(tasks[i].tid, tasks[i].arg0);
 		if (!tasks[i].sp || looked++ >= LOOKED_INTO)
 			continue;
-		ks_block(KS_BLOCK_STACK, tasks[i].tid, tasks[i].sp & ~15ull, (const void *)(tasks[i].sp & ~15ull), INNER, false);
+		ks_block(KS_BLOCK_STACK, tasks[i].tid, tasks[i].sp & ~15ull, (const void *)(tasks[i].sp & ~15ull),
+			 ks_stack_bytes(tasks[i].sp & ~15ull, INNER), false);
 	}
 }
 

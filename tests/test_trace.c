@@ -213,7 +213,7 @@ static void what_is_no_trace_is_an_error(void **state)
 	assert_null(trace_from_memory("x", zeros, sizeof(zeros), &why));
 	assert_non_null(strstr(why, "no time to begin"));
 	assert_null(trace_from_memory("x", zeros, 0, &why));
-	assert_null(trace_open("/nonexistent", &why));
+	assert_null(trace_open("/proc/nothing", &why));
 	assert_string_equal(why, "No such file or directory");
 }
 

@@ -247,15 +247,12 @@ static int wait_for(int pid)
 	return -1;
 }
 
-/* What is wrong with the trace of a child that died of sig, NULL: nothing. */
-static const char *wrong_trace(int pid, int sig, char *path, size_t size)
+/* The trace of a process; "": there is none. */
+static void find_trace(int pid, char *path, size_t size)
 {
-	static char whole[4 << 20];
-	const struct ks_header *h = (const void *)whole;
 	DIR *d = opendir(folder);
 	struct dirent *e;
 	char end[32];
-	int fd;
 
 	path[0] = '\0';
 	snprintf(end, sizeof(end), "-%d.trace", pid);
@@ -263,6 +260,15 @@ static const char *wrong_trace(int pid, int sig, char *path, size_t size)
 		if (strstr(e->d_name, end))
 			snprintf(path, size, "%s/%s", folder, e->d_name);
 	closedir(d);
+}
+
+/* What is wrong with the trace of a child that died of sig, NULL: nothing. */
+static const char *wrong_trace(const char *path, int sig)
+{
+	static char whole[4 << 20];
+	const struct ks_header *h = (const void *)whole;
+	int fd;
+
 	if (!path[0])
 		return "no trace";
 	fd = open(path, O_RDONLY);
@@ -283,30 +289,30 @@ static const char *wrong_trace(int pid, int sig, char *path, size_t size)
 static int one(const struct call *c, uintptr_t target, int what, int *unreached)
 {
 	static const int signals[] = { 0, SIGSEGV, SIGTERM, SIGABRT };
-	char path[512] = "";
+	char path[512];
 	const char *wrong;
-	int pid, status;
+	int pid, status, came = 1;
 
 	*step.injected = 0;
 	pid = fork();
 	if (pid == 0)
 		child(c, target, what);
 	status = wait_for(pid);
-	if (status != -1 && (!WIFSIGNALED(status) || (c->also && WTERMSIG(status) == c->also))) {
-		/* The way there was another one this time (a checkpoint was due, or not). */
-		wrong = NULL;
-		if (WIFSIGNALED(status))
-			wrong = wrong_trace(pid, c->also, path, sizeof(path));
-		else
-			++*unreached;
-	} else if (status == -1) {
+	find_trace(pid, path, sizeof(path));
+	if (status == -1) {
 		wrong = "it hangs";
-	} else if (WTERMSIG(status) != signals[what]) {
+	} else if (!*step.injected) {	/* the way was another one this time (a checkpoint was due, or not) */
+		wrong = NULL;
+		came = 0;
+		++*unreached;
+	} else if (c->also && WIFSIGNALED(status) && WTERMSIG(status) == c->also) {
+		wrong = wrong_trace(path, c->also);
+	} else if (!WIFSIGNALED(status) || WTERMSIG(status) != signals[what]) {
 		wrong = "the wrong signal";
 	} else {
-		wrong = wrong_trace(pid, signals[what], path, sizeof(path));
+		wrong = wrong_trace(path, signals[what]);
 	}
-	if (path[0] && !wrong && keep && kept++ % keep)
+	if (path[0] && !wrong && keep && (!came || kept++ % keep))
 		unlink(path);
 	if (wrong)
 		printf("%s: %s at +%#lx: status %x, pid %d\n", c->name, wrong, (long)target, status, pid);
@@ -317,6 +323,7 @@ static int one(const struct call *c, uintptr_t target, int what, int *unreached)
 static struct found *look(const struct call *c)
 {
 	struct found *f = mmap(NULL, sizeof(*f), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char path[512];
 	int pid = fork();
 
 	if (pid == 0) {
@@ -324,6 +331,8 @@ static struct found *look(const struct call *c)
 		child(c, 0, INJECT_NOTHING);
 	}
 	wait_for(pid);
+	find_trace(pid, path, sizeof(path));
+	unlink(path);
 	return f;
 }
 
@@ -351,7 +360,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], calls[i].name))
 			continue;
 		f = look(&calls[i]);
-		for (uint32_t k = (uint32_t)atoi(argv[3]); k < f->count && done < atoi(argv[5]); k += (uint32_t)atoi(argv[4])) {
+		for (uint32_t k = (uint32_t)atoi(argv[3]) % (f->count ? f->count : 1); k < f->count && done < atoi(argv[5]); k += (uint32_t)atoi(argv[4])) {
 			bad += one(&calls[i], f->offset[k], what, &unreached);
 			done++;
 		}
