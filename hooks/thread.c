@@ -4,9 +4,10 @@
  * and end; and every number that explains why one could not be made.
  *
  * The alternate stack is carved out of the base of the thread's own stack, before its start routine
- * runs: nothing to map, to free or to leak. Small stacks are left alone, and so is a thread of a
- * process that is not recorded. What the start routine needs travels in a static table, since
- * nothing may be allocated; when that is full, the thread starts as without us.
+ * runs: nothing to map, to free or to leak. The stack is asked for that much larger, and for what our
+ * hooks need on it, so that the program has all that it wanted; where that is refused, and where the
+ * program has made the stack itself, nothing is carved. What the start routine needs travels in a
+ * static table, since nothing may be allocated; when that is full, the thread starts as without us.
  *
  * A thread that ends by pthread_exit or is cancelled comes by over_with; its alternate stack is
  * taken back there, before destructors run on the memory.
@@ -20,7 +21,8 @@
 #include "shim/safe.h"
 
 #define ALT_SIZE	(64u << 10)
-#define ALT_FROM	(512u << 10)	/* stacks smaller than this are left alone */
+#define ALT_FROM	(64u << 10)	/* stacks smaller than this get none */
+#define OURS		(16u << 10)	/* thread-local variables, and frames of our hooks */
 #define STARTS		512
 
 struct start {
@@ -29,7 +31,8 @@ struct start {
 	void *(*routine)(void *);
 	void *argument;
 	size_t stack_size, guard_size;	/* as the attributes say; stack_size 0: not known */
-	bool given;			/* the program has made the stack itself: left alone, too */
+	size_t more;			/* by how much ours is larger */
+	bool alternate;			/* and has room for an alternate stack */
 };
 
 static struct start starts[STARTS];
@@ -141,7 +144,7 @@ static void note_begin(const struct start *s, uintptr_t high)
 
 	if (t) {
 		t->stack_high = high;
-		t->stack_low = s->stack_size && s->stack_size < high ? high - s->stack_size : 0;
+		t->stack_low = s->stack_size && s->stack_size < high ? high - s->stack_size - s->more : 0;
 		t->guard_size = s->guard_size;
 		t->alt_low = (uintptr_t)own.ss_sp;
 		t->alt_size = own.ss_size;
@@ -157,7 +160,7 @@ static void *begin(void *argument)
 
 	__atomic_store_n(&((struct start *)argument)->owner, 0, __ATOMIC_RELEASE);
 	pthread_cleanup_push(over_with, s.routine);
-	if (s.stack_size >= ALT_FROM && !s.given)
+	if (s.alternate)
 		use_altstack(alloca(ALT_SIZE), ALT_SIZE);
 	if (ks.on)
 		note_begin(&s, ((uintptr_t)__builtin_frame_address(0) | 4095) + 1);
@@ -166,33 +169,25 @@ static void *begin(void *argument)
 	return result;
 }
 
-static void read_attributes(struct start *s, const pthread_attr_t *attr)
+/* What the thread is to get; in wider the same with more stack. Returns whether that is to be used. */
+static bool widen(struct start *s, const pthread_attr_t *attr, pthread_attr_t *wider)
 {
-	static size_t default_stack, default_guard;
 	size_t size = 0;
 	void *low = NULL;
 
+	*wider = *attr;
 	s->stack_size = s->guard_size = 0;
-	s->given = false;
-	if (attr) {
-		/* Where no stack was set, glibc answers with one that ends at address 0. */
-		pthread_attr_getstack(attr, &low, &size);
-		pthread_attr_getstacksize(attr, &s->stack_size);
-		pthread_attr_getguardsize(attr, &s->guard_size);
-		s->given = (uintptr_t)low + size != 0;
-		return;
-	}
-	if (!default_stack) {
-		pthread_attr_t usual;
-
-		if (pthread_getattr_default_np(&usual) == 0) {
-			pthread_attr_getguardsize(&usual, &default_guard);
-			pthread_attr_getstacksize(&usual, &default_stack);
-			pthread_attr_destroy(&usual);
-		}
-	}
-	s->stack_size = default_stack;
-	s->guard_size = default_guard;
+	s->alternate = false;
+	s->more = 0;
+	pthread_attr_getstacksize(attr, &s->stack_size);
+	pthread_attr_getguardsize(attr, &s->guard_size);
+	/* Where no stack was set, glibc answers with one that ends at address 0. */
+	pthread_attr_getstack(attr, &low, &size);
+	if ((uintptr_t)low + size != 0 || !s->stack_size)
+		return false;
+	s->alternate = s->stack_size >= ALT_FROM;
+	s->more = OURS + (s->alternate ? ALT_SIZE : 0);
+	return pthread_attr_setstacksize(wider, s->stack_size + s->more) == 0;
 }
 
 /* --- failures --- */
@@ -248,25 +243,52 @@ static void note_failure(int rc, const struct start *s, uintptr_t caller)
 
 /* --- the hook --- */
 
+/* With attr, or with more stack where that can be had. */
+static int create(pthread_t *thread, const pthread_attr_t *attr, const pthread_attr_t *wider, struct start *s)
+{
+	int rc = REAL(pthread_create)(thread, wider, begin, s);
+
+	if (wider == attr || (rc != EAGAIN && rc != ENOMEM && rc != EINVAL))
+		return rc;
+	s->more = 0;
+	s->alternate = false;
+	return REAL(pthread_create)(thread, attr, begin, s);
+}
+
+/* Without attributes it takes the defaults; they may change at any time, so they are asked for each time, as it does. */
+static int create_by_default(pthread_t *thread, struct start *s)
+{
+	pthread_attr_t usual, wider;
+	int rc = pthread_getattr_default_np(&usual);
+
+	if (rc != 0)
+		return rc;
+	rc = create(thread, &usual, widen(s, &usual, &wider) ? &wider : &usual, s);
+	pthread_attr_destroy(&usual);
+	return rc;
+}
+
 KS_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*routine)(void *), void *argument)
 {
 	struct start *s = ks.chosen ? claim() : NULL, copy;
-	int rc, error = errno;
+	pthread_attr_t wider;
+	int rc, error;
 
 	if (!s)
 		return REAL(pthread_create)(thread, attr, routine, argument);
 	s->creator = ks_tid();
 	s->routine = routine;
 	s->argument = argument;
-	read_attributes(s, attr);
+	if (attr)
+		rc = create(thread, attr, widen(s, attr, &wider) ? &wider : attr, s);
+	else
+		rc = create_by_default(thread, s);
+	if (rc == 0)
+		return rc;
+	error = errno;
 	copy = *s;
+	__atomic_store_n(&s->owner, 0, __ATOMIC_RELEASE);
+	note_failure(rc, &copy, KS_CALLER());
 	errno = error;
-	rc = REAL(pthread_create)(thread, attr, begin, s);
-	if (rc != 0) {
-		__atomic_store_n(&s->owner, 0, __ATOMIC_RELEASE);
-		error = errno;
-		note_failure(rc, &copy, KS_CALLER());
-		errno = error;
-	}
 	return rc;
 }

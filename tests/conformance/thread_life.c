@@ -16,6 +16,7 @@
 static pthread_key_t key;
 static int destroyed, cleaned;
 static volatile int go;
+static void *own;
 
 static void destructor(void *p)
 {
@@ -71,8 +72,9 @@ static void *attributes(void *p)
 	pthread_attr_getstack(&a, &low, &size);
 	pthread_attr_getguardsize(&a, &guard);
 	pthread_attr_getdetachstate(&a, &detached);
-	printf("stack %zu guard %zu detached %d inside %d\n", size, guard, detached,
-	       &here > (char *)low && &here < (char *)low + size);
+	/* A stack of the program's own is that; another one is as large as was asked for, or larger. */
+	printf("stack %s guard %zu detached %d inside %d\n", size < (size_t)p ? "too small" : low == own && size != 1 << 20 ? "wrong" : "right",
+	       guard, detached, &here > (char *)low && &here < (char *)low + size);
 	pthread_attr_destroy(&a);
 	return p;
 }
@@ -114,7 +116,7 @@ int main(void)
 {
 	pthread_attr_t a;
 	pthread_t t[64];
-	void *result, *own;
+	void *result;
 
 	pthread_key_create(&key, destructor);
 	run("returns", returns, (void *)41, NULL);
@@ -132,14 +134,14 @@ int main(void)
 
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		pthread_attr_setstacksize(&a, sizes[i]);
-		run("sized", attributes, NULL, &a);
+		run("sized", attributes, (void *)sizes[i], &a);
 		run("used", uses, (void *)(sizes[i] / 2), &a);
 	}
 	pthread_attr_setguardsize(&a, 0);
-	run("unguarded", attributes, NULL, &a);
+	run("unguarded", attributes, (void *)(64 << 20), &a);
 	own = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pthread_attr_setstack(&a, own, 1 << 20);
-	run("own stack", attributes, NULL, &a);
+	run("own stack", attributes, (void *)(1 << 20), &a);
 	run("own stack used", uses, (void *)(800 << 10), &a);
 	pthread_attr_destroy(&a);
 	pthread_attr_init(&a);
