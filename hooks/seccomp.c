@@ -4,27 +4,34 @@
  * does not make itself may be one that kills it. So the filter is tried beforehand, by running it
  * for each call that the recorder makes. One that spares them all changes nothing, and what it
  * kills is recorded (SIGSYS). Any other ends the recording here; its file goes, since nobody
- * could tell how the process ended.
+ * could tell how the process ended. Numbers and arguments of our calls: shim/calls.def.
  *
  * Filters come by prctl (hooks/signal.c) and, from libseccomp, by syscall(SYS_seccomp): the stub
  * below leaves no frame, since anything may be called by it. The filter language:
  * Documentation/networking/filter.rst and userspace-api/seccomp_filter.rst of Linux.
  */
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/prctl.h>
+#include <time.h>
 
-#include "hooks/hooks.h"
+#include "hooks/signal.h"
 #include "shim/arch.h"
 #include "shim/safe.h"
 
-static const int calls[] = {
-	SYS_getpid, SYS_gettid, SYS_openat, SYS_read, SYS_write, SYS_close, SYS_newfstatat,
-	SYS_pread64, SYS_pwrite64, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise,
-	SYS_process_vm_readv, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-	SYS_sigaltstack, SYS_statfs, SYS_fstatfs, SYS_readlinkat, SYS_getdents64, SYS_prlimit64,
-	SYS_clock_gettime, SYS_unlinkat, SYS_tgkill, SYS_rt_tgsigqueueinfo, SYS_exit_group,
-	SYS_futex, SYS_prctl, SYS_getuid, SYS_getppid, SYS_sched_yield, SYS_sysinfo,
+#define OWN_PID (UINT64_MAX - 1)
+#define ANY_FD 100
+
+static const struct call {
+	int number;
+	enum { MAY, MUST } how;
+	uint64_t arguments[6];
+} calls[] = {
+#define CALL(name, how, ...) { SYS_##name, how, { __VA_ARGS__ } },
+#include "shim/calls.def"
+#undef CALL
 };
 
 struct state {
@@ -115,6 +122,19 @@ static bool is_readable(const void *from, size_t size)
 	return ks_read_memory(end - 1, &byte, 1) == 1;
 }
 
+/* An error is harmless where the call may fail. A tracer, or a listener for notifications, may do anything. */
+static bool spares(const struct sock_fprog *program, const struct call *call)
+{
+	struct state s = { .data = { .nr = call->number, .arch = KS_AUDIT_ARCH } };
+	uint32_t action;
+
+	s.data.instruction_pointer = (uintptr_t)&ks_read_memory;
+	for (unsigned i = 0; i < 6; i++)
+		s.data.args[i] = call->arguments[i] == OWN_PID ? (uint64_t)ks_sys_getpid() : call->arguments[i];
+	action = run(program->filter, program->len, &s) & SECCOMP_RET_ACTION_FULL;
+	return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG || (action == SECCOMP_RET_ERRNO && call->how == MAY);
+}
+
 static bool spares_us(const void *filter)
 {
 	struct sock_fprog program;
@@ -124,13 +144,7 @@ static bool spares_us(const void *filter)
 	    !is_readable(program.filter, program.len * sizeof(*program.filter)))
 		return true;		/* the kernel will refuse it */
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
-		struct state s = { .data = { .nr = calls[i], .arch = KS_AUDIT_ARCH } };
-		uint32_t action;
-
-		s.data.instruction_pointer = (uintptr_t)&spares_us;
-		action = run(program.filter, program.len, &s) & SECCOMP_RET_ACTION_FULL;
-		if (action == SECCOMP_RET_KILL_PROCESS || action == SECCOMP_RET_KILL_THREAD ||
-		    action == SECCOMP_RET_TRAP)
+		if (!spares(&program, &calls[i]))
 			return false;
 	}
 	return true;
@@ -146,6 +160,7 @@ bool ks_before_seccomp(unsigned long mode, const void *filter, uintptr_t caller)
 	ks_signals_release();
 	if (!ks_mine())
 		return false;		/* a vfork child */
+	ks_altstack_armed(false);
 	if (ks.on && ks.config.keep == KS_KEEP_DEATH)
 		ks_discard();
 	ks.on = ks.chosen = false;

@@ -335,6 +335,7 @@ KS_EXPORT int prctl(int option, ...)
 		ks.on = on;
 		ks.chosen = chosen;
 		ks_signals_start();
+		ks_altstack_armed(true);
 		errno = error;
 	}
 	return rc;

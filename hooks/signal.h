@@ -38,6 +38,7 @@ void ks_catch_default(int signal);	/* set SIG_DFL, recorded where that kills */
 bool ks_own_altstack(stack_t *stack);	/* ours of the calling thread; false: it has none, or a handler sits on it */
 bool ks_on_own_altstack(uintptr_t address);
 bool ks_stack_has_room(uintptr_t sp);	/* for a signal frame below sp, where nothing has overflowed */
+void ks_altstack_armed(bool yes);	/* give ours of the calling thread back, and take it again */
 void ks_altstack_in_use(bool yes);	/* a handler of the program has its signal frame there */
 bool ks_in_handler(void);		/* a handler of the program is on the stack of the calling thread */
 bool ks_fault_handler_runs(void);	/* and it handles a fault of the CPU */

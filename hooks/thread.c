@@ -82,6 +82,23 @@ static void use_altstack(void *at, size_t size)
 		own = now;
 }
 
+static void disarm(void)
+{
+	const stack_t none = { .ss_flags = SS_DISABLE };
+	stack_t now;
+
+	if (own.ss_size && REAL(sigaltstack)(NULL, &now) == 0 && now.ss_sp == own.ss_sp)
+		REAL(sigaltstack)(&none, NULL);
+}
+
+void ks_altstack_armed(bool yes)
+{
+	if (!yes)
+		disarm();
+	else if (own.ss_size)
+		use_altstack(own.ss_sp, own.ss_size);
+}
+
 void ks_main_altstack(void)
 {
 	struct ks_thread *t = ks_thread_counters();
@@ -120,11 +137,10 @@ static void keep_name(struct ks_thread *t)
 
 static void over_with(void *routine)
 {
-	stack_t now, none = { .ss_flags = SS_DISABLE };
 	int error = errno;
 
-	if (own.ss_size && REAL(sigaltstack)(NULL, &now) == 0 && now.ss_sp == own.ss_sp)
-		REAL(sigaltstack)(&none, NULL);
+	if (!ks.sealed)
+		disarm();
 	own = (stack_t){ 0 };
 	if (ks.on) {
 		ks_heap_settle();
@@ -160,7 +176,7 @@ static void *begin(void *argument)
 
 	__atomic_store_n(&((struct start *)argument)->owner, 0, __ATOMIC_RELEASE);
 	pthread_cleanup_push(over_with, s.routine);
-	if (s.alternate)
+	if (s.alternate && !ks.sealed)
 		use_altstack(alloca(ALT_SIZE), ALT_SIZE);
 	if (ks.on)
 		note_begin(&s, ((uintptr_t)__builtin_frame_address(0) | 4095) + 1);
