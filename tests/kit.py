@@ -118,15 +118,23 @@ class Builder:
 
     def __init__(self, source_dir, out, cross=""):
         self.source_dir, self.out, self.cross = source_dir, out, cross
-        self.lock, self.done = threading.Lock(), {}
+        self.lock, self.locks = threading.Lock(), {}    # one of each program: several tests may want it at once
         os.makedirs(out, exist_ok=True)
         for name in os.listdir(source_dir):     # data files that programs read
             if not name.endswith((".c", ".cc", ".json")) and os.path.isfile(os.path.join(source_dir, name)):
                 shutil.copy2(os.path.join(source_dir, name), out)
 
     def compile(self, source, target, flags):
-        newest = max(os.path.getmtime(f) for f in [source, __file__] +
-                     [os.path.join(self.source_dir, h) for h in os.listdir(self.source_dir) if h.endswith(".h")])
+        with self.lock:
+            lock = self.locks.setdefault(target, threading.Lock())
+        with lock:
+            self.compile_if_older(source, target, flags)
+
+    def compile_if_older(self, source, target, flags):
+        others = [os.path.join(TOP, w) for w in flags.split() if w.endswith(".c")]     # of other folders
+        folders = {self.source_dir, *map(os.path.dirname, others)}
+        newest = max(os.path.getmtime(f) for f in [source, __file__, *others] +
+                     [os.path.join(d, h) for d in folders for h in os.listdir(d) if h.endswith((".h", ".def"))])
         stamp = target + ".flags"
         plus = source.endswith(".cc")
         compiler = shlex.split(os.environ.get("CXX" if plus else "CC", "g++" if plus else "gcc")) if not self.cross \
