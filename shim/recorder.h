@@ -94,8 +94,8 @@ ks_str ks_callers_often(void);
 
 /* Per thread, plain data, initial-exec: no constructor, no destructor, no allocation. */
 struct ks_self {
-	struct ks_ring_head *ring;	/* where its RING events go; NULL: none yet */
-	uint32_t slots;			/* of ring, a power of two */
+	uintptr_t ring;			/* where its RING events go, and in the low bits the binary logarithm of its
+					 * slots: one word, since a handler may come in between; 0: none yet */
 	uint32_t tid;			/* 0: not asked yet */
 	uint32_t busy;			/* inside the recorder: events from here are dropped, not nested */
 	uint32_t load;			/* id of the innermost dlopen in progress, 0: none (hooks/load.c) */

@@ -13,76 +13,78 @@
 
 __thread struct ks_self ks_self __attribute__((tls_model("initial-exec")));
 
-static struct ks_ring_head *shared_ring;	/* the main thread's */
-
 uint32_t ks_tid(void)
 {
 	struct ks_self *self = &ks_self;
 
 	if (KS_UNLIKELY(!self->tid || self->generation != ks.generation)) {
 		self->tid = (uint32_t)ks_sys_gettid();
-		self->ring = NULL;
+		self->ring = 0;
 		self->thread = NULL;
 		self->generation = ks.generation;
 	}
 	return self->tid;
 }
 
-void ks_ring_forget(void)
+/* Ring number k of a region, as struct ks_self has it. */
+static uintptr_t pack(unsigned region, uint32_t k)
 {
-	shared_ring = NULL;
-	ks_self = (struct ks_self){ .load = ks_self.load };
+	const struct ks_region *r = ks_region(region);
+	const uint32_t slots = (r->stride - (uint32_t)sizeof(struct ks_ring_head)) / KS_RING_SLOT;
+
+	return ((uintptr_t)ks_region_at(region) + (size_t)k * r->stride) | (unsigned)__builtin_ctz(slots);
+}
+
+static inline struct ks_ring_head *unpack(uintptr_t ring)
+{
+	return (struct ks_ring_head *)(ring & ~63ul);
+}
+
+/* The first of a trace, the main thread's. 0: there is no trace. */
+static uintptr_t shared_ring(void)
+{
+	return ks_regions() && ks_region(0)->kind == KS_REGION_RING ? pack(0, 0) : 0;
 }
 
 static bool take(struct ks_ring_head *ring, uint32_t tid)
 {
 	uint32_t nobody = 0;
 
-	if (!__atomic_compare_exchange_n(&ring->tid, &nobody, tid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&ring->tid, __ATOMIC_RELAXED) ||
+	    !__atomic_compare_exchange_n(&ring->tid, &nobody, tid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return false;
 	ring->generation++;
 	return true;
 }
 
-static struct ks_ring_head *find_free(uint32_t tid, uint32_t *slots)
+static uintptr_t find_free(uint32_t tid)
 {
 	unsigned n = ks_regions();
 
 	for (unsigned i = 0; i < n; i++) {
-		const struct ks_region *r = ks_region(i);
-
-		if (r->kind != KS_REGION_RING)
+		if (ks_region(i)->kind != KS_REGION_RING)
 			continue;
-		*slots = (r->stride - (uint32_t)sizeof(struct ks_ring_head)) / KS_RING_SLOT;
-		for (uint32_t k = 0; k < r->count; k++) {
-			struct ks_ring_head *ring = (void *)((char *)ks_region_at(i) + (size_t)k * r->stride);
-
-			if (!__atomic_load_n(&ring->tid, __ATOMIC_RELAXED) && take(ring, tid)) {
-				if (!shared_ring)
-					shared_ring = ring;
-				return ring;
-			}
+		for (uint32_t k = 0; k < ks_region(i)->count; k++) {
+			if (take(unpack(pack(i, k)), tid))
+				return pack(i, k);
 		}
 	}
-	return NULL;
+	return 0;
 }
 
-static struct ks_ring_head *get_ring(struct ks_self *self)
+static uintptr_t get_ring(struct ks_self *self)
 {
-	uint32_t tid = ks_tid(), slots = 0;
-	struct ks_ring_head *ring = find_free(tid, &slots);
+	uint32_t tid = ks_tid();
+	uintptr_t ring = find_free(tid);
 	const uint32_t stride = sizeof(struct ks_ring_head) + 256 * KS_RING_SLOT;
 
 	if (!ring && ks_grow(KS_REGION_RING, stride, 32, 0))
-		ring = find_free(tid, &slots);
+		ring = find_free(tid);
 	if (!ring) {
 		__atomic_fetch_add(&ks.head->lost_rings, 1, __ATOMIC_RELAXED);
-		ring = shared_ring;
-		slots = 2048;
+		ring = shared_ring();
 	}
-	self->slots = slots;
-	self->ring = ring;
-	return ring;
+	return self->ring = ring;
 }
 
 static void fill(struct ks_slot *slot, uint64_t n, enum ks_event event, const uint64_t *fields, unsigned count)
@@ -115,7 +117,8 @@ static void emit_rare(enum ks_event event, const uint64_t *fields, unsigned coun
 void ks_emit(enum ks_event event, enum ks_lane lane, const uint64_t *fields, unsigned count)
 {
 	struct ks_self *self = &ks_self;
-	struct ks_ring_head *ring;
+	struct ks_ring_head *head;
+	uintptr_t ring;
 	uint64_t n;
 
 	if (KS_UNLIKELY(!ks.on) && (lane != KS_LANE_RARE || !ks_wake()))
@@ -131,52 +134,91 @@ void ks_emit(enum ks_event event, enum ks_lane lane, const uint64_t *fields, uns
 		if (!ring)
 			return;
 	}
-	n = __atomic_fetch_add(&ring->next, 1, __ATOMIC_RELAXED);
-	fill((void *)((char *)(ring + 1) + (n & (self->slots - 1)) * KS_RING_SLOT), n, event, fields, count);
+	head = unpack(ring);
+	n = __atomic_fetch_add(&head->next, 1, __ATOMIC_RELAXED);
+	fill((void *)((char *)(head + 1) + (n & ((1ul << (ring & 63)) - 1)) * KS_RING_SLOT), n, event, fields, count);
 }
 
 /* --- counters by thread --- */
 
+static uint32_t all_taken;		/* regions of them that are full, for good: none is used twice */
+static uint32_t refused;		/* so often the trace could not grow for them: it is not asked each time */
+
+/* They are taken in their order: the first that may be free, by halving. */
+static uint32_t first_in(const struct ks_thread *t, uint32_t count)
+{
+	uint32_t low = 0;
+
+	while (count - low > 8) {
+		uint32_t middle = low + (count - low) / 2;
+
+		if (t[middle].state)
+			low = middle;
+		else
+			count = middle;
+	}
+	return low;
+}
+
+static struct ks_thread *take_counters(struct ks_self *self)
+{
+	unsigned n = ks_regions(), seen = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct ks_region *r = ks_region(i);
+		struct ks_thread *t = ks_region_at(i);
+
+		if (r->kind != KS_REGION_THREADS || seen++ < __atomic_load_n(&all_taken, __ATOMIC_RELAXED))
+			continue;
+		for (uint32_t k = first_in(t, r->count); k < r->count; k++) {
+			uint32_t unused = 0;
+
+			if (t[k].state || !__atomic_compare_exchange_n(&t[k].state, &unused, 1, false,
+								       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+				continue;
+			t[k].tid = self->tid;
+			t[k].start_time = ks_clock();
+			return &t[k];
+		}
+		__atomic_store_n(&all_taken, seen, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
 struct ks_thread *ks_thread_counters(void)
 {
 	struct ks_self *self = &ks_self;
-	unsigned n;
+	struct ks_thread *t;
 
 	if (KS_LIKELY(self->thread && self->generation == ks.generation))
 		return self->thread;
 	if (!ks.on)
 		return NULL;
 	ks_tid();
-	for (int again = 0; again < 2; again++) {
-		n = ks_regions();
-		for (unsigned i = 0; i < n; i++) {
-			const struct ks_region *r = ks_region(i);
-			struct ks_thread *t = ks_region_at(i);
-
-			if (r->kind != KS_REGION_THREADS)
-				continue;
-			for (uint32_t k = 0; k < r->count; k++) {
-				uint32_t unused = 0;
-
-				if (t[k].state || !__atomic_compare_exchange_n(&t[k].state, &unused, 1, false,
-									       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-					continue;
-				t[k].tid = self->tid;
-				t[k].start_time = ks_clock();
-				self->thread = &t[k];
-				__atomic_fetch_add(&ks.head->threads, 1, __ATOMIC_RELAXED);
-				return &t[k];
-			}
-		}
-		if (!ks_grow(KS_REGION_THREADS, sizeof(struct ks_thread), 1024, 0))
-			break;
+	t = take_counters(self);
+	if (!t && !(__atomic_fetch_add(&refused, 1, __ATOMIC_RELAXED) % 64) &&
+	    ks_grow(KS_REGION_THREADS, sizeof(struct ks_thread), 1024, 0)) {
+		__atomic_store_n(&refused, 0, __ATOMIC_RELAXED);
+		t = take_counters(self);
 	}
-	return NULL;
+	if (t) {
+		self->thread = t;
+		__atomic_fetch_add(&ks.head->threads, 1, __ATOMIC_RELAXED);
+	}
+	return t;
+}
+
+void ks_ring_forget(void)
+{
+	ks_self = (struct ks_self){ .load = ks_self.load };
+	all_taken = 0;
+	refused = 0;
 }
 
 void ks_thread_ended(void)
 {
 	struct ks_self *self = &ks_self;
+	const uintptr_t shared = shared_ring();
 
 	if (self->generation == ks.generation && ks.on) {
 		if (self->thread) {
@@ -184,9 +226,8 @@ void ks_thread_ended(void)
 			__atomic_fetch_sub(&ks.head->threads, 1, __ATOMIC_RELAXED);
 			__atomic_store_n(&self->thread->state, 2, __ATOMIC_RELEASE);
 		}
-		if (self->ring && self->ring != shared_ring)
-			__atomic_store_n(&self->ring->tid, 0, __ATOMIC_RELEASE);
+		if (self->ring && self->ring != shared)
+			__atomic_store_n(&unpack(self->ring)->tid, 0, __ATOMIC_RELEASE);
 	}
-	self->ring = shared_ring;	/* for what its destructors do: they take no new ones */
-	self->slots = 2048;
+	self->ring = shared;	/* for what its destructors do: they take no new ones */
 }
