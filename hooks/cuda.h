@@ -15,6 +15,9 @@
 typedef uint64_t ks_cuptr;	/* CUdeviceptr, CUDA 3.2 and later */
 typedef int ks_cudev;		/* CUdevice */
 typedef void *ks_cuctx;		/* CUcontext */
+struct ks_cuwhere {		/* CUmemLocation */
+	int type, id;		/* 1: a device */
+};
 struct ks_cuipc {		/* CUipcMemHandle */
 	char reserved[64];
 };
@@ -47,13 +50,35 @@ extern void *ks_cuda_real[CU_COUNT] KS_HIDDEN;
 /* cuda_route.c. For load.c: a dlsym, on a real handle, of a name that begins with "cu". Makes the
  * real call and gives the answer for the caller (which may be NULL, with dlerror's text as it is). */
 void *ks_cuda_symbol(void *handle, const char *name, uintptr_t caller);
-void ks_cuda_handed_out(const char *name, void **function, int version, uint64_t flags, uintptr_t caller);
+void *ks_cuda_global(void *handle, const char *name);	/* likewise, of RTLD_DEFAULT and RTLD_NEXT; NULL: make the real call */
 void ks_cuda_link(const struct ks_module *module);	/* modules.c, for each that came: does it link the driver directly? */
 const char *ks_cuda_library(void);		/* path of the driver library in use, NULL */
 
-/* cuda_state.c: totals (never NULL, a dummy where there is no trace), contexts, failures. */
+/* cuda_context.c: this thread's current context, as far as its own calls show it. */
+ks_cuctx ks_cuda_context(void);			/* NULL unknown */
+unsigned ks_cuda_context_number(void);		/* from 1, below 256; 0 unknown */
+int ks_cuda_device(void);			/* -1 unknown */
+
+/* cuda_blocks.c: the live blocks, by address. */
+struct ks_cuda_block {
+	uint64_t address, size;
+	unsigned kind;		/* enum ks_gpu_kind */
+	int device;		/* -1 unknown */
+	unsigned context;	/* number of its context; 0: it ends with none */
+};
+bool ks_cuda_block_put(const struct ks_cuda_block *b);		/* false: there is no room for it */
+bool ks_cuda_block_take(uint64_t address, struct ks_cuda_block *b);	/* out of the table; false: not known */
+/* Takes one of that context out, from place *at (0 to begin with) on; false: there are no more. */
+bool ks_cuda_block_of(unsigned context, unsigned long *at, struct ks_cuda_block *b);
+
+/* cuda_memory.c */
+void ks_cuda_memory_gone(unsigned number);	/* a context has ended, and its memory with it */
+bool ks_cuda_is_request(unsigned function);	/* for memory */
+
+/* cuda_state.c: totals (never NULL, a dummy where there is no trace), devices, failures. */
 struct ks_gpu *ks_gpu(void);
-int ks_cuda_device(void);			/* of this thread's current context, -1 unknown */
+void ks_cuda_another_driver(void);		/* came into use */
+int ks_cuda_only_device(void);			/* 0 where the driver has one device, -1 where it has more or has not been asked */
 void ks_cuda_fail(unsigned function, int result, const char *detail);
 bool ks_cuda_benign(unsigned function, int result);
 void ks_cuda_first_words(void);			/* the driver's log, after a first failure; guarded */

@@ -70,6 +70,9 @@ CODE(cuLibraryLoadFromFile,
      (void **library, const char *file, int *options, void **values, unsigned n, int *library_options,
       void **library_values, unsigned m),
      (library, file, options, values, n, library_options, library_values, m), file, n, options, values)
+CODE(cuLinkAddData,
+     (void *state, int type, void *data, size_t size, const char *name, unsigned n, int *options, void **values),
+     (state, type, data, size, name, n, options, values), name, n, options, values)
 CODE(cuLinkAddData_v2,
      (void *state, int type, void *data, size_t size, const char *name, unsigned n, int *options, void **values),
      (state, type, data, size, name, n, options, values), name, n, options, values)

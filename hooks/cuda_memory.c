@@ -1,88 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory of the GPU: every request and every block given back, with live bytes by kind.
- *
- * The table of live blocks lies in the trace, so that it survives the death. It is open addressing
- * without locks: an entry is claimed by storing its address. Bookkeeping never decides about a
- * call: it is forwarded first, whatever the table says.
+ * Bookkeeping (cuda_blocks.c) never decides about a call: it is forwarded first, whatever we know.
  */
 #include "hooks/cuda.h"
 
 #include <sys/resource.h>
 
 #include "shim/safe.h"
-
-#define LIVE	32768		/* entries, a power of two: 1 MiB of the trace, made at the first allocation */
-#define PROBES	64
-#define GONE	1		/* address of an entry that was given back */
-
-static struct ks_gpu_live *live;
-static uint32_t live_of;	/* generation */
-static unsigned live_failed;
-
-static struct ks_gpu_live *table(void)
-{
-	struct ks_gpu_live *t = __atomic_load_n(&live, __ATOMIC_ACQUIRE);
-
-	if (KS_LIKELY(t && live_of == ks.generation))
-		return t;
-	if (!ks.on || (live_failed && live_of == ks.generation))
-		return NULL;
-	t = ks_grow(KS_REGION_STATE, sizeof(struct ks_gpu_live), LIVE, KS_STATE_GPU_LIVE);
-	live_of = ks.generation;
-	live_failed = !t;
-	__atomic_store_n(&live, t, __ATOMIC_RELEASE);
-	return t;
-}
-
-static unsigned place(uint64_t address)
-{
-	return (unsigned)((address * 0x9e3779b97f4a7c15ull) >> 49) & (LIVE - 1);
-}
-
-static void remember(uint64_t address, uint64_t size, unsigned kind, int device)
-{
-	struct ks_gpu_live *t = table();
-	unsigned at = place(address);
-
-	for (unsigned i = 0; t && i < PROBES; i++, at = (at + 1) & (LIVE - 1)) {
-		uint64_t was = __atomic_load_n(&t[at].address, __ATOMIC_RELAXED);
-
-		if (was > GONE && was != address)
-			continue;
-		if (!__atomic_compare_exchange_n(&t[at].address, &was, address, false, __ATOMIC_ACQ_REL,
-						 __ATOMIC_RELAXED))
-			continue;
-		t[at].size = size;
-		t[at].time = ks_clock();
-		t[at].tid = ks_tid();
-		t[at].kind = (uint8_t)kind;
-		t[at].device = (int8_t)device;
-		return;
-	}
-	ks_cuda_count(&ks_gpu()->untracked, 1);
-}
-
-/* Takes a block out of the table: its size and kind; false where it is not known. */
-static bool forget(uint64_t address, uint64_t *size, unsigned *kind)
-{
-	struct ks_gpu_live *t = table();
-	unsigned at = place(address);
-
-	for (unsigned i = 0; t && i < PROBES; i++, at = (at + 1) & (LIVE - 1)) {
-		uint64_t was = __atomic_load_n(&t[at].address, __ATOMIC_ACQUIRE);
-
-		if (!was)
-			break;
-		if (was != address)
-			continue;
-		*size = t[at].size;
-		*kind = t[at].kind;
-		__atomic_store_n(&t[at].address, GONE, __ATOMIC_RELEASE);
-		return true;
-	}
-	return false;
-}
 
 static void raise_peak(uint64_t *peak, uint64_t now)
 {
@@ -97,41 +22,62 @@ static bool on_device(unsigned kind)
 	return kind <= KS_GPU_PHYSICAL;
 }
 
-static void given(unsigned kind, uint64_t address, uint64_t size)
+static void book(const struct ks_cuda_block *b)
 {
 	struct ks_gpu *gpu = ks_gpu();
-	int device = ks_cuda_device();
 
-	if (kind < KS_GPU_KINDS) {
-		raise_peak(&gpu->peak[kind], __atomic_add_fetch(&gpu->live[kind], size, __ATOMIC_RELAXED));
-		ks_cuda_count(&gpu->count[kind], 1);
-	}
-	if (on_device(kind))
-		raise_peak(&gpu->device_peak, __atomic_add_fetch(&gpu->device_live, size, __ATOMIC_RELAXED));
+	raise_peak(&gpu->peak[b->kind], __atomic_add_fetch(&gpu->live[b->kind], b->size, __ATOMIC_RELAXED));
+	ks_cuda_count(&gpu->count[b->kind], 1);
+	if (on_device(b->kind))
+		raise_peak(&gpu->device_peak, __atomic_add_fetch(&gpu->device_live, b->size, __ATOMIC_RELAXED));
+}
+
+static void unbook(const struct ks_cuda_block *b)
+{
+	struct ks_gpu *gpu = ks_gpu();
+
+	ks_cuda_count(&gpu->live[b->kind], -b->size);
+	ks_cuda_count(&gpu->count[b->kind], (uint64_t)-1);
+	if (on_device(b->kind))
+		ks_cuda_count(&gpu->device_live, -b->size);
+}
+
+/* Physical and registered memory does not end with a context. */
+static bool lasting(unsigned function)
+{
+	return function == CU_cuMemCreate || function == CU_cuMemHostRegister || function == CU_cuMemHostRegister_v2;
+}
+
+static void given(unsigned function, unsigned kind, uint64_t address, uint64_t size, int device)
+{
+	struct ks_cuda_block b = { .address = address, .size = size, .kind = kind, .device = device,
+				   .context = lasting(function) ? 0 : ks_cuda_context_number() };
+	struct ks_cuda_block stale;
+
 	if (!ks.on)
 		return;
-	remember(address, size, kind, device);
+	/* Its end was not seen: a call that is not hooked, or a driver that was unloaded. */
+	if (ks_cuda_block_take(address, &stale))
+		unbook(&stale);
+	if (ks_cuda_block_put(&b)) {
+		book(&b);
+	} else {		/* in the totals it would stay for ever */
+		ks_cuda_count(&ks_gpu()->untracked, 1);
+		ks_cuda_count(&ks_gpu()->untracked_bytes, size);
+	}
 	KS_EMIT(cuda_alloc, .kind = kind | (uint64_t)(uint8_t)device << 8, .size = size, .address = address,
 		.stack = ks_callers_often());
 }
 
-static void taken_back(uint64_t address, int result)
+void ks_cuda_memory_gone(unsigned number)
 {
-	struct ks_gpu *gpu = ks_gpu();
-	uint64_t size = 0;
-	unsigned kind = 0;
+	struct ks_cuda_block b;
+	unsigned long at = 0;
 
-	if (!address || result)
-		return;
-	if (!forget(address, &size, &kind)) {
-		ks_cuda_count(&gpu->unknown_frees, 1);
-	} else if (kind < KS_GPU_KINDS) {
-		ks_cuda_count(&gpu->live[kind], -size);
-		ks_cuda_count(&gpu->count[kind], (uint64_t)-1);
-		if (on_device(kind))
-			ks_cuda_count(&gpu->device_live, -size);
+	while (ks.on && ks_cuda_block_of(number, &at, &b)) {
+		unbook(&b);
+		KS_EMIT(cuda_free, .address = b.address, .size = b.size, .kind = b.kind);
 	}
-	KS_EMIT(cuda_free, .address = address, .size = size, .kind = kind, .result = result);
 }
 
 static void note_info(uint64_t free_bytes, uint64_t total, bool ours)
@@ -163,14 +109,15 @@ int ks_w_cuMemGetInfo_v2(size_t *free_bytes, size_t *total)
 	return result;
 }
 
-/* The one question of our own here: how much was free when a request failed. Only with a context. */
+/* The one question of our own here: how much was free when a request failed with 2, so that the
+ * thread has a context (or the driver says 201, and nothing is learnt). */
 static void ask_free(uint64_t *free_bytes, uint64_t *total)
 {
 	KS_TLS bool asking;
 	size_t f = 0, t = 0;
 
 	*free_bytes = *total = UINT64_MAX;
-	if (asking || !ks_cuda_real[CU_cuMemGetInfo_v2] || ks_cuda_device() < 0)
+	if (asking || ks.sealed || !ks.on || !ks_cuda_real[CU_cuMemGetInfo_v2])
 		return;
 	asking = true;
 	if (CUREAL(cuMemGetInfo_v2, (size_t *, size_t *))(&f, &t) == 0) {
@@ -181,7 +128,7 @@ static void ask_free(uint64_t *free_bytes, uint64_t *total)
 	asking = false;
 }
 
-static void refused(unsigned function, int result, unsigned kind, uint64_t size)
+static void refused(unsigned function, int result, unsigned kind, uint64_t size, int device)
 {
 	static uint64_t times;
 	struct ks_gpu *gpu = ks_gpu();
@@ -197,24 +144,26 @@ static void refused(unsigned function, int result, unsigned kind, uint64_t size)
 		ask_free(&free_bytes, &total);
 	ks_memory_now(&now);
 	KS_EMIT(cuda_alloc_failed, .function = ks_text(ks_cuda_table[function].symbol), .size = size, .result = result,
-		.kind = kind | (uint64_t)(uint8_t)ks_cuda_device() << 8, .live = gpu->live[kind],
+		.kind = kind | (uint64_t)(uint8_t)device << 8, .live = gpu->live[kind],
 		.live_device = gpu->device_live, .free = free_bytes, .total = total, .stack = ks_callers(),
 		.vsize = now.vsize, .as_limit = now.as_limit, .locked_limit = ks_limit(RLIMIT_MEMLOCK), .count = n);
 }
 
 /* A request: forwarded, then booked. got: the address, looked at only after success. */
-#define REQUEST(symbol, parameters, arguments, kind_, size_, got)                                  \
+#define REQUEST_ON(symbol, parameters, arguments, kind_, size_, got, device_)                      \
 	int ks_w_##symbol parameters                                                               \
 	{                                                                                          \
 		int result = CUREAL(symbol, parameters) arguments;                                 \
 		int error = errno;                                                                 \
 		if (result)                                                                        \
-			refused(CU_##symbol, result, kind_, size_);                                \
+			refused(CU_##symbol, result, kind_, size_, device_);                       \
 		else if (got)                                                                      \
-			given(kind_, got, size_);                                                  \
+			given(CU_##symbol, kind_, got, size_, device_);                            \
 		errno = error;                                                                     \
 		return result;                                                                     \
 	}
+#define REQUEST(symbol, parameters, arguments, kind_, size_, got)                                  \
+	REQUEST_ON(symbol, parameters, arguments, kind_, size_, got, ks_cuda_device())
 
 #define AT (address ? (uint64_t)*address : 0)
 #define AT_POINTER (address ? (uint64_t)(uintptr_t)*address : 0)
@@ -226,6 +175,8 @@ REQUEST(cuMemAllocManaged, (ks_cuptr *address, size_t size, unsigned flags), (ad
 REQUEST(cuMemAllocHost_v2, (void **address, size_t size), (address, size), KS_GPU_PINNED, size, AT_POINTER)
 REQUEST(cuMemHostAlloc, (void **address, size_t size, unsigned flags), (address, size, flags), KS_GPU_PINNED, size,
 	AT_POINTER)
+REQUEST(cuMemHostRegister, (void *address, size_t size, unsigned flags), (address, size, flags), KS_GPU_PINNED, size,
+	(uint64_t)(uintptr_t)address)
 REQUEST(cuMemHostRegister_v2, (void *address, size_t size, unsigned flags), (address, size, flags), KS_GPU_PINNED,
 	size, (uint64_t)(uintptr_t)address)
 REQUEST(cuMemAllocAsync, (ks_cuptr *address, size_t size, void *stream), (address, size, stream), KS_GPU_POOL, size, AT)
@@ -235,8 +186,29 @@ REQUEST(cuMemAllocFromPoolAsync, (ks_cuptr *address, size_t size, void *pool, vo
 	(address, size, pool, stream), KS_GPU_POOL, size, AT)
 REQUEST(cuMemAllocFromPoolAsync_ptsz, (ks_cuptr *address, size_t size, void *pool, void *stream),
 	(address, size, pool, stream), KS_GPU_POOL, size, AT)
-REQUEST(cuMemCreate, (unsigned long long *handle, size_t size, const void *properties, unsigned long long flags),
-	(handle, size, properties, flags), KS_GPU_PHYSICAL, size, (handle ? (uint64_t)*handle : 0))
+
+/* CUmemAllocationProp begins with type, handle types and the location: its type (1: a device) and number (cuda.h). */
+static int where(const int *properties, unsigned *kind)
+{
+	*kind = !properties || properties[2] == 1 ? KS_GPU_PHYSICAL : KS_GPU_PINNED;
+	return properties && properties[2] == 1 ? properties[3] : -1;
+}
+
+int ks_w_cuMemCreate(unsigned long long *handle, size_t size, const void *properties, unsigned long long flags)
+{
+	int result = CUREAL(cuMemCreate, (unsigned long long *, size_t, const void *, unsigned long long))(handle, size,
+													   properties, flags);
+	int error = errno, device;
+	unsigned kind;
+
+	device = result == 0 || result == 2 ? where(properties, &kind) : where(NULL, &kind);
+	if (result)
+		refused(CU_cuMemCreate, result, kind, size, device);
+	else if (handle)
+		given(CU_cuMemCreate, kind, *handle, size, device);
+	errno = error;
+	return result;
+}
 
 /* CUDA_ARRAY_DESCRIPTOR: width, height, format, channels; _3D_ has a depth after height (cuda.h). */
 static uint64_t array_size(const void *descriptor, bool three)
@@ -257,39 +229,58 @@ REQUEST(cuArrayCreate_v2, (void **address, const void *descriptor), (address, de
 REQUEST(cuArray3DCreate_v2, (void **address, const void *descriptor), (address, descriptor), KS_GPU_DEVICE,
 	array_size(descriptor, true), AT_POINTER)
 
-/* A block given back: booked before nobody else can get the address, undone where the call fails. */
+/* Each level of a mipmapped array has half the width and height of the one before (cuda.h). */
+static uint64_t levels_size(const void *descriptor, unsigned levels)
+{
+	uint64_t size = array_size(descriptor, true), all = 0;
+
+	for (unsigned i = 0; i < levels && size; i++, size /= 4)
+		all += size;
+	return all;
+}
+REQUEST(cuMipmappedArrayCreate, (void **address, const void *descriptor, unsigned levels), (address, descriptor, levels),
+	KS_GPU_DEVICE, levels_size(descriptor, levels), AT_POINTER)
+
+bool ks_cuda_is_request(unsigned function)
+{
+	switch (function) {
+#define IS(symbol)	case CU_##symbol:
+	IS(cuMemAlloc_v2) IS(cuMemAllocPitch_v2) IS(cuMemAllocManaged) IS(cuMemAllocHost_v2) IS(cuMemHostAlloc)
+	IS(cuMemHostRegister) IS(cuMemHostRegister_v2) IS(cuMemAllocAsync) IS(cuMemAllocAsync_ptsz) IS(cuMemAllocFromPoolAsync)
+	IS(cuMemAllocFromPoolAsync_ptsz) IS(cuMemCreate) IS(cuArrayCreate_v2) IS(cuArray3DCreate_v2) IS(cuMipmappedArrayCreate)
+		return true;
+	}
+	return false;
+}
+
+/* A block given back: forgotten before anybody else can get the address, remembered again where the call fails. */
 #define RETURN(symbol, parameters, arguments, what)                                                \
 	int ks_w_##symbol parameters                                                               \
 	{                                                                                          \
-		int result, error;                                                                 \
-		uint64_t block = (uint64_t)(what), size = 0;                                       \
-		unsigned kind = 0;                                                                 \
-		bool known = block && forget(block, &size, &kind);                                 \
-		result = CUREAL(symbol, parameters) arguments;                                     \
-		error = errno;                                                                     \
-		if (known)                                                                         \
-			remember_again(block, size, kind, result);                                 \
-		else                                                                               \
-			taken_back(block, result);                                                 \
+		struct ks_cuda_block block = { .address = (uint64_t)(what) };                      \
+		bool known = block.address && ks_cuda_block_take(block.address, &block);           \
+		int result = CUREAL(symbol, parameters) arguments;                                 \
+		int error = errno;                                                                 \
+		if (block.address)                                                                 \
+			taken_back(&block, known, result);                                         \
 		if (result)                                                                        \
 			ks_cuda_fail(CU_##symbol, result, NULL);                                   \
 		errno = error;                                                                     \
 		return result;                                                                     \
 	}
 
-static void remember_again(uint64_t address, uint64_t size, unsigned kind, int result)
+static void taken_back(const struct ks_cuda_block *b, bool known, int result)
 {
-	struct ks_gpu *gpu = ks_gpu();
-
 	if (result) {		/* it is still there */
-		remember(address, size, kind, ks_cuda_device());
+		if (known && !ks_cuda_block_put(b))
+			unbook(b);
 		return;
 	}
-	ks_cuda_count(&gpu->live[kind], -size);
-	ks_cuda_count(&gpu->count[kind], (uint64_t)-1);
-	if (on_device(kind))
-		ks_cuda_count(&gpu->device_live, -size);
-	KS_EMIT(cuda_free, .address = address, .size = size, .kind = kind, .result = result);
+	if (known)
+		unbook(b);
+	else
+		ks_cuda_count(&ks_gpu()->unknown_frees, 1);
+	KS_EMIT(cuda_free, .address = b->address, .size = b->size, .kind = b->kind, .result = result);
 }
 
 RETURN(cuMemFree_v2, (ks_cuptr address), (address), address)
@@ -299,3 +290,4 @@ RETURN(cuMemFreeAsync, (ks_cuptr address, void *stream), (address, stream), addr
 RETURN(cuMemFreeAsync_ptsz, (ks_cuptr address, void *stream), (address, stream), address)
 RETURN(cuMemRelease, (unsigned long long handle), (handle), handle)
 RETURN(cuArrayDestroy, (void *array), (array), (uintptr_t)array)
+RETURN(cuMipmappedArrayDestroy, (void *array), (array), (uintptr_t)array)

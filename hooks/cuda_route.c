@@ -16,6 +16,7 @@
 #include "hooks/cuda.h"
 
 #include <elf.h>
+#include <sys/auxv.h>
 
 #include "shim/elf.h"
 #include "shim/safe.h"
@@ -30,6 +31,7 @@ void *ks_cuda_real[CU_COUNT];
 
 static struct {			/* the driver in use */
 	uintptr_t start, end;
+	uint64_t dev, inode;
 	char path[512];
 } driver;
 
@@ -85,26 +87,50 @@ static const char *path_of(const struct ks_module *m)
 	return "";
 }
 
-/* Takes the driver that this address lies in into use. False where it is no driver, or a second one. */
+/* Is the driver in use the one that lies at this address, and not another file in its old place? */
+static bool in_use(uintptr_t address)
+{
+	const struct ks_module *m;
+
+	if (address < driver.start || address >= driver.end)
+		return false;
+	if (!ks.on)
+		return true;	/* in a forked child without a trace: the parent's driver */
+	m = module_at(address);
+	return m && m->start == driver.start && m->inode == driver.inode && m->dev == driver.dev;
+}
+
+static bool still_there(void)
+{
+	return driver.start && in_use(driver.start);
+}
+
+/*
+ * Takes the driver that this address lies in into use: the wrappers call its functions from now on.
+ * False where it is no driver, or a second one beside one that is still there (the toolkit's stub
+ * beside the real one): the wrappers belong to the first.
+ */
 static bool use_driver(uintptr_t address)
 {
 	const struct ks_module *m;
 	struct ks_elf elf;
 
-	if (address >= driver.start && address < driver.end && (!ks.on || module_at(address)))
-		return true;	/* in a forked child without a trace: the parent's driver */
+	if (in_use(address))
+		return true;
 	if (!ks.on)
 		return false;
 	m = find_module(address);
-	if (!m || !ks_elf_open(&elf, m->start, m->base) || !is_driver(&elf))
+	if (!m || !ks_elf_open(&elf, m->start, m->base) || !is_driver(&elf) || still_there())
 		return false;
-	if (driver.start && module_at(driver.start) && driver.start != m->start)
-		return false;
+	driver.start = driver.end = 0;
 	for (unsigned i = 0; i < CU_COUNT; i++)
 		ks_cuda_real[i] = (void *)ks_elf_symbol(&elf, ks_cuda_table[i].symbol);
 	ks_put(driver.path, driver.path + sizeof(driver.path), path_of(m));
+	driver.dev = m->dev;
+	driver.inode = m->inode;
 	driver.end = m->end;
 	driver.start = m->start;
+	ks_cuda_another_driver();
 	return true;
 }
 
@@ -133,26 +159,67 @@ static void note_route(enum ks_gpu_route route, uintptr_t caller, const char *na
 		KS_EMIT(cuda_route, .route = route, .caller = caller, .name = ks_text(name), .version = (uint64_t)version);
 }
 
+static const struct ks_cuda_function *row_named(const char *name)
+{
+	for (unsigned i = 0; i < CU_COUNT; i++)
+		if (strcmp(ks_cuda_table[i].base, name) == 0 || strcmp(ks_cuda_table[i].symbol, name) == 0)
+			return &ks_cuda_table[i];
+	return NULL;
+}
+
 static void note_unhooked(const char *name, int version, uint64_t flags, void *address)
 {
-	for (unsigned i = 0; i < CU_COUNT; i++) {
-		if (strcmp(ks_cuda_table[i].base, name) != 0 && strcmp(ks_cuda_table[i].symbol, name) != 0)
-			continue;
-		if (first_time((uintptr_t)address ^ (uint64_t)version << 44))
-			KS_EMIT(cuda_not_hooked, .name = ks_text(name), .version = (uint64_t)version, .flags = flags,
-				.address = (uintptr_t)address);
-		return;
-	}
+	uint64_t key = 5381;
+
+	for (const char *p = name; *p; p++)
+		key = key * 33 + (uint8_t)*p;
+	if (row_named(name) && first_time((uintptr_t)address ^ key << 32 ^ (uint64_t)version << 16))
+		KS_EMIT(cuda_not_hooked, .name = ks_text(name), .version = (uint64_t)version, .flags = flags,
+			.address = (uintptr_t)address);
 }
 
 /* --- what to hand out --- */
 
-static void *substitute(void *found)
+/*
+ * Our function for this real one; NULL: none. Where several names have one address (a linker that
+ * folds identical code, as in a stub), the name that was asked for decides, and without it nothing.
+ */
+static void *substitute(void *found, const char *name)
 {
-	for (unsigned i = 0; i < CU_COUNT; i++)
-		if (ks_cuda_real[i] == found)
-			return ks_cuda_table[i].wrapper;
-	return NULL;
+	void *ours = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < CU_COUNT; i++) {
+		const struct ks_cuda_function *f = &ks_cuda_table[i];
+
+		if (ks_cuda_real[i] != found)
+			continue;
+		if (strcmp(f->symbol, name) == 0)
+			return f->wrapper;
+		if (!n++ || strcmp(f->base, name) == 0)
+			ours = f->wrapper;
+	}
+	/* cuGraphInstantiate of 12.0 is cuGraphInstantiateWithFlags: one of one name needs no other proof. */
+	return n == 1 || (n && row_named(name)) ? ours : NULL;
+}
+
+/*
+ * A dlsym of RTLD_DEFAULT: what the global scope has, everybody finds first (glibc, elf/dl-sym.c), so
+ * that our own question gives the caller's answer; where it finds nothing, the caller's may still
+ * do (its own libraries), untouched. RTLD_NEXT is never answered here. NULL: make the real call.
+ */
+void *ks_cuda_global(void *handle, const char *name)
+{
+	void *found, *ours = NULL;
+
+	if (!ks.on || !ks.chosen || name[2] < 'A' || name[2] > 'Z' || !row_named(name) || !ks_mine())
+		return NULL;
+	found = handle == RTLD_DEFAULT ? real.dlsym(RTLD_DEFAULT, name) : NULL;
+	if (found && use_driver((uintptr_t)found))
+		ours = substitute(found, name);
+	if (!ours && driver.start)
+		note_unhooked(name, 0, 0, found);
+	return ours;
 }
 
 void *ks_cuda_symbol(void *handle, const char *name, uintptr_t caller)
@@ -162,25 +229,31 @@ void *ks_cuda_symbol(void *handle, const char *name, uintptr_t caller)
 	/* Not cuda*, cublas*, cudnn* and the like: the driver's names have a capital behind "cu". */
 	if (!found || !ks.chosen || name[2] < 'A' || name[2] > 'Z' || !ks_mine())
 		return found;
-	if (!use_driver((uintptr_t)found))
+	if (!use_driver((uintptr_t)found)) {
+		const struct ks_module *m = ks.on ? module_at((uintptr_t)found) : NULL;
+		struct ks_elf elf;
+
+		if (m && ks_elf_open(&elf, m->start, m->base) && is_driver(&elf))
+			note_unhooked(name, 0, 0, found);
 		return found;
+	}
 	/* The driver asks for its own (a loader that stands in front of it): never ours. */
 	if (caller >= driver.start && caller < driver.end)
 		return found;
-	ours = substitute(found);
+	ours = substitute(found, name);
 	if (!ours)
 		note_unhooked(name, 0, 0, found);
 	note_route(KS_ROUTE_DLSYM, caller, name, 0);
 	return ours ? ours : found;
 }
 
-void ks_cuda_handed_out(const char *name, void **function, int version, uint64_t flags, uintptr_t caller)
+static void handed_out(const char *name, void **function, int version, uint64_t flags, uintptr_t caller)
 {
 	void *ours;
 
 	if (!ks.chosen || !name || !*name || !function || !*function)
 		return;
-	ours = substitute(*function);
+	ours = substitute(*function, name);
 	if (ours)
 		*function = ours;
 	else
@@ -194,7 +267,7 @@ int ks_w_cuGetProcAddress(const char *symbol, void **function, int version, uint
 	int error = errno;
 
 	if (!result)
-		ks_cuda_handed_out(symbol, function, version, flags, KS_CALLER());
+		handed_out(symbol, function, version, flags, KS_CALLER());
 	errno = error;
 	return result;
 }
@@ -206,7 +279,7 @@ int ks_w_cuGetProcAddress_v2(const char *symbol, void **function, int version, u
 	int error = errno;
 
 	if (!result)
-		ks_cuda_handed_out(symbol, function, version, flags, KS_CALLER());
+		handed_out(symbol, function, version, flags, KS_CALLER());
 	errno = error;
 	return result;
 }
@@ -229,32 +302,68 @@ int ks_w_cuGetExportTable(const void **table, const void *uuid)
 
 /* --- direct links --- */
 
+/*
+ * A slot of the global offset table. The page of a sealed one (RELRO) is opened for the moment of the
+ * store: only walks of the modules come here, one at a time (shim/modules.c), and the loader itself is
+ * done with an object before it is in its list of loaded ones.
+ */
 static bool change_slot(const struct ks_elf *elf, void **slot, void *to)
 {
-	uintptr_t page = (uintptr_t)slot & ~(uintptr_t)(KS_PAGES - 1);
-	bool sealed = (uintptr_t)slot >= elf->relro && (uintptr_t)slot < elf->relro + elf->relro_size;
+	uintptr_t size = getauxval(AT_PAGESZ), page = (uintptr_t)slot & ~(size - 1);
+	/* The loader protects whole pages only (glibc, elf/dl-reloc.c). */
+	bool relro = (uintptr_t)slot >= elf->relro && page + size <= ((elf->relro + elf->relro_size) & ~(size - 1)) &&
+		     page + size > elf->relro;
 
-	if (sealed && ks_sys(SYS_mprotect, page, KS_PAGES, PROT_READ | PROT_WRITE) < 0)
+	if (relro && (ks.sealed || ks_sys(SYS_mprotect, page, size, PROT_READ | PROT_WRITE) < 0))
 		return false;
 	__atomic_store_n(slot, to, __ATOMIC_RELEASE);
-	if (sealed)
-		ks_sys(SYS_mprotect, page, KS_PAGES, PROT_READ);
+	if (relro)
+		ks_sys(SYS_mprotect, page, size, PROT_READ);
 	return true;
 }
 
-static unsigned change_slots(const struct ks_elf *elf, const ElfW(Rela) *r, size_t n)
+/* Does a module that is not the driver define it, too (another preload that stands in front of CUDA)? */
+static bool defined_elsewhere(const char *name)
+{
+	unsigned n = ks_regions();
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct ks_region *r = ks_region(i);
+		const struct ks_module *m = ks_region_at(i);
+		struct ks_elf elf;
+
+		for (uint32_t k = 0; r->kind == KS_REGION_MODULES && k < r->count && m[k].state; k++)
+			if (m[k].state == 2 && !(m[k].flags & KS_MODULE_VDSO) && m[k].start != driver.start &&
+			    ks_elf_open(&elf, m[k].start, m[k].base) && ks_elf_symbol(&elf, name))
+				return true;
+	}
+	return false;
+}
+
+/* The slots that lead to the driver: bound to it already, or not bound yet (they lead into the object itself). */
+static unsigned change_slots(const struct ks_module *m, const struct ks_elf *elf, const ElfW(Rela) *r, size_t n)
 {
 	unsigned changed = 0;
 
 	for (; n--; r++) {
 		unsigned type = ELF64_R_TYPE(r->r_info);
 		const char *name = elf->strings + elf->symbols[ELF64_R_SYM(r->r_info)].st_name;
+		void **slot = (void **)(elf->base + r->r_offset);
 
-		if ((type != KS_SLOT_PLT && type != KS_SLOT_DATA) || name[0] != 'c' || name[1] != 'u')
+		if ((type != KS_SLOT_PLT && type != KS_SLOT_DATA && (type != KS_SLOT_ADDRESS || r->r_addend)) ||
+		    name[0] != 'c' || name[1] != 'u')
 			continue;
-		for (unsigned i = 0; i < CU_COUNT; i++)
-			if (ks_cuda_real[i] && strcmp(ks_cuda_table[i].symbol, name) == 0)
-				changed += change_slot(elf, (void **)(elf->base + r->r_offset), ks_cuda_table[i].wrapper);
+		for (unsigned i = 0; i < CU_COUNT; i++) {
+			uintptr_t at = (uintptr_t)*slot;
+
+			if (!ks_cuda_real[i] || strcmp(ks_cuda_table[i].symbol, name) != 0)
+				continue;
+			if (at == (uintptr_t)ks_cuda_real[i] ||
+			    (type == KS_SLOT_PLT && at >= m->start && at < m->end && !defined_elsewhere(name)))
+				changed += change_slot(elf, slot, ks_cuda_table[i].wrapper);
+			else if (at)
+				note_unhooked(name, 0, 0, *slot);
+		}
 	}
 	return changed;
 }
@@ -281,7 +390,7 @@ void ks_cuda_link(const struct ks_module *m)
 	}
 	if (!at || !use_driver(at))
 		return;
-	changed = change_slots(&elf, elf.plt, elf.nplt) + change_slots(&elf, elf.rela, elf.nrela);
+	changed = change_slots(m, &elf, elf.plt, elf.nplt) + change_slots(m, &elf, elf.rela, elf.nrela);
 	if (changed)
 		note_route(KS_ROUTE_LINKED, m->text_start, elf.soname ? elf.soname : path_of(m), 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is known of the GPU: totals in the trace, which device a thread's context belongs to,
- * devices and versions as the program itself asked for them, and failures.
+ * What is known of the GPU: totals in the trace, devices and versions as the program itself asked
+ * for them, and failures.
  *
  * Errors of CUDA are sticky: the first that is not benign is kept apart, later ones of the same
  * call are thinned out. Two driver calls are made that the program did not make, both after a
@@ -15,65 +15,51 @@
 static struct ks_gpu dummy;		/* where there is no trace */
 static struct ks_gpu *totals;
 static uint32_t totals_of;		/* generation */
-static struct {
-	ks_cuctx context;
-	int device;
-} contexts[64];
 static uint32_t init_pid;		/* survives a fork, on purpose */
-KS_TLS ks_cuctx current;
+static unsigned driver_told;		/* 1: its path, 2: and its version */
+static struct {			/* of the first devices, told by the program's own questions */
+	char name[96];
+	uint64_t total;
+	int major, minor;
+	bool said;
+} devices[16];
+static int device_count = -1;
+static struct {
+	uint16_t function, result;
+	uint32_t count;
+} failures[256];
 KS_TLS bool asking;			/* inside a driver call of our own */
+
+static void told_nothing(void)
+{
+	driver_told = 0;
+	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++)
+		devices[i].said = false;
+	memset(failures, 0, sizeof(failures));
+}
+
+void ks_cuda_another_driver(void)
+{
+	driver_told = 0;
+}
 
 struct ks_gpu *ks_gpu(void)
 {
 	struct ks_gpu *gpu = __atomic_load_n(&totals, __ATOMIC_ACQUIRE);
 
+	if (KS_UNLIKELY(!ks.on))
+		return &dummy;
 	if (KS_LIKELY(gpu && totals_of == ks.generation))
 		return gpu;
-	if (!ks.on)
-		return &dummy;
 	gpu = ks_grow(KS_REGION_STATE, sizeof(struct ks_gpu), 1, KS_STATE_GPU);
 	if (!gpu)
 		return &dummy;
 	gpu->init_pid = init_pid;
+	if (totals_of != ks.generation)
+		told_nothing();		/* a forked child's trace is a new one */
 	totals_of = ks.generation;
 	__atomic_store_n(&totals, gpu, __ATOMIC_RELEASE);
 	return gpu;
-}
-
-/* --- contexts --- */
-
-static void know_context(ks_cuctx context, int device)
-{
-	for (size_t i = 0; i < sizeof(contexts) / sizeof(*contexts); i++) {
-		ks_cuctx none = NULL;
-
-		if (contexts[i].context == context ||
-		    __atomic_compare_exchange_n(&contexts[i].context, &none, context, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_RELAXED)) {
-			contexts[i].device = device;
-			return;
-		}
-	}
-}
-
-int ks_cuda_device(void)
-{
-	if (!current)
-		return -1;
-	for (size_t i = 0; i < sizeof(contexts) / sizeof(*contexts) && contexts[i].context; i++)
-		if (contexts[i].context == current)
-			return contexts[i].device;
-	return -1;
-}
-
-static void context_event(unsigned function, int result, int device, ks_cuctx context, uint64_t begun)
-{
-	KS_EMIT(cuda_context, .function = ks_text(ks_cuda_table[function].symbol), .result = result, .device = device,
-		.context = (uintptr_t)context, .duration = ks_clock() - begun);
-	if (result)
-		ks_cuda_fail(function, result, NULL);
-	else if (context && device >= 0)
-		know_context(context, device);
 }
 
 static void enter(unsigned function)
@@ -81,78 +67,39 @@ static void enter(unsigned function)
 	KS_EMIT(cuda_enter, .function = ks_text(ks_cuda_table[function].symbol));
 }
 
-#define CONTEXT_CALL(symbol, parameters, arguments, context_, device_)                             \
-	int ks_w_##symbol parameters                                                               \
-	{                                                                                          \
-		uint64_t begun = ks_clock();                                                       \
-		int result, error;                                                                 \
-		enter(CU_##symbol);                                                                \
-		result = CUREAL(symbol, parameters) arguments;                                     \
-		error = errno;                                                                     \
-		context_event(CU_##symbol, result, device_, context_, begun);                      \
-		errno = error;                                                                     \
-		return result;                                                                     \
-	}
-
-#define MADE (!result && context ? *context : NULL)
-CONTEXT_CALL(cuDevicePrimaryCtxRetain, (ks_cuctx *context, ks_cudev device), (context, device), MADE, device)
-CONTEXT_CALL(cuDevicePrimaryCtxRelease_v2, (ks_cudev device), (device), NULL, device)
-CONTEXT_CALL(cuDevicePrimaryCtxReset_v2, (ks_cudev device), (device), NULL, device)
-CONTEXT_CALL(cuCtxDestroy_v2, (ks_cuctx context), (context), NULL, -1)
-
-#define CONTEXT_MAKE(symbol, parameters, arguments)                                                \
-	int ks_w_##symbol parameters                                                               \
-	{                                                                                          \
-		uint64_t begun = ks_clock();                                                       \
-		int result, error;                                                                 \
-		enter(CU_##symbol);                                                                \
-		result = CUREAL(symbol, parameters) arguments;                                     \
-		error = errno;                                                                     \
-		context_event(CU_##symbol, result, device, MADE, begun);                           \
-		if (MADE)                                                                          \
-			current = *context;                                                        \
-		errno = error;                                                                     \
-		return result;                                                                     \
-	}
-CONTEXT_MAKE(cuCtxCreate_v2, (ks_cuctx *context, unsigned flags, ks_cudev device), (context, flags, device))
-CONTEXT_MAKE(cuCtxCreate_v3, (ks_cuctx *context, void *affinity, int n, unsigned flags, ks_cudev device),
-	     (context, affinity, n, flags, device))
-CONTEXT_MAKE(cuCtxCreate_v4, (ks_cuctx *context, void *parameters, unsigned flags, ks_cudev device),
-	     (context, parameters, flags, device))
-
-#define CONTEXT_SET(symbol)                                                                        \
-	int ks_w_##symbol(ks_cuctx context)                                                        \
-	{                                                                                          \
-		int result = CUREAL(symbol, (ks_cuctx))(context);                                  \
-		int error = errno;                                                                 \
-		if (result)                                                                        \
-			ks_cuda_fail(CU_##symbol, result, NULL);                                   \
-		else                                                                               \
-			current = context;                                                         \
-		errno = error;                                                                     \
-		return result;                                                                     \
-	}
-CONTEXT_SET(cuCtxSetCurrent)
-CONTEXT_SET(cuCtxPushCurrent_v2)
-
 /* --- init, versions, devices --- */
+
+/* The name behind all symbolic links: the driver's version is in it (libcuda.so.550.54.14). */
+static void real_name(const char *path, char *to, size_t size)
+{
+	int fd = ks_sys_open(path, O_PATH, 0);
+	char link[40], *p = link;
+	long n = -1;
+
+	if (fd >= 0) {
+		p = ks_put(p, link + sizeof(link), "/proc/self/fd/");
+		p = ks_put_dec(p, link + sizeof(link), (uint64_t)fd, 1);
+		n = ks_sys(SYS_readlinkat, AT_FDCWD, link, to, size - 1);
+		ks_sys_close(fd);
+	}
+	if (n > 0)
+		to[n] = '\0';
+	else
+		ks_put(to, to + size, path);
+}
 
 static void driver_event(int version)
 {
-	static unsigned said;
 	const char *path = ks_cuda_library();
 	char line[256] = "", real_path[512] = "";
 	struct stat st = { 0 };
-	long n;
 
-	if (!path || __atomic_exchange_n(&said, 1 + (version != 0), __ATOMIC_RELAXED) > (unsigned)(version != 0))
+	if (!path || __atomic_exchange_n(&driver_told, 1 + (version != 0), __ATOMIC_RELAXED) > (unsigned)(version != 0))
 		return;
 	ks_sys_stat(path, &st, 0);
 	if (ks_read_file("/proc/driver/nvidia/version", line, sizeof(line)) > 0)
 		line[strcspn(line, "\n")] = '\0';
-	n = ks_sys(SYS_readlinkat, AT_FDCWD, path, real_path, sizeof(real_path) - 1);
-	if (n <= 0)
-		ks_put(real_path, real_path + sizeof(real_path), path);
+	real_name(path, real_path, sizeof(real_path));
 	KS_EMIT(cuda_driver, .path = ks_text(path), .version = (uint64_t)version, .size = (uint64_t)st.st_size,
 		.kernel = line[0] ? ks_text(line) : 0, .real_path = ks_text(real_path));
 }
@@ -197,14 +144,6 @@ int ks_w_cuDriverGetVersion(int *version)
 	return result;
 }
 
-static struct {			/* of the first devices, told by the program's own questions */
-	char name[96];
-	uint64_t total;
-	int major, minor;
-	bool said;
-} devices[16];
-static int device_count = -1;
-
 /* One event for a device when its name and size are known; -1: the count alone. */
 static void tell_device(int i)
 {
@@ -217,6 +156,11 @@ static void tell_device(int i)
 	devices[i].said = true;
 	KS_EMIT(cuda_device, .device = i, .name = ks_text(devices[i].name), .total = devices[i].total,
 		.major = (uint64_t)devices[i].major, .minor = (uint64_t)devices[i].minor, .count = device_count);
+}
+
+int ks_cuda_only_device(void)
+{
+	return device_count == 1 ? 0 : -1;
 }
 
 static bool known_device(ks_cudev device)
@@ -312,15 +256,10 @@ bool ks_cuda_benign(unsigned function, int result)
 	case 36:
 		return function != CU_cuInit;
 	case 2:		/* OUT_OF_MEMORY of a request may be a back-off: the next ones tell */
-		return function == CU_cuMemAlloc_v2 || function == CU_cuMemHostAlloc || function == CU_cuMemCreate;
+		return ks_cuda_is_request(function);
 	}
 	return false;
 }
-
-static struct {
-	uint16_t function, result;
-	uint32_t count;
-} failures[256];
 
 static uint32_t count_failure(unsigned function, int result)
 {
@@ -358,7 +297,7 @@ void ks_cuda_fail(unsigned function, int result, const char *detail)
 	if (result == 600)
 		return;
 	KS_EMIT(cuda_failed, .function = ks_text(ks_cuda_table[function].symbol), .result = result, .first = first,
-		.launches = gpu->launches_since_sync, .context = (uintptr_t)current, .device = ks_cuda_device(),
+		.launches = gpu->launches_since_sync, .context = (uintptr_t)ks_cuda_context(), .device = ks_cuda_device(),
 		.count = count, .stack = count <= 16 || first ? ks_callers() : 0, .init_pid = init_pid,
 		.detail = ks_text(detail));
 	if (!benign && count == 1)
@@ -374,7 +313,7 @@ void ks_cuda_first_words(void)
 	static unsigned taken;
 	size_t size = sizeof(buffer);
 
-	if (asking || ks_gpu()->driver_version < 12090 || !ks_cuda_real[CU_cuGetProcAddress_v2] || !ks.on ||
+	if (asking || ks.sealed || ks_gpu()->driver_version < 12090 || !ks_cuda_real[CU_cuGetProcAddress_v2] || !ks.on ||
 	    __atomic_fetch_add(&times, 1, __ATOMIC_RELAXED) >= 3)
 		return;
 	asking = true;
@@ -393,3 +332,27 @@ void ks_cuda_first_words(void)
 	}
 	asking = false;
 }
+
+/* --- what the program asked about an error --- */
+
+#define ERROR_TEXT(symbol)                                                                         \
+	int ks_w_##symbol(int code, const char **text)                                             \
+	{                                                                                          \
+		int result = CUREAL(symbol, (int, const char **))(code, text);                     \
+		int error = errno;                                                                 \
+		if (code)                                                                          \
+			asked_about(CU_##symbol, code);                                            \
+		errno = error;                                                                     \
+		return result;                                                                     \
+	}
+
+static void asked_about(unsigned function, int code)
+{
+	static int last;
+
+	if (__atomic_exchange_n(&last, code, __ATOMIC_RELAXED) != code)
+		KS_EMIT(cuda_error_text, .function = ks_text(ks_cuda_table[function].symbol), .code = code,
+			.stack = ks_callers());
+}
+ERROR_TEXT(cuGetErrorName)
+ERROR_TEXT(cuGetErrorString)

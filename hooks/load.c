@@ -52,6 +52,7 @@ static bool python_came;
 
 /* cuda_route.c; the recorder works without it. */
 extern void *ks_cuda_symbol(void *handle, const char *name, uintptr_t caller) __attribute__((weak, visibility("hidden")));
+extern void *ks_cuda_global(void *handle, const char *name) __attribute__((weak, visibility("hidden")));
 extern void ks_cuda_link(const struct ks_module *module) __attribute__((weak, visibility("hidden")));
 
 static void came(const struct ks_module *m, const char *path)
@@ -307,9 +308,11 @@ static __attribute__((noinline)) void *dlsym_slowly(void *handle, const char *na
 	self.last = SYMBOL;
 	self.handle = (uintptr_t)handle;
 	self.caller = caller;
-	if (name && name[0] == 'c' && name[1] == 'u' && ks_cuda_symbol && handle != RTLD_DEFAULT && handle != RTLD_NEXT) {
-		self.answer = ks_cuda_symbol(handle, name, caller);
-		return (void *)answer;
+	if (name && name[0] == 'c' && name[1] == 'u' && ks_cuda_symbol) {
+		bool global = handle == RTLD_DEFAULT || handle == RTLD_NEXT;
+
+		self.answer = global ? ks_cuda_global(handle, name) : ks_cuda_symbol(handle, name, caller);
+		return global && !self.answer ? (void *)real.dlsym : (void *)answer;
 	}
 	return (void *)real.dlsym;
 }

@@ -285,7 +285,7 @@ struct ks_gpu {				/* 512 bytes: totals of the process */
 	uint64_t first_free, first_total, first_info_time;	/* the first cuMemGetInfo */
 	uint64_t last_free, last_total, last_info_time;
 	uint64_t unknown_frees;		/* of addresses that are not in the table */
-	uint64_t untracked;		/* allocations that the table had no room for */
+	uint64_t untracked;		/* allocations that no table had room for */
 	uint64_t launches_since_sync;
 	uint64_t first_error_time;
 	uint64_t first_error_function;	/* string */
@@ -293,7 +293,8 @@ struct ks_gpu {				/* 512 bytes: totals of the process */
 	uint32_t init_pid;		/* who called cuInit */
 	int32_t init_result;
 	uint32_t driver_version;
-	uint64_t spare[27];
+	uint64_t untracked_bytes;	/* of them; not in live and peak, which are a lower bound then */
+	uint64_t spare[26];
 };
 
 struct ks_gpu_live {			/* 32 bytes: one live allocation; address 0: unused, 1: given back */
@@ -302,8 +303,8 @@ struct ks_gpu_live {			/* 32 bytes: one live allocation; address 0: unused, 1: g
 	uint64_t time;
 	uint32_t tid;
 	uint8_t kind;
-	int8_t device;
-	uint16_t spare;
+	int8_t device;			/* -1 unknown */
+	uint16_t context;		/* number of its context, from 1; 0: unknown, or it outlives contexts */
 };
 
 enum ks_heap_function {

@@ -10,6 +10,7 @@
 #define KS_PAGES	65536		/* the largest page size of the architecture */
 #define KS_SLOT_PLT	R_AARCH64_JUMP_SLOT
 #define KS_SLOT_DATA	R_AARCH64_GLOB_DAT
+#define KS_SLOT_ADDRESS	R_AARCH64_ABS64
 #define KS_TID_IN_PTHREAD 0xd0		/* glibc, nptl/descr.h: behind the list of stacks */
 
 /* Clock of the slots. */

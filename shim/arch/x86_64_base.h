@@ -10,6 +10,7 @@
 #define KS_PAGES	4096		/* the largest page size of the architecture */
 #define KS_SLOT_PLT	R_X86_64_JUMP_SLOT
 #define KS_SLOT_DATA	R_X86_64_GLOB_DAT
+#define KS_SLOT_ADDRESS	R_X86_64_64
 #define KS_TID_IN_PTHREAD 0x2d0		/* glibc, nptl/descr.h: behind tcbhead_t and the list of stacks */
 
 /* Clock of the slots. */
