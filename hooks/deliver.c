@@ -39,7 +39,7 @@ KS_TLS struct mark last_mark;		/* the last delivery to a handler of the program 
 KS_TLS struct mark first_mark;		/* the last fault of the CPU among them … */
 KS_TLS struct ks_fault first;		/* … with all registers */
 
-static char crash_stack[128 << 10] __attribute__((aligned(64)));
+static char crash_stack[64 << 10] __attribute__((aligned(64)));
 
 static void set_mark(struct mark *m, const siginfo_t *info, const ucontext_t *uc)
 {

@@ -146,6 +146,8 @@ void ks_python_start(void)
 	ks_python.tid_offset = ks_python_tid_offset();
 	if (!ks_python_choose())
 		ks_note("this Python's layout is not known: no frames, no audit hook", 0);
+	else
+		ks_python_reserve();
 	stage = WAITING;
 }
 

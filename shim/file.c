@@ -23,7 +23,7 @@
 
 struct ks ks;
 
-static char zeros[65536];
+static char zeros[4096];
 static void *mapped[KS_MAX_REGIONS];	/* begin of each region */
 static unsigned growing;
 
@@ -158,33 +158,25 @@ static bool allowed(uint64_t file_size, uint64_t more)
 	return true;
 }
 
+/* Whole pages of them, but where the kernel has written less than it was asked to. */
 static int write_zeros(int fd, uint64_t offset, uint64_t size)
 {
-	struct iovec iov[64];
+	static const struct iovec pages[64] = { [0 ... 63] = { zeros, sizeof(zeros) } };
 
-	for (unsigned i = 0; i < 64; i++)
-		iov[i] = (struct iovec){ zeros, sizeof(zeros) };
 	while (size) {
-		unsigned n = 0;
-		uint64_t want = 0;
+		const uint64_t left = sizeof(zeros) - offset % sizeof(zeros);
 		long done;
 
-		while (n < 64 && want < size) {
-			uint64_t step = size - want < sizeof(zeros) ? size - want : sizeof(zeros);
-
-			iov[n].iov_len = step;
-			want += step;
-			n++;
-		}
-		done = ks_sys(SYS_pwritev, fd, iov, n, offset, 0);
+		if (left < sizeof(zeros) || size < sizeof(zeros))
+			done = ks_sys(SYS_pwrite64, fd, zeros, left < size ? left : size, offset);
+		else
+			done = ks_sys(SYS_pwritev, fd, pages, size / sizeof(zeros) < 64 ? size / sizeof(zeros) : 64, offset, 0);
 		if (done == -EINTR)
 			continue;
 		if (done <= 0)
 			return done ? (int)done : -ENOSPC;
 		offset += (uint64_t)done;
 		size -= (uint64_t)done;
-		for (unsigned i = 0; i < n; i++)
-			iov[i].iov_len = sizeof(zeros);
 	}
 	return 0;
 }

@@ -54,6 +54,8 @@ bool ks_python_prove(uintptr_t thread_state);
 /* Offset of the tid in struct pthread, found in the caller's own; 0: not found. */
 uint32_t ks_python_tid_offset(void);
 
+/* Makes sure that the next has memory, whatever the process may map by then. */
+void ks_python_reserve(void);
 /* In the handler of a fatal signal: a KS_BLOCK_PYTHON for each thread with a thread state, that of
  * fault_tid first and inside the crash area. */
 void ks_python_frames(uint32_t fault_tid);

@@ -5,9 +5,12 @@
  * Nothing that is read is trusted: the kernel copies it (process_vm_readv), types are compared
  * with the interpreter's own, every chain has an end. Whole pages are copied and kept, for a system
  * call for each of the small reads would take 20 us a frame. One call at a time: the buffers
- * are static, and touched only here.
+ * are one, and touched only here. They need most of a MiB in no process but a dying one, so only their place
+ * is reserved: memory that may not be touched counts under no limit but that of the address space.
  */
 #include "shim/python.h"
+
+#include <sys/mman.h>
 
 #include "shim/recorder.h"
 #include "shim/safe.h"
@@ -35,26 +38,53 @@ struct thread {
 	uint32_t tid;
 };
 
-static struct thread threads[MOST_THREADS];
-static char room[256 << 10] __attribute__((aligned(8)));
+static struct buffers {
+	struct thread threads[MOST_THREADS];
+	char room[256 << 10] __attribute__((aligned(8)));
+	struct {
+		uintptr_t at[PAGES];	/* 0: nothing there */
+		uint8_t bytes[PAGES][PAGE];
+	} copies;
+} *buffers;
+static void *place;			/* for them; NULL: none is reserved */
 
-static struct {
-	uintptr_t at[PAGES];		/* 0: nothing there */
-	uint8_t bytes[PAGES][PAGE];
-} copies;
+static void *map(void *at, int protection, int flags)
+{
+	const long got = ks_sys(SYS_mmap, at, sizeof(*buffers), protection, MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+
+	return got < 0 && got > -4096 ? NULL : (void *)got;
+}
+
+void ks_python_reserve(void)
+{
+	if (!place)
+		place = map(NULL, PROT_NONE, MAP_PRIVATE);
+}
+
+/* What RLIMIT_DATA forbids as private memory may be shared: with nobody, as things are. */
+static bool take_buffers(void)
+{
+	const int fixed = place ? MAP_FIXED : 0;
+
+	if (!buffers)
+		buffers = map(place, PROT_READ | PROT_WRITE, MAP_PRIVATE | fixed);
+	if (!buffers)
+		buffers = map(place, PROT_READ | PROT_WRITE, MAP_SHARED | fixed);
+	return buffers != NULL;
+}
 
 /* The copy of a page; NULL: it cannot be read. */
 static const uint8_t *page_at(uintptr_t at)
 {
 	const unsigned i = (unsigned)(at / PAGE) & (PAGES - 1);
 
-	if (copies.at[i] == at)
-		return copies.bytes[i];
-	copies.at[i] = 0;
-	if (!at || ks_read_memory(at, copies.bytes[i], PAGE) != PAGE)
+	if (buffers->copies.at[i] == at)
+		return buffers->copies.bytes[i];
+	buffers->copies.at[i] = 0;
+	if (!at || ks_read_memory(at, buffers->copies.bytes[i], PAGE) != PAGE)
 		return NULL;
-	copies.at[i] = at;
-	return copies.bytes[i];
+	buffers->copies.at[i] = at;
+	return buffers->copies.bytes[i];
 }
 
 /* As ks_read_memory. */
@@ -286,8 +316,8 @@ static uintptr_t innermost(uintptr_t state)
 /* All frames of a thread as records; bytes. */
 static size_t put_frames(uintptr_t state)
 {
-	const char *end = room + sizeof(room);
-	char *p = room, *last = NULL;
+	const char *end = buffers->room + sizeof(buffers->room);
+	char *p = buffers->room, *last = NULL;
 	uintptr_t at = innermost(state), ring[OUTER];
 	unsigned kept = 0, more = 0, links = 0;
 
@@ -316,7 +346,7 @@ static size_t put_frames(uintptr_t state)
 		((struct ks_py_frame *)(void *)last)->flags = 1;
 	if (!at && more)
 		p = put_outer(p, end, ring, more);
-	return (size_t)(p - room);
+	return (size_t)(p - buffers->room);
 }
 
 static bool alive(uint32_t tid)
@@ -354,7 +384,7 @@ static unsigned find_in(uintptr_t interp, unsigned n)
 			break;
 		tid = tid_of(&v);
 		if (tid)
-			threads[n++] = (struct thread) { state, tid };
+			buffers->threads[n++] = (struct thread) { state, tid };
 		state = word(&v, at->thread_next);
 	}
 	return n;
@@ -380,19 +410,20 @@ void ks_python_frames(uint32_t fault_tid)
 {
 	unsigned n;
 
-	if (!ks_python.known)
+	if (!ks_python.known || !take_buffers())
 		return;
-	memset(copies.at, 0, sizeof(copies.at));
+	memset(buffers->copies.at, 0, sizeof(buffers->copies.at));
 	n = find_threads();
 	for (int turn = 0; turn < 2; turn++) {
 		for (unsigned i = 0; i < n; i++) {
+			const struct thread *t = &buffers->threads[i];
 			size_t size;
 
-			if ((threads[i].tid == fault_tid) != (turn == 0))
+			if ((t->tid == fault_tid) != (turn == 0))
 				continue;
-			size = put_frames(threads[i].state);
+			size = put_frames(t->state);
 			if (size)
-				(void)ks_block(KS_BLOCK_PYTHON, threads[i].tid, threads[i].state, room, size, turn == 0);
+				(void)ks_block(KS_BLOCK_PYTHON, t->tid, t->state, buffers->room, size, turn == 0);
 		}
 	}
 }
