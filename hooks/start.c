@@ -2,14 +2,15 @@
 /*
  * The constructor: the order in which everything begins, and who is recorded at all.
  *
- * Programs other than Python, setuid programs, and programs under a sanitizer get their forwards
- * and nothing else. A preload's constructor runs before those of nearly all other libraries, but
+ * Programs other than Python, setuid programs, programs under a sanitizer, and a second copy of this
+ * library get their forwards and nothing else. A preload's constructor runs before those of nearly all other libraries, but
  * a hook may have been called before: then it found ks.on false.
  */
 #include "hooks/hooks.h"
 
 #include <sys/auxv.h>
 
+#include "shim/elf.h"
 #include "shim/safe.h"
 
 /* A sanitizer runtime in the process intercepts the same functions and checks our every load. */
@@ -40,6 +41,33 @@ static void look_for_kernel(int argc, char **argv)
 	kernel = file && name;
 }
 
+/* Another copy of this library, in front of us: 1; ourselves: -1. */
+static int is_kshim(struct dl_phdr_info *info, size_t size, void *unused)
+{
+	uintptr_t start = 0;
+	struct ks_elf elf;
+
+	(void)size, (void)unused;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+		if (p->p_type == PT_LOAD && p->p_offset == 0)
+			start = info->dlpi_addr + p->p_vaddr;
+		if (p->p_type == PT_LOAD && (uintptr_t)is_kshim - (info->dlpi_addr + p->p_vaddr) < p->p_memsz)
+			return -1;
+	}
+	return start && ks_elf_open(&elf, start, info->dlpi_addr) && elf.soname && strcmp(elf.soname, "libkshim.so") == 0;
+}
+
+/*
+ * Preloaded from two places (LD_PRELOAD and /etc/ld.so.preload; a module and a kernel.json), or opened by the
+ * program as well: the first one in the order of look-ups is what the program calls. The others only forward.
+ */
+static bool is_second(void)
+{
+	return dl_iterate_phdr(is_kshim, NULL) > 0;
+}
+
 static bool wanted(char *const *environment)
 {
 	if (getauxval(AT_SECURE))
@@ -49,7 +77,7 @@ static bool wanted(char *const *environment)
 		return false;
 	if (__asan_init || __tsan_init || __msan_init || __hwasan_init)
 		return false;
-	return ks.config.mode == KS_MODE_ALL || ks_is_python();
+	return (ks.config.mode == KS_MODE_ALL || ks_is_python()) && !is_second();
 }
 
 __attribute__((constructor)) static void start(int argc, char **argv, char **environment)
