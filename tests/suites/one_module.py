@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: MIT
 """
-Runs one module of CPython's own tests in this interpreter (3.6 and later) and writes what became of each test:
-    one_module.py MODULE RESULT
-RESULT: {"recorded": whether a trace is mapped here, "tests": {id: ok|skip|fail|error|expected|unexpected}}. It is written
-after every test, so that a module that ends the interpreter leaves what came before.
+Runs one module of unittest's tests in this interpreter (3.6 and later) and writes what became of each test:
+    one_module.py MODULE RESULT          MODULE: test.test_os, gevent.tests.test__queue
+RESULT gets a line for each test as it ends, so that a module that ends the interpreter leaves what came before:
+    [id, ok|skip|fail|error|expected|unexpected|subtest]; the first line says whether a trace is mapped here.
 """
 import importlib
 import json
 import sys
 import unittest
 
-try:
-    from test import support
-except ImportError:
-    sys.exit(77)
-
 module, path = sys.argv[1:3]
-support.use_resources = []      # as regrtest without -u: nothing that needs a network, a display or much of the disk
+del sys.argv[1:]
+if module.startswith("test."):
+    try:
+        from test import support
+    except ImportError:
+        sys.exit(77)
+    support.use_resources = []      # as regrtest without -u: nothing that needs a network, a display or much of the disk
 
 
 def recorded():
@@ -27,14 +28,17 @@ def recorded():
 class Result(unittest.TestResult):
     def __init__(self):
         super().__init__()
-        self.found, self.file = {}, open(path, "w")
+        self.found, self.path = {}, path
+        self.line({"recorded": recorded()})
+
+    def line(self, what):
+        with open(self.path, "a") as f:     # not kept open: the tests count descriptors
+            f.write(json.dumps(what) + "\n")
 
     def put(self, test, word):
-        self.found.setdefault(str(test), word)
-        self.file.seek(0)
-        self.file.truncate()
-        json.dump({"recorded": recorded(), "tests": self.found}, self.file)
-        self.file.flush()
+        if str(test) not in self.found:
+            self.found[str(test)] = word
+            self.line([str(test), word])
 
     def addSuccess(self, test):
         self.put(test, "ok")
@@ -66,8 +70,8 @@ class Result(unittest.TestResult):
 
 result = Result()
 try:
-    importlib.import_module("test." + module)
-    suite = unittest.defaultTestLoader.loadTestsFromName("test." + module)
+    importlib.import_module(module)
+    suite = unittest.defaultTestLoader.loadTestsFromName(module)
 except (unittest.SkipTest, ImportError) as e:
     sys.stderr.write("not here: %s\n" % e)
     sys.exit(77)
