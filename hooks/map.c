@@ -22,11 +22,11 @@ static bool worth_noting(int error)
 
 /* How many mappings the process has; 0: not counted. 60,000 of them take 20 ms, so only now and
  * then. */
-static uint64_t count_maps(void)
+KS_APART static uint64_t count_maps(void)
 {
 	static uint32_t counted;
 	uint32_t n = __atomic_add_fetch(&counted, 1, __ATOMIC_RELAXED);
-	char text[2048];
+	char text[512];
 	uint64_t lines = 0;
 	long got;
 	int fd;

@@ -217,9 +217,9 @@ struct entry {				/* struct linux_dirent64, getdents64(2) */
 
 /* Tasks of this user: what RLIMIT_NPROC counts, as far as we see it. A directory /proc/PID/task
  * has two links and one for each task. */
-static uint64_t count_tasks(void)
+KS_APART static uint64_t count_tasks(void)
 {
-	char buf[4096], path[64], *end = path + sizeof(path);
+	char buf[1024], path[64], *end = path + sizeof(path);
 	const uid_t uid = (uid_t)ks_sys(SYS_getuid);
 	uint64_t tasks = 0;
 	struct stat st;

@@ -41,7 +41,7 @@ static bool imported(const char *module)
 	return false;
 }
 
-static bool runs_kernels(void)
+KS_APART static bool runs_kernels(void)
 {
 	static const char *const names[] = {"jupyter",	 "notebook",  "jlpm", "nbclient",
 					    "nbconvert", "papermill", "voila"};
@@ -78,7 +78,7 @@ static char *put_signal(char *p, char *end, int signal)
 }
 
 /* What the child itself recorded about a signal: where. */
-static char *put_place(char *p, char *end, const struct ks_other *o, int signal)
+KS_APART static char *put_place(char *p, char *end, const struct ks_other *o, int signal)
 {
 	struct ks_region r;
 	struct ks_crash c;
@@ -98,7 +98,7 @@ static char *put_place(char *p, char *end, const struct ks_other *o, int signal)
 	return name[0] ? ks_put(ks_put(p, end, signal == SIGABRT ? " by " : " in "), end, name) : p;
 }
 
-static char *put_exit(char *p, char *end, const struct ks_other *o, int status)
+KS_APART static char *put_exit(char *p, char *end, const struct ks_other *o, int status)
 {
 	uint64_t call[3]; /* function, status, caller */
 	struct ks_slot slot;
@@ -117,7 +117,7 @@ static char *put_exit(char *p, char *end, const struct ks_other *o, int status)
 }
 
 /* The last counters that the dead process saw itself; ~0: none. */
-static uint64_t oom_kills_before(const struct ks_other *o)
+KS_APART static uint64_t oom_kills_before(const struct ks_other *o)
 {
 	struct ks_checkpoint c[8];
 	struct ks_region r;
@@ -151,7 +151,7 @@ static char *put_kill(char *p, char *end, const struct ks_other *o, const struct
 	return p;
 }
 
-static void say(const struct ks_other *o, const struct ks_witness *w)
+KS_APART static void say(const struct ks_other *o, const struct ks_witness *w)
 {
 	char line[1024], *end = line + sizeof(line) - 1, *p;
 	struct ks_slot slot;
@@ -206,7 +206,7 @@ static struct {
 	char name[STOPPED][sizeof(((struct ks_other *)0)->name)];
 } stopped;
 
-static bool is_worker(const struct ks_other *o)
+KS_APART static bool is_worker(const struct ks_other *o)
 {
 	char argv[512];
 
@@ -218,7 +218,7 @@ static bool is_worker(const struct ks_other *o)
 }
 
 /* A fork server's worker is stopped by the process that the fork server works for. */
-static bool stopped_by_our_parent(const struct ks_other *o)
+KS_APART static bool stopped_by_our_parent(const struct ks_other *o)
 {
 	struct ks_region r;
 	struct ks_crash c;
@@ -228,7 +228,7 @@ static bool stopped_by_our_parent(const struct ks_other *o)
 	       c.signal == SIGTERM && c.sender_pid && (int)c.sender_pid == (int)ks_sys(SYS_getppid);
 }
 
-static void remember(const struct ks_other *o)
+KS_APART static void remember(const struct ks_other *o)
 {
 	char *slot;
 
@@ -275,9 +275,17 @@ static bool find(struct ks_other *o, int pid, int status)
 	return found;
 }
 
+KS_APART static void note_kernel(const struct ks_other *o, int pid, int status)
+{
+	char connection[512];
+
+	ks_other_text(o, o->head.connection, connection, sizeof(connection));
+	KS_EMIT(kernel_end, .pid = pid, .status = status, .connection = ks_text(connection));
+}
+
 uint32_t ks_children_failed;
 
-void ks_witness_child(int pid, int status)
+KS_APART void ks_witness_child(int pid, int status)
 {
 	static uint32_t children;
 	struct ks_witness w = {.pid = (uint32_t)ks.pid, .kind = 1, .status = status};
@@ -304,12 +312,7 @@ void ks_witness_child(int pid, int status)
 		if (WIFSIGNALED(status))
 			ks_checkpoint(KS_CHECK_WITNESS);
 	}
-	if (found && o.head.connection) {
-		char connection[512];
-
-		ks_other_text(&o, o.head.connection, connection, sizeof(connection));
-		KS_EMIT(kernel_end, .pid = pid, .status = status,
-			.connection = ks_text(connection));
-	}
+	if (found && o.head.connection)
+		note_kernel(&o, pid, status);
 	ks_other_close(&o);
 }

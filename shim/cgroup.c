@@ -35,7 +35,7 @@ static bool join(char *to, size_t size, const char *a, const char *b)
 	return p < end - 1;
 }
 
-uint64_t ks_cgroup_number(const char *dir, const char *file)
+KS_APART uint64_t ks_cgroup_number(const char *dir, const char *file)
 {
 	char path[KS_CGROUP_DIR + 32], text[32];
 
@@ -68,7 +68,7 @@ uint64_t ks_cgroup_usage(const struct ks_cgroup *c)
 				c->v2 ? "/memory.current" : "/memory.usage_in_bytes");
 }
 
-uint64_t ks_cgroup_oom_kill(const struct ks_cgroup *c)
+KS_APART uint64_t ks_cgroup_oom_kill(const struct ks_cgroup *c)
 {
 	char path[KS_CGROUP_DIR + 32], text[256];
 
@@ -80,7 +80,7 @@ uint64_t ks_cgroup_oom_kill(const struct ks_cgroup *c)
 	return ks_line_number(text, "oom_kill ");
 }
 
-/* --- finding them --- */
+/* --- finding them: one at a time, see checkpoint.c, so that buffers are static --- */
 
 /* The path behind a line "N:controller,…:path" of text; version 2 has no controller. */
 static bool path_of(const char *text, const char *controller, char *to, size_t size)
@@ -109,7 +109,7 @@ static bool path_of(const char *text, const char *controller, char *to, size_t s
 	return false;
 }
 
-static bool exists(const char *dir, const char *file)
+KS_APART static bool exists(const char *dir, const char *file)
 {
 	char path[KS_CGROUP_DIR + 32];
 	struct stat st;
@@ -143,7 +143,7 @@ static const char *field(const char *p, char *to, size_t size)
 static bool mounted(const char *path, const char *controller, const char *file, char *to,
 		    size_t size)
 {
-	char root[KS_CGROUP_DIR], at[KS_CGROUP_DIR], type[16], options[256];
+	static char root[KS_CGROUP_DIR], at[KS_CGROUP_DIR], type[16], options[256];
 
 	if (ks_read_file("/proc/self/mountinfo", buffer, sizeof(buffer)) <= 0)
 		return false;
@@ -191,7 +191,7 @@ static bool climb(const char *dir, const char *mount, const char *file, char *to
 static bool find(const char *text, const char *controller, const char *mount, const char *file,
 		 char *to, size_t size)
 {
-	char path[KS_CGROUP_DIR], whole[KS_CGROUP_DIR];
+	static char path[KS_CGROUP_DIR], whole[KS_CGROUP_DIR];
 	bool found;
 
 	to[0] = '\0';
@@ -213,7 +213,7 @@ static bool find(const char *text, const char *controller, const char *mount, co
 /* The tightest number of file from dir upwards; where is left empty where there is none. */
 static uint64_t tightest(const char *dir, const char *file, char *where)
 {
-	char d[KS_CGROUP_DIR];
+	static char d[KS_CGROUP_DIR];
 	uint64_t best = UINT64_MAX;
 
 	where[0] = '\0';

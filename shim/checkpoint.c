@@ -24,7 +24,7 @@
 static struct {
 	uint32_t busy;		  /* generation + 1 of who is at work */
 	uint64_t next, next_full; /* clock: not before */
-	char text[8192];
+	char text[4096];
 } state;
 
 static uint64_t page_size(void)
@@ -34,9 +34,9 @@ static uint64_t page_size(void)
 	return n ? n : 4096;
 }
 
-void ks_system_memory(uint64_t *available, uint64_t *swap_free)
+KS_APART void ks_system_memory(uint64_t *available, uint64_t *swap_free)
 {
-	char text[1536];
+	char text[640];		/* both are in the first lines */
 	uint64_t kib;
 
 	*available = *swap_free = UNKNOWN;
@@ -48,11 +48,30 @@ void ks_system_memory(uint64_t *available, uint64_t *swap_free)
 	*swap_free = kib == UNKNOWN ? UNKNOWN : kib << 10;
 }
 
-uint64_t ks_system_oom_kill(char *buffer, size_t size)
+/* In pieces, for the file has 6 KiB: those who ask may have little stack. */
+KS_APART uint64_t ks_system_oom_kill(void)
 {
-	if (ks_read_file("/proc/vmstat", buffer, size) <= 0)
-		return UNKNOWN;
-	return ks_line_number(buffer, "oom_kill ");
+	char text[512];
+	size_t kept = 0;
+	uint64_t found = UNKNOWN;
+	const int fd = ks_sys_open("/proc/vmstat", O_RDONLY, 0);
+	long n;
+
+	while (fd >= 0 && found == UNKNOWN && (n = ks_sys_read(fd, text + kept, sizeof(text) - 1 - kept)) > 0) {
+		char *line;
+
+		text[kept + (size_t)n] = '\0';
+		line = strrchr(text, '\n');
+		if (!line)
+			break;
+		*line = '\0';
+		found = ks_line_number(text, "oom_kill ");
+		kept = strlen(line + 1);
+		memmove(text, line + 1, kept);
+	}
+	if (fd >= 0)
+		ks_sys_close(fd);
+	return found;
 }
 
 /* Totals over all threads that have counters. */
@@ -85,7 +104,7 @@ static void follow_cgroup(void)
 
 	if (ks.crashing && !first)
 		return;
-	if (ks_read_file("/proc/self/cgroup", state.text, 4096) <= 0)
+	if (ks_read_file("/proc/self/cgroup", state.text, sizeof(state.text)) <= 0)
 		return;
 	for (const char *p = state.text; *p; p++)
 		now = (now ^ (uint8_t)*p) * 16777619u;
@@ -121,7 +140,7 @@ static void measure(struct ks_checkpoint *c, bool full)
 		ks_cgroup.limit = c->cg_limit = ks_cgroup_number(
 			ks_cgroup.limited, ks_cgroup.v2 ? "/memory.max" : "/memory.limit_in_bytes");
 	ks_system_memory(&c->mem_available, &c->swap_free);
-	c->sys_oom_kill = ks_system_oom_kill(state.text, sizeof(state.text));
+	c->sys_oom_kill = ks_system_oom_kill();
 	if (ks_cgroup.pids[0])
 		c->cg_pids = ks_cgroup_number(ks_cgroup.pids, "/pids.current");
 }
@@ -169,7 +188,7 @@ static void release(void)
 	__atomic_store_n(&state.busy, 0, __ATOMIC_RELEASE);
 }
 
-void ks_checkpoint(enum ks_checkpoint_reason reason)
+KS_APART void ks_checkpoint(enum ks_checkpoint_reason reason)
 {
 	uint64_t begin = ks_clock(), once, cost;
 	struct ks_checkpoint c;
@@ -206,9 +225,9 @@ static uint64_t stat_field(const char *text, unsigned number)
 	return p ? ks_number(p + 1, NULL) : UNKNOWN;
 }
 
-void ks_memory_now(struct ks_memory *m)
+KS_APART void ks_memory_now(struct ks_memory *m)
 {
-	char text[768];
+	char text[512];
 	uint64_t swap;
 
 	m->rss = m->vsize = m->threads = UNKNOWN;

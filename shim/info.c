@@ -237,7 +237,7 @@ static void status_late(void)
 
 void ks_cgroup_record(const char *membership)
 {
-	char packed[2 * KS_CGROUP_DIR + 8];
+	static char packed[2 * KS_CGROUP_DIR + 8];	/* one at a time: ks_cgroup is one */
 
 	ks_cgroup_find(membership);
 	fact("cgroup", membership);

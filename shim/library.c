@@ -18,29 +18,29 @@ static void read_headers(int fd, struct ks_library *l)
 		ElfW(Ehdr) elf;
 		char bytes[1024];
 	} head;
-	ElfW(Phdr) far[32];
-	const char *table = head.bytes;
+	ElfW(Phdr) p;
 	long n = ks_sys_pread(fd, head.bytes, sizeof(head), 0);
-	uint64_t at = 0, have = n > 0 ? (uint64_t)n : 0;
+	uint64_t at = 0, have = n > 0 ? (uint64_t)n : 0, table;
+	unsigned count;
 	bool stack = false;
 
 	if (have >= sizeof(l->head))
 		memcpy(&l->head, head.bytes, sizeof(l->head));
 	if (have < sizeof(head.elf) || memcmp(head.elf.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    head.elf.e_ident[EI_CLASS] != ELFCLASS64 || head.elf.e_machine != KS_ARCH_ID ||
-	    head.elf.e_phentsize != sizeof(*far))
+	    head.elf.e_phentsize != sizeof(p))
 		return;
-	at = head.elf.e_phoff;
-	if (at > have || at + (uint64_t)head.elf.e_phnum * sizeof(*far) > have) {
-		n = ks_sys_pread(fd, far, sizeof(far), at);
-		have = n > 0 ? (uint64_t)n : 0;
-		table = (const char *)far;
-		at = 0;
-	}
-	for (unsigned i = 0; i < head.elf.e_phnum && at + sizeof(*far) <= have; i++, at += sizeof(*far)) {
-		ElfW(Phdr) p;
-
-		memcpy(&p, table + at, sizeof(p));
+	table = at = head.elf.e_phoff;
+	count = head.elf.e_phnum;
+	for (unsigned i = 0; i < count; i++, at += sizeof(p)) {
+		if (at > have || at + sizeof(p) > have) {
+			n = ks_sys_pread(fd, head.bytes, sizeof(head), table + i * sizeof(p));
+			have = n > 0 ? (uint64_t)n : 0;
+			at = 0;
+			if (have < sizeof(p))
+				break;
+		}
+		memcpy(&p, head.bytes + at, sizeof(p));
 		if (p.p_type == PT_LOAD && p.p_offset + p.p_filesz > l->need_size)
 			l->need_size = p.p_offset + p.p_filesz;
 		if (p.p_type == PT_GNU_STACK) {

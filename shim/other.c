@@ -63,9 +63,9 @@ static int open_directory(void)
 }
 
 /* Calls each for every trace's name until it returns true. */
-static bool for_each(int dir, bool (*each)(const char *name, void *data), void *data)
+KS_APART static bool for_each(int dir, bool (*each)(const char *name, void *data), void *data)
 {
-	char buffer[2048] __attribute__((aligned(8)));
+	char buffer[1024] __attribute__((aligned(8)));
 	long n;
 
 	while ((n = ks_sys(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
@@ -97,7 +97,7 @@ static bool newer(const char *name, void *data)
 	return false;
 }
 
-bool ks_other_find(struct ks_other *o, int pid, int parent)
+KS_APART bool ks_other_find(struct ks_other *o, int pid, int parent)
 {
 	struct search s = {.best = ""};
 	char *end = s.suffix + sizeof(s.suffix);
@@ -153,7 +153,7 @@ bool ks_other_region_of(const struct ks_other *o, enum ks_region_kind kind, stru
 	return false;
 }
 
-void ks_other_module(const struct ks_other *o, uint64_t address, char *to, size_t size)
+KS_APART void ks_other_module(const struct ks_other *o, uint64_t address, char *to, size_t size)
 {
 	struct ks_region r;
 	struct ks_module m[4];
@@ -177,7 +177,7 @@ void ks_other_module(const struct ks_other *o, uint64_t address, char *to, size_
 	}
 }
 
-bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slot *slot,
+KS_APART bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slot *slot,
 		    uint64_t *fields, unsigned n)
 {
 	char buffer[16 * KS_RARE_SLOT] __attribute__((aligned(8)));
@@ -205,7 +205,7 @@ bool ks_other_event(const struct ks_other *o, enum ks_event event, struct ks_slo
 	return best != 0;
 }
 
-void ks_other_info(const struct ks_other *o, const char *key, char *to, size_t size)
+KS_APART void ks_other_info(const struct ks_other *o, const char *key, char *to, size_t size)
 {
 	char slot[KS_RARE_SLOT] __attribute__((aligned(8))), name[32];
 	const struct ks_slot *s = (const void *)slot;
@@ -248,26 +248,50 @@ uint64_t ks_realtime(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+struct room {
+	struct ks_cgroup cgroup;
+	char packed[2 * KS_CGROUP_DIR + 8];
+};
+
 /* Counters of the cgroup that the dead process named; where that is gone, ours are no substitute.
  */
+static void read_cgroup(const struct ks_other *o, struct ks_witness *w, struct room *room)
+{
+	ks_other_text(o, o->head.cgroup, room->packed, sizeof(room->packed));
+	if (ks_cgroup_unpack(&room->cgroup, room->packed)) {
+		w->cg_oom_kill = ks_cgroup_oom_kill(&room->cgroup);
+		w->cg_usage = ks_cgroup_usage(&room->cgroup);
+		w->cg_limit = room->cgroup.limit;
+	}
+}
+
+KS_APART static void read_cgroup_here(const struct ks_other *o, struct ks_witness *w)
+{
+	struct room room;
+
+	read_cgroup(o, w, &room);
+}
+
+/* Whoever comes while another one is at it needs more stack. */
 static void read_counters(const struct ks_other *o, struct ks_witness *w)
 {
-	struct ks_cgroup c;
-	char packed[1100], vmstat[4096 + 2048];
+	static struct room room;
+	static uint32_t taken;	/* generation + 1 of who has it */
+	uint32_t was = __atomic_load_n(&taken, __ATOMIC_RELAXED), mark = ks.generation + 1;
 	uint64_t swap;
 
 	w->cg_usage = w->cg_limit = w->cg_oom_kill = UINT64_MAX;
-	ks_other_text(o, o->head.cgroup, packed, sizeof(packed));
-	if (ks_cgroup_unpack(&c, packed)) {
-		w->cg_oom_kill = ks_cgroup_oom_kill(&c);
-		w->cg_usage = ks_cgroup_usage(&c);
-		w->cg_limit = c.limit;
+	if (was != mark && __atomic_compare_exchange_n(&taken, &was, mark, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		read_cgroup(o, w, &room);
+		__atomic_store_n(&taken, 0, __ATOMIC_RELEASE);
+	} else {
+		read_cgroup_here(o, w);
 	}
 	ks_system_memory(&w->mem_available, &swap);
-	w->sys_oom_kill = ks_system_oom_kill(vmstat, sizeof(vmstat));
+	w->sys_oom_kill = ks_system_oom_kill();
 }
 
-bool ks_other_witness(const struct ks_other *o, struct ks_witness *w)
+KS_APART bool ks_other_witness(const struct ks_other *o, struct ks_witness *w)
 {
 	struct ks_block b = {KS_BLOCK_MAGIC,
 			     KS_BLOCK_WITNESS,
@@ -307,7 +331,7 @@ bool ks_other_witness(const struct ks_other *o, struct ks_witness *w)
 	return written;
 }
 
-void ks_other_remove(const char *name)
+KS_APART void ks_other_remove(const char *name)
 {
 	struct ks_other o;
 	int dir = open_directory();

@@ -5,7 +5,7 @@
  * A witness is whoever learns of a death that the dead could not record: the parent at its wait,
  * the next kernel for the same connection file. Only regular files of our own user are touched,
  * by raw system calls; they are read with pread and never mapped, since they may change.
- * Context: any thread, signal handlers; 6 KiB of stack.
+ * Context: any thread, signal handlers; 4 KiB of stack.
  */
 #ifndef KS_OTHER_H
 #define KS_OTHER_H

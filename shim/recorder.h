@@ -22,6 +22,9 @@
 #define KS_HIDDEN	__attribute__((visibility("hidden")))
 #define KS_TLS		static __thread __attribute__((tls_model("initial-exec")))
 #define KS_LIKELY(x)	__builtin_expect(!!(x), 1)
+/* What it needs of the stack is not in its callers' frames, nor there at the same time as others' of the kind:
+ * hooks may run on 16 KiB. */
+#define KS_APART	__attribute__((noinline))
 #define KS_UNLIKELY(x)	__builtin_expect(!!(x), 0)
 
 #pragma GCC visibility push(hidden)

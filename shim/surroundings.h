@@ -48,9 +48,8 @@ void ks_facts_soon(void);
 
 /* --- checkpoint.c --- */
 
-/* oom_kill of /proc/vmstat; MemAvailable and SwapFree in bytes; ~0 unknown. 8 KiB of stack or a
- * static buffer of the caller's. */
-uint64_t ks_system_oom_kill(char *buffer, size_t size);
+/* oom_kill of /proc/vmstat; MemAvailable and SwapFree in bytes; ~0 unknown. */
+uint64_t ks_system_oom_kill(void);
 void ks_system_memory(uint64_t *available, uint64_t *swap_free);
 
 /* --- args.c --- */
