@@ -80,6 +80,7 @@ void ks_end_process(int kind, int code, uintptr_t caller)
 		ks_facts_late();
 		ks_end(kind, code);
 	} else {
+		ks_end(kind, code);	/* what cannot be removed, behind a chroot or as another user, says so */
 		ks_witness_clean();
 		ks_discard();
 	}
@@ -91,6 +92,12 @@ static void at_end(int status, void *unused)
 	int error = errno;
 
 	(void)unused;
+	/* main has returned, which is no call of exit that we see: what it loaded last is not settled. */
+	if (ks.on && (status & 0xff || ks.config.keep == KS_KEEP_ALWAYS) && !ks_in_handler() && ks_mine()) {
+		ks_loads_settle(KS_SP());
+		ks_load_last_words();
+		ks_modules_sync(ks_load_now(KS_SP()));
+	}
 	KS_EMIT(exit_end, .status = status);
 	ks_end_process(KS_END_EXIT, status & 0xff, 0);
 	errno = error;
