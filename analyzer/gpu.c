@@ -139,6 +139,17 @@ static const struct event *first_failure(const struct model *m)
 	return NULL;
 }
 
+static int sensible_version(uint64_t version)
+{
+	return version >= 1000 && version < 100000 ? (int)version : 0;
+}
+
+/* What a driver answered may make no sense. */
+static bool sensible(const struct gpu *g)
+{
+	return g->total != UNKNOWN && g->total > 0 && g->total < 1ull << 50 && g->first_free <= g->total;
+}
+
 struct gpu gpu_look(const struct model *m, uint32_t tid)
 {
 	struct gpu g = { .total = UNKNOWN, .first_free = UNKNOWN };
@@ -152,13 +163,16 @@ struct gpu gpu_look(const struct model *m, uint32_t tid)
 	g.used = g.driver || g.init || g.first || g.entered;
 	if (g.driver)
 		g.library = FIELD_TEXT(g.driver, cuda_driver, path);
-	e = model_last(m, KS_cuda_version, 0, NULL);
+	for (e = NULL; (e = model_last(m, KS_cuda_version, 0, e));)
+		if (strcmp(FIELD_TEXT(e, cuda_version, function) ? FIELD_TEXT(e, cuda_version, function) : "", "cuDriverGetVersion") == 0)
+			break;
 	if (e)
-		g.version = (int)FIELD(e, cuda_version, version);
+		g.version = sensible_version(FIELD(e, cuda_version, version));
 	e = model_next(m, KS_cuda_memory, 0, NULL);
 	if (e) {
 		g.first_free = FIELD(e, cuda_memory, free);
 		g.total = FIELD(e, cuda_memory, total);
+		g.first_live = FIELD(e, cuda_memory, live);
 	}
 	for (e = NULL; (e = model_next(m, KS_cuda_alloc, 0, e));) {
 		if ((FIELD(e, cuda_alloc, kind) & 0xff) <= KS_GPU_PHYSICAL)
@@ -171,9 +185,15 @@ struct gpu gpu_look(const struct model *m, uint32_t tid)
 		if (m->gpu->first_total) {
 			g.first_free = m->gpu->first_free;
 			g.total = m->gpu->first_total;
+			g.first_live = m->gpu->first_live;
 		}
+		g.untracked = m->gpu->untracked;
+		g.untracked_bytes = m->gpu->untracked_bytes;
 		if (!g.version)
-			g.version = (int)m->gpu->driver_version;
+			g.version = sensible_version(m->gpu->driver_version);
 	}
+	if (!sensible(&g))
+		g.total = g.first_free = UNKNOWN;
+	g.first_total = g.total;
 	return g;
 }

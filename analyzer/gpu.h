@@ -20,8 +20,21 @@ struct gpu {
 	int version;			/* cuDriverGetVersion, 0: not known */
 	const char *library;		/* path of libcuda, NULL */
 	uint64_t live, peak;		/* bytes of device memory of this process */
-	uint64_t total, first_free;	/* of cuMemGetInfo, UNKNOWN */
+	uint64_t total, first_free;	/* of the first cuMemGetInfo, UNKNOWN */
+	uint64_t first_total, first_live;	/* the same total; what this process held then */
+	uint64_t untracked, untracked_bytes;	/* requests that are not in live and peak */
 };
+
+enum gpu_framework { GPU_TENSORFLOW = 1, GPU_JAX = 2, GPU_PYTORCH = 4, GPU_CUPY = 8, GPU_NUMBA = 16 };
+/* Which frameworks that use a GPU are loaded: enum gpu_framework, or-ed. */
+unsigned gpu_frameworks(const struct model *m);
+
+struct gpu_owner {			/* who asked for the device memory that was held at a moment */
+	const struct module *module;	/* innermost caller outside the driver and Python; NULL not known */
+	uint64_t bytes, blocks;
+};
+/* The owners, the biggest first; how many (at most most). As far as the rings still tell. */
+size_t gpu_owners(const struct model *m, const struct event *until, struct gpu_owner *owners, size_t most);
 
 struct gpu gpu_look(const struct model *m, uint32_t tid);
 

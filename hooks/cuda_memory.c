@@ -28,8 +28,11 @@ static void book(const struct ks_cuda_block *b)
 
 	raise_peak(&gpu->peak[b->kind], __atomic_add_fetch(&gpu->live[b->kind], b->size, __ATOMIC_RELAXED));
 	ks_cuda_count(&gpu->count[b->kind], 1);
-	if (on_device(b->kind))
-		raise_peak(&gpu->device_peak, __atomic_add_fetch(&gpu->device_live, b->size, __ATOMIC_RELAXED));
+	if (!on_device(b->kind))
+		return;
+	raise_peak(&gpu->device_peak, __atomic_add_fetch(&gpu->device_live, b->size, __ATOMIC_RELAXED));
+	if (b->device >= 0 && b->device < 16)
+		ks_cuda_count(&gpu->by_device[b->device], b->size);
 }
 
 static void unbook(const struct ks_cuda_block *b)
@@ -38,8 +41,11 @@ static void unbook(const struct ks_cuda_block *b)
 
 	ks_cuda_count(&gpu->live[b->kind], -b->size);
 	ks_cuda_count(&gpu->count[b->kind], (uint64_t)-1);
-	if (on_device(b->kind))
-		ks_cuda_count(&gpu->device_live, -b->size);
+	if (!on_device(b->kind))
+		return;
+	ks_cuda_count(&gpu->device_live, -b->size);
+	if (b->device >= 0 && b->device < 16)
+		ks_cuda_count(&gpu->by_device[b->device], -b->size);
 }
 
 /* Physical and registered memory does not end with a context. */
@@ -86,6 +92,7 @@ static void note_info(uint64_t free_bytes, uint64_t total, bool ours)
 
 	if (!gpu->first_total) {
 		gpu->first_free = free_bytes;
+		gpu->first_live = gpu->device_live;
 		gpu->first_info_time = ks_clock();
 		gpu->first_total = total;
 	}
@@ -140,12 +147,13 @@ static void refused(unsigned function, int result, unsigned kind, uint64_t size,
 	ks_cuda_fail(function, result, NULL);
 	if (n > 256 && (n & (n - 1)))
 		return;
-	if (result == 2 && n <= 64)
+	/* The driver tells it of the thread's own device only. */
+	if (result == 2 && n <= 64 && (device < 0 || device == ks_cuda_device()))
 		ask_free(&free_bytes, &total);
 	ks_memory_now(&now);
 	KS_EMIT(cuda_alloc_failed, .function = ks_text(ks_cuda_table[function].symbol), .size = size, .result = result,
 		.kind = kind | (uint64_t)(uint8_t)device << 8, .live = gpu->live[kind],
-		.live_device = gpu->device_live, .free = free_bytes, .total = total, .stack = ks_callers(),
+		.live_device = device >= 0 && device < 16 ? gpu->by_device[device] : gpu->device_live, .free = free_bytes, .total = total, .stack = ks_callers(),
 		.vsize = now.vsize, .as_limit = now.as_limit, .locked_limit = ks_limit(RLIMIT_MEMLOCK), .count = n);
 }
 

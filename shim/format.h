@@ -294,7 +294,9 @@ struct ks_gpu {				/* 512 bytes: totals of the process */
 	int32_t init_result;
 	uint32_t driver_version;
 	uint64_t untracked_bytes;	/* of them; not in live and peak, which are a lower bound then */
-	uint64_t spare[26];
+	uint64_t first_live;		/* device_live at the first cuMemGetInfo */
+	uint64_t by_device[16];		/* device_live of the first devices, where the device is known */
+	uint64_t spare[9];
 };
 
 struct ks_gpu_live {			/* 32 bytes: one live allocation; address 0: unused, 1: given back */

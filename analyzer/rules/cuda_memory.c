@@ -2,20 +2,13 @@
 /*
  * Memory of the GPU. A failed request is a cause only where nothing of the kind went well
  * afterwards on that thread (a back-off, a retry after freeing) and the end is linked to it.
- * Which of the ten ways it was is arithmetic: the request, what was free, what this process
- * held, and the device's size, as they stood at that moment.
+ * Which of the ten ways it was: analyzer/gpu_shortage.c.
  */
+#include "analyzer/gpu_shortage.h"
 #include "analyzer/rules/cuda.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
-
-#define MIB	(1024ull * 1024)
-
-enum shortage {			/* which way a request can fail */
-	OTHER_PROCESS, PREALLOCATED, OVERSUBSCRIBED, FRAGMENTED, ABSURD, PINNED, WORKSPACE, NOT_TOLD,
-};
 
 /* Did a later request of the same kind on this thread get as much, or half of it (back-off)? */
 static bool recovered(const struct model *m, const struct event *refused)
@@ -29,157 +22,289 @@ static bool recovered(const struct model *m, const struct event *refused)
 	return false;
 }
 
-/* The biggest block that this process got, in bytes. */
-static uint64_t biggest(const struct model *m)
+/* The last request that was refused for want of memory. */
+static const struct event *last_refused(const struct model *m)
 {
 	const struct event *e = NULL;
-	uint64_t most = 0;
 
-	while ((e = model_next(m, KS_cuda_alloc, 0, e)))
-		if ((FIELD(e, cuda_alloc, kind) & 0xff) <= KS_GPU_PHYSICAL && FIELD(e, cuda_alloc, size) > most)
-			most = FIELD(e, cuda_alloc, size);
-	return most;
+	while ((e = model_last(m, KS_cuda_alloc_failed, 0, e)))
+		if (FIELD_SIGNED(e, cuda_alloc_failed, result) == 2)
+			return e;
+	return NULL;
 }
 
-static enum shortage which(const struct model *m, const struct event *e, const struct gpu *g)
+/* The exception that reached the top says that memory (of the GPU: it is asked only where one is used) is full. */
+static bool says_memory(const struct context *c)
 {
-	uint64_t size = FIELD(e, cuda_alloc_failed, size), free_bytes = FIELD(e, cuda_alloc_failed, free);
-	uint64_t total = FIELD(e, cuda_alloc_failed, total), live = FIELD(e, cuda_alloc_failed, live_device);
-	const struct frame *caller = cuda_caller(e);
+	static const char *const words[] = { "OUT_OF_MEMORY", "out of memory", "Out of memory", "RESOURCE_EXHAUSTED",
+					     "ResourceExhausted", "OOM when allocating", "OutOfMemory" };
 
-	if ((FIELD(e, cuda_alloc_failed, kind) & 0xff) == KS_GPU_PINNED)
-		return PINNED;
-	if (total == UNKNOWN && g->total != UNKNOWN)
-		total = g->total;
-	if (total == UNKNOWN || free_bytes == UNKNOWN)
-		return NOT_TOLD;
-	if (size > total)
-		return ABSURD;
-	if (size <= free_bytes)
-		return FRAGMENTED;
-	if (biggest(m) > total / 2)
-		return PREALLOCATED;
-	if (total - free_bytes > live + total / 4 && live < total / 2)
-		return OTHER_PROCESS;
-	if (caller && size <= 64 * MIB && (module_like(caller->module, "libcublas") || module_like(caller->module, "libcudnn")))
-		return WORKSPACE;
-	return OVERSUBSCRIBED;
+	for (size_t i = 0; c->error.uncaught && i < sizeof(words) / sizeof(*words); i++)
+		if (error_says(c, words[i]) || strstr(c->error.type, words[i]))
+			return true;
+	return false;
+}
+
+/* Words of the C library's and PyTorch's own allocators: memory of the host. */
+static bool says_host(const struct context *c)
+{
+	return error_says(c, "DefaultCPUAllocator") || error_says(c, "Cannot allocate memory") ||
+	       strcmp(c->error.type, "MemoryError") == 0;
+}
+
+/* No request failed at all: the framework's own pool, taken in advance, is full. */
+static enum confidence match_pool(const struct model *m, struct finding *f, const struct gpu *g, const struct event *e)
+{
+	struct shortage s = shortage_of_pool(m, g, e);
+
+	if (s.way != SHORT_POOL_FULL || !says_memory(f->context) || says_host(f->context) || m->ending.kind == END_CLEAN)
+		return NO_MATCH;
+	f->event = s.block ? s.block : model_last(m, KS_cuda_alloc, 0, NULL);
+	f->number[0] = 1;
+	return LIKELY;
 }
 
 static enum confidence match_oom(const struct model *m, struct finding *f)
 {
-	const struct event *e = model_last(m, KS_cuda_alloc_failed, 0, NULL);
+	const struct event *e = last_refused(m);
 	enum confidence linked;
 	struct gpu g = gpu_look(m, f->context->tid);
+	bool back = e && recovered(m, e);
 
-	if (!e || FIELD_SIGNED(e, cuda_alloc_failed, result) != 2)
-		return NO_MATCH;
+	if (!e || back)
+		linked = match_pool(m, f, &g, e);
+	if (!e)
+		return linked;
+	if (back && linked == LIKELY)
+		return LIKELY;
 	f->event = e;
-	f->number[0] = (uint64_t)which(m, e, &g);
-	f->number[1] = g.total;
-	f->number[2] = FIELD(e, cuda_alloc_failed, live_device);
-	f->number[3] = biggest(m);
-	if (recovered(m, e)) {
+	f->number[0] = 0;
+	if (back) {
 		f->why_not = "a smaller or repeated request was granted afterwards: a back-off, as allocators do";
 		return SEEN;
 	}
 	linked = cuda_link(m, f, model_last(m, KS_cuda_failed, e->tid, NULL));
-	if (linked == SEEN && m->ending.kind != END_CLEAN && f->context->error.uncaught &&
-	    (error_says(f->context, "OUT_OF_MEMORY") || error_says(f->context, "out of memory") ||
-	     error_says(f->context, "RESOURCE_EXHAUSTED")))
+	if (linked < PROVEN && m->ending.kind != END_CLEAN && !end_was_sent(m) && says_memory(f->context) && !says_host(f->context))
 		return PROVEN;
 	if (linked == SEEN)
 		f->why_not = "the program went on after it";
 	return linked;
 }
 
-static void say_which(struct finding *f, enum shortage way, const struct event *e)
+/* --- what to type --- */
+
+static void fix_prealloc(const struct model *m, struct finding *f, bool other)
+{
+	unsigned used = gpu_frameworks(m);
+
+	if (used & GPU_TENSORFLOW || !(used & GPU_JAX))
+		finding_fix(f, "TensorFlow: export TF_FORCE_GPU_ALLOW_GROWTH=true before the kernel starts (in a notebook: "
+			       "%%env TF_FORCE_GPU_ALLOW_GROWTH=true in the first cell).");
+	if (used & GPU_JAX || !(used & GPU_TENSORFLOW))
+		finding_fix(f, "JAX: export XLA_PYTHON_CLIENT_PREALLOCATE=false (or XLA_PYTHON_CLIENT_MEM_FRACTION=.50) in the same way.");
+	if (other)
+		finding_fix(f, "Or let each framework have a process of its own.");
+}
+
+static void fix_smaller(const struct model *m, struct finding *f)
+{
+	finding_fix(f, "Halve the batch size (batch_size=…) until it fits, or take a smaller model or shorter input.");
+	if (gpu_frameworks(m) & GPU_PYTORCH)
+		finding_fix(f, "Release what earlier cells keep: del model, outputs; import gc; gc.collect(); "
+			       "torch.cuda.empty_cache(); and use torch.no_grad() where nothing is trained.");
+	else
+		finding_fix(f, "Release what earlier cells keep (del NAME) before the next step.");
+}
+
+static void fix_pieces(const struct model *m, struct finding *f)
+{
+	unsigned used = gpu_frameworks(m);
+
+	if (used & GPU_PYTORCH || !used)
+		finding_fix(f, "PyTorch: export PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True before the kernel starts (2.9 and "
+			       "later call it PYTORCH_ALLOC_CONF).");
+	if (used & GPU_CUPY)
+		finding_fix(f, "CuPy: cupy.get_default_memory_pool().free_all_blocks() gives the cache back.");
+	finding_fix(f, "Restart the kernel: its memory is in one piece again.");
+}
+
+/* --- what happened --- */
+
+static void say_other(const struct model *m, struct finding *f, const struct shortage *s)
 {
 	struct arena *a = f->arena;
-	uint64_t size = FIELD(e, cuda_alloc_failed, size), free_bytes = FIELD(e, cuda_alloc_failed, free);
-	const char *live = size_text(a, f->number[2]), *total = size_text(a, f->number[1]);
-	const char *room = free_bytes == UNKNOWN ? "an unknown amount" : size_text(a, free_bytes);
 
-	switch (way) {
-	case OTHER_PROCESS:
-		finding_say(f,
-			    "This process held only %s of the device's %s, yet just %s was free: "
-			    "other processes hold the rest (often another notebook's kernel).",
-			    live, total, room);
-		finding_fix(f, "See who holds it with nvidia-smi, and shut down the other "
-			       "notebooks' kernels (or the old process) that use this GPU.");
+	(void)m;
+	finding_say(f, "This process held %s%s of the device's %s, yet just %s was free: other processes hold the rest, about "
+		       "%s (often another notebook's kernel)%s.",
+		    s->live ? "only " : "", s->live ? size_text(a, s->live) : "nothing", size_text(a, s->total), size_text(a, s->free),
+		    size_text(a, s->others),
+		    s->others_first ? ", and did so before this one had asked for anything" : "");
+	if (s->way != SHORT_OWN_OLDER) {
+		finding_fix(f, "See who holds it: nvidia-smi --query-compute-apps=pid,used_memory,name --format=csv");
+		finding_fix(f, "Then shut down that notebook's kernel (Jupyter: Running, Shut Down), or: kill PID");
+		return;
+	}
+	finding_say(f, "One of them is recorded here: process %u%s%s%s, %s, held %s.", s->holder.pid, s->holder.what ? " (" : "",
+		    s->holder.what ? s->holder.what : "", s->holder.what ? ")" : "",
+		    s->holder.kernel ? "a kernel of yours that was never shut down" : "of the same user",
+		    size_text(a, s->holder.bytes));
+	finding_cite(f, 0, s->refused->time, "the recording of process %u: %s", s->holder.pid, s->holder.file);
+	if (s->holder.alive)
+		finding_fix(f, "End it, if it is not needed: kill %u%s", s->holder.pid,
+			    s->holder.kernel ? " (or Jupyter: Running, Shut Down)" : "");
+	else
+		finding_fix(f, "It has ended since: start this one again.");
+}
+
+static void say_limited(struct finding *f, const struct shortage *s)
+{
+	struct arena *a = f->arena;
+
+	finding_say(f, "The device is %s%s%s, of which this process may use %s: a slice of it (MIG), a virtual GPU or a limit of the cluster. "
+		       "It held %s, and %s was free.",
+		    s->device ? s->device : "larger", s->nominal ? " with " : "", s->nominal ? size_text(a, s->nominal) : "",
+		    size_text(a, s->total), size_text(a, s->live), size_text(a, s->free));
+	finding_fix(f, "Ask for a larger slice or a whole GPU (nvidia-smi -L shows which one this is), or use a smaller batch.");
+}
+
+static void say_pinned(struct finding *f, const struct event *e)
+{
+	uint64_t limit = FIELD(e, cuda_alloc_failed, locked_limit), size = FIELD(e, cuda_alloc_failed, size);
+
+	finding_say(f, "It is memory of the host that the GPU was to reach (pinned): the GPU's own memory has nothing to do with it.");
+	if (limit != UNKNOWN && limit < size)
+		finding_say(f, "This process may lock %s at the most (ulimit -l).", size_text(f->arena, limit));
+	finding_fix(f, "Allow more locked memory (ulimit -l unlimited) or more RAM for the container; use fewer data-loading "
+		       "workers (num_workers=…), or pin_memory=False.");
+}
+
+static void say_owners(const struct model *m, struct finding *f, const struct shortage *s)
+{
+	struct gpu_owner owner[8];
+	size_t n = gpu_owners(m, s->refused, owner, 8);
+
+	if (n && owner[0].module && owner[0].bytes > s->live / 2)
+		finding_say(f, "%s of it was asked for by %s.", size_text(f->arena, owner[0].bytes), module_name(owner[0].module));
+}
+
+static void say_which(const struct model *m, struct finding *f, const struct shortage *s)
+{
+	struct arena *a = f->arena;
+	const char *live = size_text(a, s->live), *total = s->total == UNKNOWN ? "?" : size_text(a, s->total);
+	const char *room = s->free == UNKNOWN ? "an unknown amount" : s->free ? size_text(a, s->free) : "nothing";
+
+	switch (s->way) {
+	case SHORT_OTHER_PROCESS:
+	case SHORT_OWN_OLDER:
+		say_other(m, f, s);
 		break;
-	case PREALLOCATED:
-		finding_say(f,
-			    "One block of %s, more than half of the device, belongs to this "
-			    "process already: a framework that takes the memory in advance "
-			    "(TensorFlow and JAX do). %s was free for what came after.",
-			    size_text(a, f->number[3]), room);
-		finding_fix(f, "Let the framework take memory as it needs it: "
-			       "TF_FORCE_GPU_ALLOW_GROWTH=true for TensorFlow, "
-			       "XLA_PYTHON_CLIENT_PREALLOCATE=false for JAX.");
+	case SHORT_PREALLOCATED:
+		finding_say(f, "One block of %s, more than half of the device, belongs to this process already: a framework that takes "
+			       "the memory in advance (TensorFlow and JAX do). %s was free for what came after.",
+			    size_text(a, s->biggest), room);
+		fix_prealloc(m, f, true);
 		break;
-	case ABSURD:
-		finding_say(f,
-			    "The request is larger than the whole device (%s): no setting can "
-			    "satisfy it. A shape is most likely not what was meant.",
-			    total);
-		finding_fix(f,
-			    "Look at the shapes: a single tensor of %s was asked for. Use a "
-			    "smaller batch, or split it.",
-			    size_text(a, size));
+	case SHORT_ABSURD:
+		finding_say(f, "The request is larger than the whole device (%s): no setting can satisfy it. A shape is most likely not "
+			       "what was meant.", total);
+		finding_fix(f, "Look at the shapes: a single tensor of %s was asked for. Use a smaller batch, or split it.",
+			    size_text(a, s->size));
 		break;
-	case FRAGMENTED:
-		finding_say(f, "%s was free, which is more than the request: not in one piece, or reserved by the driver.", room);
-		finding_fix(f, "For PyTorch try PYTORCH_ALLOC_CONF=expandable_segments:True; "
-			       "release caches (torch.cuda.empty_cache()) and restart the kernel.");
+	case SHORT_FRAGMENTED:
+		finding_say(f, "%s was free, which is more than the request: not in one piece, or kept by the driver.", room);
+		fix_pieces(m, f);
 		break;
-	case PINNED:
-		finding_say(f, "It is memory of the host that the GPU was to reach (pinned): the "
-			       "GPU's own memory has nothing to do with it.");
-		finding_fix(f, "Allow more locked memory (ulimit -l unlimited) or more RAM for the "
-			       "container; use fewer data-loading workers, or pin_memory=False.");
+	case SHORT_CACHED:
+		finding_say(f, "PyTorch itself keeps %s that it does not use, more than the request, but in pieces: its cache is "
+			       "fragmented. This process held %s of %s.", size_text(a, s->cached), live, total);
+		fix_pieces(m, f);
 		break;
-	case WORKSPACE:
-		finding_say(f,
-			    "It was the working space of a library (%s): nothing was left for it. "
-			    "This process held %s of %s.",
-			    module_name(cuda_caller(e)->module), live, total);
-		finding_fix(f, "Leave room for cuBLAS and cuDNN: a smaller batch or model, or "
-			       "memory growth instead of taking all in advance.");
+	case SHORT_PINNED:
+		say_pinned(f, s->refused);
 		break;
-	case OVERSUBSCRIBED:
-		finding_say(f,
-			    "This process itself held %s of the device's %s, and %s was free: it "
-			    "needs more than there is.",
-			    live, total, room);
-		finding_fix(f, "Use a smaller batch or model, and release what is no longer needed "
-			       "(del the arrays that earlier cells keep) before the next step.");
+	case SHORT_LIMITED:
+		say_limited(f, s);
 		break;
-	case NOT_TOLD:
+	case SHORT_WORKSPACE:
+		finding_say(f, "It was the working space of a library (%s): nothing was left for it. This process held %s of %s, and %s "
+			       "was free.", s->library, live, total, room);
+		finding_fix(f, "Leave room for cuBLAS and cuDNN: a smaller batch or model, or memory growth instead of taking all in advance.");
+		break;
+	case SHORT_OVERSUBSCRIBED:
+		finding_say(f, "This process itself held %s of the device's %s, and %s was free: it needs more than there is.", live,
+			    total, room);
+		say_owners(m, f, s);
+		fix_smaller(m, f);
+		break;
+	case SHORT_POOL_FULL:
+	case SHORT_NOT_TOLD:
 		finding_say(f, "How much was free is not known. This process held %s.", live);
-		finding_fix(f, "Use a smaller batch, release what is no longer needed (del), and "
-			       "look at nvidia-smi for other processes.");
+		fix_smaller(m, f);
+		finding_fix(f, "Look at nvidia-smi for other processes.");
 		break;
 	}
+}
+
+static void explain_pool(const struct model *m, struct finding *f, const struct gpu *g)
+{
+	struct shortage s = shortage_of_pool(m, g, last_refused(m));
+	bool others = s.others != UNKNOWN && s.others >= s.total / 4;
+
+	finding_title(f, "The memory that the framework had taken of the GPU is used up");
+	if (s.block)
+		finding_cite(f, s.block->record, s.block->time, "one block of %llu bytes was given", (unsigned long long)s.biggest);
+	else if (f->event)
+		finding_cite(f, f->event->record, f->event->time, "the last block was given: then this process held %s",
+			     size_text(f->arena, g->live));
+	if (f->context->error.event)
+		finding_cite(f, f->context->error.event->record, f->context->error.event->time, "%s: %.200s", f->context->error.type,
+			     arena_line(f->arena, f->context->error.text));
+	if (s.block)
+		finding_say(f, "The framework took %s of the device's %s in one block, and shares that out itself. The driver was not "
+			       "asked and refused nothing: the block is full.", size_text(f->arena, s.biggest), size_text(f->arena, s.total));
+	else
+		finding_say(f, "The framework had taken %s of the device's %s, piece by piece, and shares that out itself. The driver was "
+			       "not asked and refused nothing: it is a limit of the framework's own.", size_text(f->arena, g->live),
+			    size_text(f->arena, s.total));
+	if (others) {
+		finding_cite(f, s.refused->record, s.refused->time, "a larger block (%llu bytes) had been refused: %llu bytes were free",
+			     (unsigned long long)FIELD(s.refused, cuda_alloc_failed, size), (unsigned long long)s.free);
+		finding_say(f, "It is small because other processes held about %s when it was taken (often another notebook's kernel).",
+			    size_text(f->arena, s.others));
+		finding_fix(f, "See who holds it: nvidia-smi --query-compute-apps=pid,used_memory,name --format=csv");
+		finding_fix(f, "Then shut down that notebook's kernel (Jupyter: Running, Shut Down), or: kill PID");
+	}
+	fix_smaller(m, f);
 }
 
 static void explain_oom(const struct model *m, struct finding *f)
 {
 	const struct event *e = f->event;
-	const char *function = FIELD_TEXT(e, cuda_alloc_failed, function);
-	uint64_t size = FIELD(e, cuda_alloc_failed, size);
-	const struct frame *caller = cuda_caller(e);
+	struct gpu g = gpu_look(m, f->context->tid);
+	const char *function;
+	struct shortage s;
+	const struct frame *caller;
 
-	finding_title(f, "The GPU had no room for %s", size_text(f->arena, size));
-	finding_cite(f, e->record, e->time,
-		     "%s of %llu bytes gave 2 (CUDA_ERROR_OUT_OF_MEMORY); this process held %s%s%s",
-		     function, (unsigned long long)size, size_text(f->arena, f->number[2]),
-		     caller ? "; called by " : "", caller ? module_name(caller->module) : "");
+	if (f->number[0]) {
+		explain_pool(m, f, &g);
+		return;
+	}
+	s = shortage_of(m, &g, e, f->context->error.text, f->arena);
+	function = FIELD_TEXT(e, cuda_alloc_failed, function);
+	caller = cuda_caller(e);
+	finding_title(f, s.way == SHORT_PINNED ? "No %s of the host's memory could be pinned for the GPU" : "The GPU had no room for %s",
+		      size_text(f->arena, s.size));
+	finding_cite(f, e->record, e->time, "%s of %llu bytes gave 2 (CUDA_ERROR_OUT_OF_MEMORY); this process held %s%s%s", function,
+		     (unsigned long long)s.size, size_text(f->arena, s.live), caller ? "; called by " : "",
+		     caller ? module_name(caller->module) : "");
 	finding_say(f, "%s was asked for %llu bytes (%s) and refused, and no later request went better.", function,
-		    (unsigned long long)size, size_text(f->arena, size));
-	say_which(f, (enum shortage)f->number[0], e);
-	if (m->is_kernel)
+		    (unsigned long long)s.size, size_text(f->arena, s.size));
+	say_which(m, f, &s);
+	if (g.untracked)
+		finding_say(f, "%llu requests (%s) were too many to be followed and are not in these numbers.",
+			    (unsigned long long)g.untracked, size_text(f->arena, g.untracked_bytes));
+	if (m->is_kernel && s.way != SHORT_PINNED)
 		finding_fix(f, "A restarted kernel has given back all of its GPU memory.");
 }
 
@@ -197,81 +322,4 @@ const struct rule rule_cuda_out_of_memory = {
 		"SIGKILL.",
 	.sources = "https://github.com/tensorflow/tensorflow/issues/8170 "
 		   "https://github.com/jax-ml/jax/issues/17217",
-};
-
-/* --- cuda.address-space-limit --- */
-
-static const struct event *map_failed_within(const struct model *m, const struct event *failure)
-{
-	const struct event *begun = model_last(m, KS_cuda_enter, failure->tid, failure), *e = failure;
-
-	while ((e = model_last(m, KS_map_failed, failure->tid, e))) {
-		if (begun && e->time < begun->time)
-			break;
-		if (FIELD_SIGNED(e, map_failed, error) == -ENOMEM)
-			return e;
-	}
-	return NULL;
-}
-
-static enum confidence match_space(const struct model *m, struct finding *f)
-{
-	const struct event *e = NULL;
-	uint64_t limit = model_limit(m, RLIMIT_AS);
-	enum confidence linked;
-
-	if (limit == UNKNOWN)
-		return NO_MATCH;
-	while ((e = model_next(m, KS_cuda_failed, 0, e))) {
-		int code = (int)FIELD_SIGNED(e, cuda_failed, result);
-		const struct event *map = code == 2 || code == 304 || code == 999 ? map_failed_within(m, e) : NULL;
-
-		if (!map)
-			continue;
-		f->event = e;
-		f->number[0] = limit;
-		f->number[1] = FIELD(map, map_failed, size);
-		f->number[2] = FIELD(map, map_failed, vsize);
-		f->number[3] = map->record;
-		f->number[4] = (uint64_t)map->time;
-		linked = cuda_link(m, f, e);
-		return linked == LIKELY ? PROVEN : linked;
-	}
-	return NO_MATCH;
-}
-
-static void explain_space(const struct model *m, struct finding *f)
-{
-	const char *limit = size_text(f->arena, f->number[0]), *function = FIELD_TEXT(f->event, cuda_failed, function);
-
-	(void)m;
-	finding_title(f, "The limit on the address space stops the GPU driver");
-	finding_cite(f, f->number[3], (int64_t)f->number[4],
-		     "mmap of %llu bytes failed with ENOMEM; the process had %llu bytes mapped, "
-		     "the limit (RLIMIT_AS) is %llu",
-		     (unsigned long long)f->number[1], (unsigned long long)f->number[2],
-		     (unsigned long long)f->number[0]);
-	cuda_cite(f, f->event);
-	finding_say(f,
-		    "While %s ran, the driver tried to reserve %s of address space. This process "
-		    "may have no more than %s in all (ulimit -v), so the reservation failed.",
-		    function, size_text(f->arena, f->number[1]), limit);
-	finding_say(f,
-		    "The driver reports that as \"out of memory\", although neither the memory of "
-		    "the device nor the RAM is short: it needs room for addresses, not memory.");
-	finding_fix(f,
-		    "Remove the limit before the kernel starts: ulimit -v unlimited (and \"as\" in "
-		    "/etc/security/limits.conf, RLIMIT_AS in the service or job that starts it).");
-	finding_fix(f, "Limit memory with a cgroup instead, which counts memory and not addresses.");
-}
-
-const struct rule rule_cuda_address_space_limit = {
-	.id = "cuda.address-space-limit",
-	.title = "The limit on the address space stops the GPU driver",
-	.match = match_space,
-	.explain = explain_space,
-	.page = "RLIMIT_AS (ulimit -v) is below what the CUDA driver reserves, and the driver says that it is out of memory.\n"
-		"Proof: a mapping failed with ENOMEM on the same thread within the failing driver call, and RLIMIT_AS is finite.\n"
-		"Mistaken for it: a GPU without free memory.",
-	.sources = "https://github.com/krlmlr/ulimit/issues/5",
 };

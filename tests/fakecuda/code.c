@@ -19,7 +19,7 @@ MAKES(cuModuleLoadFatBinary, (void **module, const void *image), module)
 static void write_log(unsigned n, const int *options, void **values)
 {
 	for (unsigned i = 0; options && values && i < n; i++)
-		if (options[i] == 5)
+		if (options[i] == 5 && values[i])
 			strcpy(values[i], "ptxas fatal   : Unsupported .version 8.5; current version is '8.4'");
 }
 

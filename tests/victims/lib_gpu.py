@@ -47,6 +47,12 @@ class Driver:
             raise CudaError(f"CUDA error {code} in cuMemAlloc_v2 of {size} bytes: CUDA_ERROR_OUT_OF_MEMORY")
         return address
 
+    def name(self):
+        text, size = ctypes.create_string_buffer(96), ctypes.c_size_t()
+        self.call("cuDeviceGetName", text, 96, 0)
+        self.call("cuDeviceTotalMem_v2", ctypes.byref(size), 0)
+        return text.value.decode()
+
     def free(self, address):
         self.call("cuMemFree_v2", ctypes.c_uint64(address))
 
