@@ -33,7 +33,7 @@ KS_APART static uint64_t count_maps(void)
 
 	if (n & (n - 1))
 		return 0;
-	fd = ks_sys_open("/proc/self/maps", O_RDONLY, 0);
+	fd = ks_sys_open("/proc/thread-self/maps", O_RDONLY, 0);
 	if (fd < 0)
 		return 0;
 	while ((got = ks_sys_read(fd, text, sizeof(text))) > 0)

@@ -125,7 +125,7 @@ static void measure(struct ks_checkpoint *c, bool full)
 	c->rss = c->vsize = c->cg_usage = c->cg_oom_kill = UNKNOWN;
 	c->sys_oom_kill = c->mem_available = c->swap_free = c->cg_pids = UNKNOWN;
 	c->cg_limit = ks_cgroup.limit;
-	if (ks_read_file("/proc/self/statm", text, sizeof(text)) > 0) {
+	if (ks_read_file("/proc/thread-self/statm", text, sizeof(text)) > 0) {
 		c->vsize = ks_number(p, &p) * page_size();
 		c->rss = ks_number(p + 1, NULL) * page_size();
 	}

@@ -150,7 +150,7 @@ static bool allowed(uint64_t file_size, uint64_t more)
 		char statm[128];
 		uint64_t used = 0;
 
-		if (ks_read_file("/proc/self/statm", statm, sizeof(statm)) > 0)
+		if (ks_read_file("/proc/thread-self/statm", statm, sizeof(statm)) > 0)
 			used = ks_number(statm, NULL) * 4096;
 		if (used >= space || more > (space - used) / 64)
 			return false;

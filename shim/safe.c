@@ -37,7 +37,8 @@ long ks_read_file(const char *path, char *buf, size_t size)
 	return (long)done;
 }
 
-/* process_vm_readv on ourselves; where a sandbox forbids it, one page at a time through a pipe. */
+/* process_vm_readv on ourselves; where a sandbox forbids it, one page at a time through a pipe. The main thread may be
+ * gone, and its number with it: so by the calling thread's. */
 static size_t read_by_pipe(uintptr_t address, char *to, size_t size)
 {
 	int fds[2];
@@ -72,7 +73,7 @@ size_t ks_read_memory(uintptr_t address, void *to, size_t size)
 		size_t step = size - done;
 		struct iovec local = { (char *)to + done, step };
 		struct iovec remote = { (void *)(address + done), step };
-		long n = ks_sys(SYS_process_vm_readv, ks_sys_getpid(), &local, 1, &remote, 1, 0);
+		long n = ks_sys(SYS_process_vm_readv, ks_sys_gettid(), &local, 1, &remote, 1, 0);
 
 		if (n == -ENOSYS || n == -EPERM || n == -EACCES)
 			return done + read_by_pipe(address + done, (char *)to + done, size - done);
@@ -82,7 +83,7 @@ size_t ks_read_memory(uintptr_t address, void *to, size_t size)
 			if (step >= size - done)
 				break;
 			local.iov_len = remote.iov_len = step;
-			n = ks_sys(SYS_process_vm_readv, ks_sys_getpid(), &local, 1, &remote, 1, 0);
+			n = ks_sys(SYS_process_vm_readv, ks_sys_gettid(), &local, 1, &remote, 1, 0);
 			if (n <= 0)
 				break;
 		}

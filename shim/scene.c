@@ -69,7 +69,7 @@ static void read_maps(void)
 	at = ks_sys(SYS_mmap, NULL, MAPS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at > 0 || at < -4095)
 		maps = (char *)at;
-	n = ks_read_file("/proc/self/maps", maps, maps == small ? sizeof(small) : MAPS);
+	n = ks_read_file("/proc/thread-self/maps", maps, maps == small ? sizeof(small) : MAPS);
 	if (n > 0)
 		maps_size = (size_t)n;
 }
