@@ -3,7 +3,7 @@
  * Keeps the directory of the traces small: as many files, bytes and days as the configuration allows.
  *
  * Looked after by one of sixteen processes that start, as the clock decides (nothing has to be kept
- * for that), and for a few milliseconds at most: what is left is for the next one.
+ * for that), and for some milliseconds at most: what is left is for the next one.
  * First go the recordings of good ends, then deaths that were read (kshim-analyze marks them), then
  * deaths that nobody has read; within each the oldest. A process that runs keeps its own, and one
  * that may run where we cannot see it (another container, another machine) for a day.
@@ -39,6 +39,7 @@ struct sweep {
 	int dir;
 	uint64_t now, deadline;		/* seconds since 1970; ns of the monotonic clock */
 	uint64_t bytes;
+	bool all_known;			/* what became of each */
 	size_t n;
 	struct item item[MOST];
 };
@@ -165,13 +166,24 @@ static bool too_old(const struct sweep *s, const struct item *item)
 	return ks.config.max_age && s->now > item->born && s->now - item->born > ks.config.max_age;
 }
 
+static bool above(uint64_t n, uint64_t most)
+{
+	return most && n > most;
+}
+
 /* Above the limits; once that is so, room is made for some more, so that not every start sweeps. */
 static bool too_many(uint64_t files, uint64_t bytes, bool room)
 {
 	uint64_t most_files = ks.config.max_files, most_bytes = ks.config.max_bytes;
 
-	return (most_files && files > most_files - (room ? most_files / 16 : 0)) ||
-	       (most_bytes && bytes > most_bytes - (room ? most_bytes / 16 : 0));
+	return above(files, most_files - (room ? most_files / 16 : 0)) || above(bytes, most_bytes - (room ? most_bytes / 16 : 0));
+}
+
+/* An unread death stays where a good end may be among those that there was no time to look at; but not without limit. */
+static bool may_go(const struct sweep *s, const struct item *item)
+{
+	return item->class != UNREAD || s->all_known ||
+	       above(s->n, 2 * ks.config.max_files) || above(s->bytes, 2 * ks.config.max_bytes);
 }
 
 static void remove_some(struct sweep *s)
@@ -182,7 +194,7 @@ static void remove_some(struct sweep *s)
 	for (size_t i = 0; i < s->n && s->item[i].class != RUNNING && !out_of_time(s); i++) {
 		const struct item *item = &s->item[i];
 
-		if (!too_old(s, item) && !(many && too_many(files, s->bytes, true)))
+		if (!too_old(s, item) && !(many && too_many(files, s->bytes, true) && may_go(s, item)))
 			continue;
 		if (ks_sys(SYS_unlinkat, s->dir, item->name, 0) == 0) {
 			files--;
@@ -194,6 +206,7 @@ static void remove_some(struct sweep *s)
 static void sweep(struct sweep *s)
 {
 	bool any = false;
+	size_t known = 0;
 
 	find(s);
 	for (size_t i = 0; i < s->n; i++)
@@ -202,8 +215,9 @@ static void sweep(struct sweep *s)
 		return;
 	/* Where time runs out, what is not known yet is younger than all that is. */
 	sort(s, is_older);
-	for (size_t i = 0; i < s->n && !out_of_time(s); i++)
-		classify(s, &s->item[i]);
+	while (known < s->n && !out_of_time(s))
+		classify(s, &s->item[known++]);
+	s->all_known = known == s->n && s->n < MOST && !out_of_time(s);
 	sort(s, goes_before);
 	s->deadline = clock_of(CLOCK_MONOTONIC) + REMOVE_NS;
 	remove_some(s);
