@@ -183,10 +183,15 @@ __attribute__((noinline)) static void call_below(ks_handler handler, int sig, si
 	ks_altstack_in_use(false);
 }
 
-/* Our own look at what the program gave to free(): it is to fault where it would have, in libc. */
+/*
+ * Our own look at what the program gave to free(): it is to fault where it would have, in libc. And our own trace,
+ * cut off by somebody, or lost by a file server.
+ */
 static bool faults_elsewhere(int sig, const siginfo_t *info, void *context)
 {
-	return (sig == SIGSEGV || sig == SIGBUS) && info->si_code > 0 && ks_heap_step_over(context);
+	if ((sig != SIGSEGV && sig != SIGBUS) || info->si_code <= 0)
+		return false;
+	return ks_heap_step_over(context) || (sig == SIGBUS && ks_trace_lost((uintptr_t)info->si_addr));
 }
 
 void ks_on_signal(int sig, siginfo_t *info, void *context)

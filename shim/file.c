@@ -181,11 +181,22 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 	return 0;
 }
 
+/* What is mapped of traces, of the parent's, too: known without a look at them. */
+static struct piece {
+	uintptr_t at;
+	size_t size;
+} pieces[KS_MAX_REGIONS];
+static unsigned npieces;
+
 static void *map_file(int fd, uint64_t offset, uint64_t size)
 {
 	long at = ks_sys(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
 
-	return at < 0 && at > -4096 ? NULL : (void *)at;
+	if (at < 0 && at > -4096)
+		return NULL;
+	if (npieces < KS_MAX_REGIONS)
+		pieces[npieces++] = (struct piece){ (uintptr_t)at, size };
+	return (void *)at;
 }
 
 /* --- the first part of a trace --- */
@@ -332,6 +343,31 @@ void ks_open(void)
 	return;
 none:
 	ks.path[0] = '\0';
+}
+
+/* --- the end of a trace that somebody has cut off, or that its server has lost --- */
+
+static bool replace(const struct piece *p)
+{
+	return ks_sys(SYS_mmap, p->at, p->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) > 0;
+}
+
+bool ks_trace_lost(uintptr_t address)
+{
+	unsigned i = 0;
+
+	while (i < npieces && address - pieces[i].at >= pieces[i].size)
+		i++;
+	if (i == npieces)
+		return false;
+	ks.on = ks.chosen = false;
+	for (i = 0; i < npieces; i++) {
+		if (!replace(&pieces[i]))
+			return false;
+	}
+	if (ks.head)			/* who is in the middle of an event finds his way */
+		lay_out((char *)ks.head);
+	return true;
 }
 
 /* --- growth --- */
