@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The runtime of gcc's AddressSanitizer wants to be the first library of a process and ends one where
+ * it is not ("ASan runtime does not come first in initial library list"), which a program that is
+ * built with it and inherits the preload would do. It asks this function, by a symbol that is looked
+ * up in the usual order, for its defaults; a user's ASAN_OPTIONS go over them. The program's own
+ * definition comes before ours: then only ASAN_OPTIONS=verify_asan_link_order=0 helps.
+ * (compiler-rt, lib/asan/asan_flags.cpp and asan_linux.cpp, AsanCheckDynamicRTPrereqs.)
+ *
+ * Called before any constructor, in a process in which we do nothing but forward.
+ */
+#include "hooks/hooks.h"
+
+const char *__asan_default_options(void);
+
+KS_EXPORT const char *__asan_default_options(void)
+{
+	return "verify_asan_link_order=0";
+}
