@@ -227,7 +227,7 @@ static bool stopped_by_parent(void)
 	static struct ks_sender parent;
 	const int by = fatal.info->si_pid, above = (int)ks_sys(SYS_getppid);
 
-	if (ks.on || ks_forked_threads > 1 || fatal.info->si_code != SI_USER ||
+	if (ks.on || ks.forked_threads > 1 || fatal.info->si_code != SI_USER ||
 	    (fatal.sig != SIGTERM && fatal.sig != SIGINT && fatal.sig != SIGHUP))
 		return false;
 	if (by == above)

@@ -25,7 +25,6 @@ struct ks ks;
 
 static char zeros[4096];
 static void *mapped[KS_MAX_REGIONS];	/* begin of each region */
-static unsigned growing;
 
 unsigned ks_regions(void)
 {
@@ -334,6 +333,7 @@ void ks_open(void)
 		ks_sys(SYS_unlinkat, AT_FDCWD, ks.path, 0);
 		goto none;
 	}
+	ks_text_begin();
 	ks.head = base;
 	lay_out(base);
 	/* Linux 4.14 and later; before that ks_mine() keeps the rare events out. */
@@ -402,21 +402,16 @@ out:
 	return at;
 }
 
-void ks_file_forget(void)
-{
-	__atomic_store_n(&growing, 0, __ATOMIC_RELEASE);
-}
-
 void *ks_grow(enum ks_region_kind kind, uint32_t stride, uint32_t count, uint64_t aux0)
 {
 	void *at = NULL;
 
 	if (!ks.on || ks.crashing || !ks_mine())
 		return NULL;
-	if (__atomic_exchange_n(&growing, 1, __ATOMIC_ACQUIRE))
+	if (__atomic_exchange_n(&ks.growing, 1, __ATOMIC_ACQUIRE))
 		return NULL;
 	at = grow(kind, kind == KS_REGION_RING ? KS_RING_SLOT : 0, stride, count, aux0);
-	__atomic_store_n(&growing, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&ks.growing, 0, __ATOMIC_RELEASE);
 	return at;
 }
 

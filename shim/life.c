@@ -9,9 +9,7 @@
 
 #include "shim/safe.h"
 
-uint64_t ks_forked_threads;
 const struct ks_header *ks_forked_from;
-static uint64_t forked_clock;
 
 bool ks_mine(void)
 {
@@ -48,14 +46,13 @@ void ks_forked(void)
 {
 	if (!ks.chosen)
 		return;
-	forked_clock = ks_clock();
-	ks_forked_threads = ks_forked_from ? ks_forked_from->threads : 0;
-	memset(ks.wiped, 0, sizeof(ks.wiped));	/* where the kernel has not */
+	ks.forked_clock = ks_clock();
+	ks.forked_threads = ks_forked_from ? ks_forked_from->threads : 0;
+	if (ks.head)				/* where the kernel has not */
+		memset(ks.wiped, 0, sizeof(ks.wiped));
 	ks.path[0] = '\0';
 	ks.generation++;
 	ks.pid = ks_sys_getpid();
-	ks_file_forget();
-	ks_text_forget();
 	ks_ring_forget();
 }
 
@@ -73,7 +70,7 @@ bool ks_wake(void)
 		if (parent) {
 			ks.head->parent_pid = parent->pid;
 			ks.head->parent_start = parent->start_realtime;
-			KS_EMIT(child_of, .parent = parent->pid, .threads = ks_forked_threads, .forked = forked_clock,
+			KS_EMIT(child_of, .parent = parent->pid, .threads = ks.forked_threads, .forked = ks.forked_clock,
 				.load = ks_self.load);
 		}
 		ks_begin();

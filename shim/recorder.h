@@ -133,12 +133,20 @@ struct ks {
 			size_t crash_room;		/* bytes for blocks behind it */
 			struct ks_ring_head *rare, *output, *checkpoints;
 			size_t output_size;		/* bytes of the ring of output */
+			/* what its parts know of the trace; here, so that a child need not touch their pages */
+			uint32_t growing;		/* file.c: somebody makes it larger */
+			uint32_t texts_full;		/* text.c: there is no room, do not try each time */
+			uint64_t texts_often;		/* bytes of stacks of frequent events */
+			uint32_t threads_taken;		/* ring.c: regions of threads that are full, for good */
+			uint32_t threads_refused;	/* so often the trace could not grow for them */
 		};
 		char wiped[KS_PAGES];
 	};
 	bool chosen;			/* it is one that is to be recorded (Python), even if a fork has not begun yet */
 	uint32_t generation;		/* grows in every forked child */
 	int32_t pid;			/* owner of the mapping */
+	uint64_t forked_clock;		/* in a forked child: when, … */
+	uint64_t forked_threads;	/* … and how many threads its parent had */
 	struct ks_config config;
 	uint64_t dev, inode;		/* of the trace file */
 	char path[1200];		/* of the trace file, "" : none */
@@ -161,7 +169,6 @@ void ks_begin(void);			/* what every new trace begins with: facts, limits, modul
 void ks_facts_late(void);		/* what only explains a bad end, once: machine, CPU. Handler-safe (shim/info.c) */
 /* The last trace that this process mapped: in a forked child its parent's, only read. */
 extern const struct ks_header *ks_forked_from;
-extern uint64_t ks_forked_threads;	/* in a forked child: how many threads its parent had */
 void ks_forked(void);			/* in the child of a fork: forget the parent's trace */
 bool ks_wake(void);			/* begin the trace of a forked child now; true when recording */
 void ks_end(int kind, int code);	/* enum ks_end_kind: mark the header */
@@ -190,9 +197,8 @@ int ks_block(enum ks_block_kind kind, uint32_t tid, uint64_t address, const void
 /* Between parts of shim/. */
 struct ks_layout;
 uint64_t ks_offset_of(const void *at);	/* of something mapped, in the file; 0: not of the trace */
-void ks_text_forget(void);		/* text.c: in a forked child */
-void ks_ring_forget(void);		/* ring.c: likewise */
-void ks_file_forget(void);		/* file.c: likewise */
+void ks_text_begin(void);		/* text.c: a trace begins */
+void ks_ring_forget(void);		/* ring.c: in a forked child */
 struct ks_region *ks_region(unsigned i);
 void *ks_region_at(unsigned i);		/* where region i is mapped */
 const struct ks_string *ks_string_at(ks_str offset);	/* a text of the trace where it is mapped; NULL */

@@ -141,9 +141,6 @@ void ks_emit(enum ks_event event, enum ks_lane lane, const uint64_t *fields, uns
 
 /* --- counters by thread --- */
 
-static uint32_t all_taken;		/* regions of them that are full, for good: none is used twice */
-static uint32_t refused;		/* so often the trace could not grow for them: it is not asked each time */
-
 /* They are taken in their order: the first that may be free, by halving. */
 static uint32_t first_in(const struct ks_thread *t, uint32_t count)
 {
@@ -168,7 +165,7 @@ static struct ks_thread *take_counters(struct ks_self *self)
 		const struct ks_region *r = ks_region(i);
 		struct ks_thread *t = ks_region_at(i);
 
-		if (r->kind != KS_REGION_THREADS || seen++ < __atomic_load_n(&all_taken, __ATOMIC_RELAXED))
+		if (r->kind != KS_REGION_THREADS || seen++ < __atomic_load_n(&ks.threads_taken, __ATOMIC_RELAXED))
 			continue;
 		for (uint32_t k = first_in(t, r->count); k < r->count; k++) {
 			uint32_t unused = 0;
@@ -180,7 +177,7 @@ static struct ks_thread *take_counters(struct ks_self *self)
 			t[k].start_time = ks_clock();
 			return &t[k];
 		}
-		__atomic_store_n(&all_taken, seen, __ATOMIC_RELAXED);
+		__atomic_store_n(&ks.threads_taken, seen, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -196,9 +193,9 @@ struct ks_thread *ks_thread_counters(void)
 		return NULL;
 	ks_tid();
 	t = take_counters(self);
-	if (!t && !(__atomic_fetch_add(&refused, 1, __ATOMIC_RELAXED) % 64) &&
+	if (!t && !(__atomic_fetch_add(&ks.threads_refused, 1, __ATOMIC_RELAXED) % 64) &&
 	    ks_grow(KS_REGION_THREADS, sizeof(struct ks_thread), 1024, 0)) {
-		__atomic_store_n(&refused, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&ks.threads_refused, 0, __ATOMIC_RELAXED);
 		t = take_counters(self);
 	}
 	if (t) {
@@ -211,8 +208,6 @@ struct ks_thread *ks_thread_counters(void)
 void ks_ring_forget(void)
 {
 	ks_self = (struct ks_self){ .load = ks_self.load };
-	all_taken = 0;
-	refused = 0;
 }
 
 void ks_thread_ended(void)

@@ -14,14 +14,12 @@
 #define OFTEN_SHARE	8	/* stacks of frequent events get one part in so many of the whole trace */
 
 static struct ks_string *known[KNOWN];
-static uint64_t often_used;	/* bytes of stacks of frequent events */
-static unsigned full;		/* no room any more: do not try each time */
 
-void ks_text_forget(void)
+/* A forked child empties the table of its parent now: most never come here, and all of its pages would be copied. */
+void ks_text_begin(void)
 {
-	memset(known, 0, sizeof(known));
-	full = 0;
-	often_used = 0;
+	if (ks.generation)
+		memset(known, 0, sizeof(known));
 }
 
 /* FNV-1a, by words first: a stack of 32 frames has 256 bytes. */
@@ -59,11 +57,11 @@ static struct ks_string *make(enum ks_string_kind kind, const void *data, size_t
 	size_t bytes = (sizeof(struct ks_string) + size + 1 + 7) & ~7ul;
 	struct ks_string *s = claim(bytes);
 
-	if (!s && !full) {
+	if (!s && !ks.texts_full) {
 		if (ks_grow(KS_REGION_STRINGS, 1, 512 << 10, 0))
 			s = claim(bytes);
 		else
-			full = 1;
+			ks.texts_full = 1;
 	}
 	if (!s) {
 		__atomic_fetch_add(&ks.head->lost_strings, 1, __ATOMIC_RELAXED);
@@ -79,9 +77,9 @@ static bool may_make(size_t size, bool often)
 {
 	if (!often)
 		return true;
-	if (often_used > ks.config.size / OFTEN_SHARE)
+	if (ks.texts_often > ks.config.size / OFTEN_SHARE)
 		return false;
-	__atomic_fetch_add(&often_used, size, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&ks.texts_often, size, __ATOMIC_RELAXED);
 	return true;
 }
 
