@@ -37,7 +37,8 @@ static bool fill(struct model *m, struct unwind *u, const struct thread *th)
 	const unsigned least = m->arch == KS_ARCH_AARCH64 ? 32 : 16;
 
 	*u = (struct unwind){
-		.regs = regs, .nregs = least, .pc = th->pc, .sp = th->sp, .tid = th->tid};
+		.regs = regs, .nregs = least, .pc = th->pc, .sp = th->sp, .tid = th->tid,
+		.places_only = true};
 	regs[least == 32 ? 31 : 7] = th->sp;
 	for (size_t i = 0; i < t->nblocks; i++) {
 		const struct block *b = &t->blocks[i];
@@ -48,6 +49,7 @@ static bool fill(struct model *m, struct unwind *u, const struct thread *th)
 		memcpy(&u->pc, b->data, 8);
 		memcpy(&u->sp, b->data + 8, 8);
 		words = words - 2 < MOST_WORDS ? words - 2 : MOST_WORDS;
+		u->places_only = words < least;
 		if (words >= least)
 			memcpy(regs, b->data + 16, words * 8);
 		else

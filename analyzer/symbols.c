@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "analyzer/frame_pointer.h"
 
 #define MOST_MEMORY	(1u << 30)
 
@@ -29,6 +30,7 @@ struct job {
 	uint64_t pc[MOST_FRAMES];
 	bool exact[MOST_FRAMES];
 	uint64_t start_pc, start_sp;	/* behind a call that led nowhere */
+	uint64_t frame_pointer;		/* found on the stack; 0: not */
 };
 
 /* --- memory and registers for libdwfl --- */
@@ -89,6 +91,8 @@ static bool dwfl_registers(Dwfl_Thread *thread, void *arg)
 	for (unsigned i = 0; i < n; i++)
 		regs[i] = u->regs[i];
 	regs[sp] = job->start_sp;
+	if (job->frame_pointer)
+		regs[6] = job->frame_pointer;
 	dwfl_thread_state_register_pc(thread, job->start_pc);
 	return dwfl_thread_state_registers(thread, 0, n, regs);
 }
@@ -284,14 +288,52 @@ static void find_start(const struct model *m, struct job *job)
 		job->start_sp += 8;
 }
 
+static bool word_of(const void *u, uint64_t address, uint64_t *value)
+{
+	return read_word(u, address, value);
+}
+
+/* Into job->pc; true: it came to where the thread began. */
+static bool follow(struct job *job)
+{
+	return job->dwfl && dwfl_getthread_frames(job->dwfl, (pid_t)(job->u->tid ? job->u->tid : 1), frame_seen, job) == 0;
+}
+
+/*
+ * Once more with the frame pointer, where the walk ended at a function that asks for it; libdwfl
+ * takes that for the begin of the thread.
+ */
+static bool follow_frame_pointer(struct job *job, bool whole)
+{
+	const struct frame_search s = {
+		.dwfl = job->dwfl, .word = word_of, .arg = job->u, .sp = job->start_sp,
+		.pc = job->pc[job->n - 1] - !job->exact[job->n - 1],
+	};
+	const unsigned before = job->n;
+
+	job->frame_pointer = frame_pointer_find(&s);
+	if (!job->frame_pointer)
+		return whole;
+	job->n = 0;
+	whole = follow(job);
+	if (job->n > before)
+		return whole;
+	job->frame_pointer = 0;
+	job->n = 0;
+	return follow(job);
+}
+
 /* The frames of one thread, and the mark behind them. */
 static void walk(const struct model *m, struct job *job, unsigned with_lines)
 {
 	struct found end = { .last = 1 };
 
 	job->n = 0;
+	job->frame_pointer = 0;
 	find_start(m, job);
-	end.line = job->dwfl && dwfl_getthread_frames(job->dwfl, (pid_t)(job->u->tid ? job->u->tid : 1), frame_seen, job) == 0;
+	end.line = follow(job);
+	if (job->n && job->u->places_only && m->arch == KS_ARCH_X86_64 && job->start_pc == job->u->pc)
+		end.line = follow_frame_pointer(job, end.line);
 	if (job->n == (unsigned)(job->start_pc != job->u->pc)) {
 		job->pc[job->n] = job->start_pc;
 		job->exact[job->n++] = job->start_pc == job->u->pc;

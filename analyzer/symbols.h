@@ -23,6 +23,7 @@ struct unwind {				/* where a thread stood */
 	const struct memory *memory;
 	size_t nmemory;
 	uint32_t tid;
+	bool places_only;		/* of the registers, only pc and sp are known */
 };
 
 /* Frames of n threads, innermost first, in stack[]; NULL there: nothing could be found out. */
