@@ -103,6 +103,7 @@ static const struct field_info witness_fields[] = {
 	AT(ks_witness, FIELD_U64, cg_usage), AT(ks_witness, FIELD_U64, cg_limit), AT(ks_witness, FIELD_U64, cg_oom_kill),
 	AT(ks_witness, FIELD_U64, sys_oom_kill), AT(ks_witness, FIELD_U64, mem_available),
 	AT(ks_witness, FIELD_BYTES, signal_sent), AT(ks_witness, FIELD_U64, signal_time),
+	AT(ks_witness, FIELD_U64, cg_before), AT(ks_witness, FIELD_U64, sys_before), AT(ks_witness, FIELD_U32, doubtful),
 };
 
 static const struct field_info block_fields[] = {

@@ -138,11 +138,15 @@ KS_APART static uint64_t oom_kills_before(const struct ks_other *o)
 	return kills;
 }
 
+/* As analyzer/rules/oom.c: a counter that rose long after its last look may have risen for another. */
 static char *put_kill(char *p, char *end, const struct ks_other *o, const struct ks_witness *w)
 {
+	const uint64_t fresh = 60 * 1000000000ull;
 	uint64_t before = oom_kills_before(o);
 
-	if (before == UINT64_MAX || w->cg_oom_kill == UINT64_MAX || w->cg_oom_kill <= before)
+	if (before == UINT64_MAX || w->cg_oom_kill == UINT64_MAX || w->cg_oom_kill <= before ||
+	    w->cg_oom_kill < w->cg_before || (w->doubtful & KS_DOUBTFUL_CGROUP) ||
+	    w->realtime - o->head.last_realtime > fresh)
 		return p;
 	p = ks_put(p, end, " by the OOM killer");
 	if (w->cg_limit != UINT64_MAX)

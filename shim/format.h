@@ -378,8 +378,13 @@ struct ks_witness {			/* 128 bytes */
 	uint32_t signal_sent[4];	/* the last signals that the witness sent to the process, newest first */
 	uint64_t signal_time;		/* realtime of the newest */
 	char name[16];			/* comm of the witness */
-	uint64_t spare[3];
+	uint64_t cg_before, sys_before;	/* what kind 1 had read of cg_oom_kill and sys_oom_kill at an earlier death, plus one; 0: nothing */
+	uint32_t doubtful;		/* KS_DOUBTFUL_… : others of its children were killed at the same time */
+	uint32_t spare;
 };
+
+#define KS_DOUBTFUL_CGROUP	1u	/* for whom cg_oom_kill rose since cg_before is not known */
+#define KS_DOUBTFUL_SYSTEM	2u	/* the same of sys_oom_kill */
 
 #define KS_SAME(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type " has the size that FORMAT.md gives")
 KS_SAME(ks_region, 64);

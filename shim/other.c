@@ -263,6 +263,9 @@ static void read_cgroup(const struct ks_other *o, struct ks_witness *w, struct r
 		w->cg_usage = ks_cgroup_usage(&room->cgroup);
 		w->cg_limit = room->cgroup.limit;
 	}
+	w->sys_oom_kill = ks_system_oom_kill();
+	if (w->kind == 1)
+		ks_counters_before(room->packed, w);
 }
 
 KS_APART static void read_cgroup_here(const struct ks_other *o, struct ks_witness *w)
@@ -288,7 +291,6 @@ static void read_counters(const struct ks_other *o, struct ks_witness *w)
 		read_cgroup_here(o, w);
 	}
 	ks_system_memory(&w->mem_available, &swap);
-	w->sys_oom_kill = ks_system_oom_kill();
 }
 
 KS_APART bool ks_other_witness(const struct ks_other *o, struct ks_witness *w)

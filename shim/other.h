@@ -44,6 +44,10 @@ void ks_other_info(const struct ks_other *o, const char *key, char *to, size_t s
  */
 bool ks_other_witness(const struct ks_other *o, struct ks_witness *w);
 
+/* counters.c: fills in what this process had read of the same counters before; cgroup is its packed
+ * name. */
+void ks_counters_before(const char *cgroup, struct ks_witness *w);
+
 /* Removes a trace by its name, if it is a regular file of ours. */
 void ks_other_remove(const char *name);
 

@@ -341,6 +341,20 @@ static enum confidence match_unknown(const struct model *m, struct finding *f)
 		       : NO_MATCH;
 }
 
+/* Did the kernel kill anybody for want of memory between the last look inside and a witness's? */
+static bool somebody_was(const struct model *m)
+{
+	uint64_t before = UNKNOWN;
+
+	for (size_t i = 0; i < m->ncheckpoints; i++)
+		if (m->checkpoints[i].sys_oom_kill != UNKNOWN)
+			before = m->checkpoints[i].sys_oom_kill;
+	for (size_t i = 0; before != UNKNOWN && i < m->nwitnesses; i++)
+		if (m->witnesses[i].raw.sys_oom_kill != UNKNOWN && m->witnesses[i].raw.sys_oom_kill > before)
+			return true;
+	return false;
+}
+
 static void explain_unknown(const struct model *m, struct finding *f)
 {
 	const struct checkpoint *c = m->ncheckpoints ? &m->checkpoints[m->ncheckpoints - 1] : NULL;
@@ -364,9 +378,10 @@ static void explain_unknown(const struct model *m, struct finding *f)
 		finding_say(f, "A seccomp filter was switched on in this process; one that kills "
 			       "leaves no other trace either.");
 	finding_say(f, "It is not proven to have been a lack of memory%s.",
-		    m->nwitnesses ? ": no counter of such kills rose, as far as they were "
-				    "looked at"
-				  : "");
+		    !m->nwitnesses	? ""
+		    : somebody_was(m)	? ": the machine's counter of such kills rose while it ran, but "
+					  "that counts those of other processes and containers too"
+					: ": no counter of such kills rose, as far as they were looked at");
 	finding_fix(f, "To know more: record the server too (LD_PRELOAD=libkshim.so jupyter "
 		       "notebook): it sees the end of its kernels; and look at "
 		       "journalctl -k around the time of the end, and at the logs of a batch "

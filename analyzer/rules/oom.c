@@ -9,10 +9,14 @@
 #include <signal.h>
 #include <string.h>
 
+#define FRESH	60000000000	/* a look so short before the end was taken on the way to it, ns */
+
 struct counters {
-	uint64_t cg_before, cg_after, sys_before, sys_after, usage, limit, rss, available;
+	uint64_t cg_before, cg_after, sys_before, sys_after, usage, limit, rss, live, grown, available;
 	const struct witness *witness;
 	const struct checkpoint *first, *last;
+	bool fresh;		/* the last look inside was shortly before the end */
+	bool cg_doubtful, sys_doubtful;
 };
 
 static void take(uint64_t *to, uint64_t value)
@@ -21,9 +25,43 @@ static void take(uint64_t *to, uint64_t value)
 		*to = value;
 }
 
+static uint64_t larger(uint64_t a, uint64_t plus_one)
+{
+	return a != UNKNOWN && plus_one && plus_one - 1 > a ? plus_one - 1 : a;
+}
+
+/* The witness may have seen the counter rise before, for another one (shim/counters.c). */
+static void tell_witness(const struct model *m, struct counters *c, const struct ks_witness *w)
+{
+	const int64_t end = (int64_t)(w->realtime - m->header->start_realtime);
+
+	c->cg_before = larger(c->cg_before, w->cg_before);
+	c->sys_before = larger(c->sys_before, w->sys_before);
+	c->cg_doubtful = w->doubtful & KS_DOUBTFUL_CGROUP;
+	c->sys_doubtful = w->doubtful & KS_DOUBTFUL_SYSTEM;
+	c->fresh = c->last && end - c->last->time < FRESH;
+}
+
+/* The counters of the heap go on until the last instruction; memory was measured at the last look. */
+static void tell_heap(const struct model *m, struct counters *c)
+{
+	const struct checkpoint *p = c->last;
+	uint64_t alloc = 0, freed = 0;
+
+	for (size_t i = 0; i < m->nthreads; i++) {
+		alloc += m->threads[i].alloc_bytes;
+		freed += m->threads[i].free_bytes;
+	}
+	if (alloc < freed || !p || p->heap_alloc == UNKNOWN || p->heap_free == UNKNOWN || p->heap_alloc < p->heap_free)
+		return;
+	c->live = alloc - freed;
+	if (c->live > p->heap_alloc - p->heap_free && c->live < 1ull << 50)
+		c->grown = c->live - (p->heap_alloc - p->heap_free);
+}
+
 static struct counters count(const struct model *m)
 {
-	struct counters c = { UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, NULL, NULL, NULL };
+	struct counters c = { UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, .available = UNKNOWN };
 
 	for (size_t i = 0; i < m->ncheckpoints; i++) {
 		const struct checkpoint *p = &m->checkpoints[i];
@@ -39,6 +77,7 @@ static struct counters count(const struct model *m)
 		take(&c.rss, p->rss);
 		take(&c.available, p->mem_available);
 	}
+	tell_heap(m, &c);
 	for (size_t i = 0; i < m->nwitnesses; i++) {
 		const struct ks_witness *w = &m->witnesses[i].raw;
 
@@ -51,6 +90,8 @@ static struct counters count(const struct model *m)
 		take(&c.cg_after, w->cg_oom_kill);
 		take(&c.sys_after, w->sys_oom_kill);
 	}
+	if (c.witness)
+		tell_witness(m, &c, &c.witness->raw);
 	return c;
 }
 
@@ -84,7 +125,7 @@ static void tell_allocators(const struct model *m, struct finding *f)
 		    frame_text(f->arena, frame));
 }
 
-static void tell_growth(struct finding *f)
+static void tell_looks(struct finding *f)
 {
 	if (f->first && f->last && f->first->cg_usage != UNKNOWN && f->last->cg_usage != UNKNOWN &&
 	    f->last->cg_usage > f->first->cg_usage) {
@@ -103,6 +144,15 @@ static void tell_growth(struct finding *f)
 		finding_say(f, "Its resident memory had grown from %s to %s at the last look, %.1f s after the start.",
 			    size_text(f->arena, f->first->rss), size_text(f->arena, f->last->rss), SECONDS(f->last->time));
 	}
+}
+
+static void tell_growth(const struct model *m, struct finding *f)
+{
+	const uint64_t grown = count(m).grown;
+
+	tell_looks(f);
+	if (grown >= 1 << 20)
+		finding_say(f, "From then to its end it took %s more from the heap than it gave back.", size_text(f->arena, grown));
 }
 
 /* --- mem.oom-killed-cgroup --- */
@@ -173,10 +223,21 @@ static void explain_worker(const struct model *m, struct finding *f)
 		       "or use fewer workers, smaller batches, data in chunks.");
 }
 
+/* Did the counter rise for this one? Others of the cgroup are counted too; a look long before the end,
+ * or long after it, may have them between. */
+static bool is_own(const struct counters *c)
+{
+	const bool large = (c->rss != UNKNOWN && c->rss + c->grown >= c->limit / 4) || c->live >= c->limit / 4,
+		   near = large || (c->usage != UNKNOWN && c->usage >= c->limit / 2);
+
+	if (c->cg_doubtful)
+		return false;
+	return c->witness->raw.kind == 1 ? large || c->fresh : near && c->fresh;
+}
+
 static enum confidence match_cgroup(const struct model *m, struct finding *f)
 {
 	struct counters c = count(m);
-	bool near;
 
 	if (m->ending.kind != END_KILLED)
 		return match_worker(m, f);
@@ -186,16 +247,15 @@ static enum confidence match_cgroup(const struct model *m, struct finding *f)
 	/* Its log names each process that the kernel ends so: it was another one. */
 	if (m->oom_log_whole || c.limit == UNKNOWN || !c.limit || c.limit > 1ull << 52)
 		return NO_MATCH;
-	near = (c.usage != UNKNOWN && c.usage >= c.limit / 2) || (c.rss != UNKNOWN && c.rss >= c.limit / 2);
 	if (rose(c.cg_before, c.cg_after)) {
 		f->number[5] = c.cg_after - c.cg_before;
-		return near || c.witness->raw.kind == 1 ? PROVEN : LIKELY;
+		return is_own(&c) ? PROVEN : LIKELY;
 	}
 	/* The counter was looked at and did not rise: it was not this. */
 	if (c.cg_before != UNKNOWN && c.cg_after != UNKNOWN)
 		return NO_MATCH;
 	/* The cgroup has gone with its container: only the use close below the limit is left. */
-	return c.usage != UNKNOWN && c.usage >= c.limit - c.limit / 16 ? LIKELY : NO_MATCH;
+	return c.usage != UNKNOWN && c.usage + c.grown >= c.limit - c.limit / 16 ? LIKELY : NO_MATCH;
 }
 
 static void explain_cgroup(const struct model *m, struct finding *f)
@@ -228,11 +288,14 @@ static void explain_cgroup(const struct model *m, struct finding *f)
 			     "the end",
 			     (unsigned long long)f->number[5]);
 	if (f->number[5])
-		finding_say(f, "The cgroup's own counter of such kills (oom_kill) rose when it ended.");
+		finding_say(f, "The cgroup's own counter of such kills (oom_kill) rose %s.",
+			    f->confidence == PROVEN ? "when it ended"
+						    : "between the last look inside this process and its end; it may have "
+						      "risen for another process of the cgroup");
 	else if (!m->oom_line)
 		finding_say(f, "The counter of such kills could not be read after its end; the use "
 			       "so close to the limit makes it likely.");
-	tell_growth(f);
+	tell_growth(m, f);
 	tell_allocators(m, f);
 	finding_fix(f, "Raise the memory limit (docker run --memory=…, JupyterHub: "
 		       "c.Spawner.mem_limit, Kubernetes: resources.limits.memory, Slurm: --mem), "
@@ -269,11 +332,11 @@ static enum confidence match_system(const struct model *m, struct finding *f)
 		return strstr(m->oom_line, "Memory cgroup") ? NO_MATCH : PROVEN;
 	if (m->oom_log_whole || !rose(c.sys_before, c.sys_after) || rose(c.cg_before, c.cg_after))
 		return NO_MATCH;
-	low = c.available != UNKNOWN && c.rss != UNKNOWN && c.available < c.rss;
-	/* A later look may have counted somebody else's death. */
-	if (c.witness->raw.kind == 1)
-		return low || (c.rss != UNKNOWN && c.rss > 1ull << 30) ? PROVEN : LIKELY;
-	return low ? LIKELY : NO_MATCH;
+	/* It counts the kills for a container's limit too, and other processes'. */
+	low = c.available != UNKNOWN && c.rss != UNKNOWN && c.available < c.rss + 2 * c.grown;
+	if (!low)
+		return NO_MATCH;
+	return c.witness->raw.kind == 1 && c.fresh && !c.sys_doubtful ? PROVEN : LIKELY;
 }
 
 static void explain_system(const struct model *m, struct finding *f)
@@ -288,7 +351,7 @@ static void explain_system(const struct model *m, struct finding *f)
 	}
 	if (f->number[3] != UNKNOWN)
 		finding_say(f, "At the last look %s of memory was available on the machine.", size_text(f->arena, f->number[3]));
-	tell_growth(f);
+	tell_growth(m, f);
 	tell_allocators(m, f);
 	finding_fix(f, "Use less memory (smaller batches, data in chunks, fewer kernels at a time), or a machine with more.");
 }
