@@ -3,11 +3,12 @@
 #   make                 build/libkshim.so and build/kshim-analyze
 #   make check           all tests (scripts/check does the same and installs what they need)
 #   make check-gpu       on a machine with a GPU: the clients of its driver
+#   make check-suites    other people's test suites, plain and recorded; writes tests/TRANSPARENCY.md
 #   make torture         deaths and lives in the worst places, in large numbers (scripts/check has a short part)
 #   make bench           what it costs, as ratios to a run without it
 #   make demo            a real Jupyter kernel dies on a Keras import, and is explained
 #   make install         PREFIX=/usr/local DESTDIR=
-#   make fuzz            libFuzzer on the trace reader (needs clang)
+#   make fuzz            libFuzzer on all readers of foreign bytes (needs clang); FUZZ=NAME FUZZ_SECONDS=60, tests/fuzz/fuzz.mk
 #   make clean
 #
 # Variables: O=build folder, V=1 show commands, CC=compiler, SAN=address,undefined (analyzer
@@ -58,7 +59,7 @@ ZYDIS := -lZydis
 ANA_DEFS := -DHAVE_ZYDIS
 endif
 
-.PHONY: all lib analyze check check-gpu unit bench demo install uninstall clean help fuzz
+.PHONY: all lib analyze check check-gpu check-suites unit bench demo install uninstall clean help
 all: lib analyze
 lib: $(O)/libkshim.so
 analyze: $(O)/kshim-analyze
@@ -87,7 +88,7 @@ $(O)/ana/%.o: %.c Makefile
 	$(call say,CC,$<)$(CC) $(BASE) $(SANITIZE) $(ANA_DEFS) $(shell pkg-config --cflags $(ana_pkgs)) -c -o $@ $<
 
 # Unit tests: one program for each tests/test_*.c, linked with the analyzer but its main.
-test_help := $(patsubst tests/%.c,$(O)/tests/obj/%.o,$(filter-out $(unit_src) $(wildcard tests/fuzz_*.c),$(wildcard tests/*.c)))
+test_help := $(patsubst tests/%.c,$(O)/tests/obj/%.o,$(filter-out $(unit_src),$(wildcard tests/*.c)))
 $(O)/tests/obj/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(BASE) $(SANITIZE) $(ANA_DEFS) -c -o $@ $<
@@ -103,16 +104,16 @@ check-gpu: all
 	$(Q)O=$(O) tests/run-gpu --real --wheels $(O)/venv
 torture: all
 	$(Q)O=$(O) tests/run-torture --all
+# Other people's test suites, plain and recorded: hours; tests/run-suites --help.
+check-suites: all
+	$(Q)O=$(O) tests/run-suites --all --resume
+	$(Q)O=$(O) tests/run-suites --table
 bench: all
 	$(Q)O=$(O) scripts/bench
 demo:
 	$(Q)scripts/demo
 
-fuzz: $(O)/fuzz_trace
-$(O)/fuzz_trace: tests/fuzz_trace.c tests/assemble.c $(ana_src)
-	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)clang -std=gnu11 -D_GNU_SOURCE -iquote . -O1 -g -fsanitize=fuzzer,address,undefined $(ANA_DEFS) \
-		$(shell pkg-config --cflags $(ana_pkgs)) -o $@ tests/fuzz_trace.c tests/assemble.c $(filter-out analyzer/main.c,$(ana_src)) $(ana_libs)
+include tests/fuzz/fuzz.mk
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7

@@ -10,7 +10,7 @@
  * The word is an event of events.def, or one of the records below. Times are seconds since the
  * trace began, with up to nine decimals. u64 and i64 are decimal, or hexadecimal with 0x; ptr is
  * hexadecimal; str is a quoted C string (\n \t \" \\ \xHH); stk is addresses joined by commas,
- * innermost first. "in_load" is the slot's load in progress; "at" (the record's place in its
+ * innermost first. What a newer recorder wrote and we do not know is event_N and field_N. "in_load" is the slot's load in progress; "at" (the record's place in its
  * file) is printed and ignored when read. A field left out is 0, in a
  * checkpoint "not known". '#' begins a comment line.
  *
@@ -107,6 +107,8 @@ bool time_parse(const char *text, uint64_t *ns);
 /* Stores a string in the trace that is being made and returns its reference. */
 typedef uint64_t keep_string(void *arg, unsigned kind, const void *data, size_t size);
 
+/* Is this the word of an event, known or "event_N"? */
+bool encodes_slot(const char *word);
 /* NULL, or what is wrong: an unknown field, a value that is no number. Records are filled over zeros. */
 const char *encode_slot(const struct line *l, struct slot *s, keep_string *keep, void *arg);
 const char *encode_record(const struct line *l, const struct record_info *info, void *record, keep_string *keep, void *arg);

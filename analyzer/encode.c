@@ -124,7 +124,8 @@ bool number_parse(const char *text, uint64_t *value)
 bool time_parse(const char *text, uint64_t *ns)
 {
 	uint64_t seconds = 0, part = 0, unit = 100000000;
-	const char *p = text;
+	const bool before = *text == '-';	/* the trace's begin: another processor's clock */
+	const char *p = text += before;
 
 	for (; isdigit((unsigned char)*p); p++)
 		seconds = seconds * 10 + (uint64_t)(*p - '0');
@@ -132,6 +133,8 @@ bool time_parse(const char *text, uint64_t *ns)
 		for (p++; isdigit((unsigned char)*p); p++, unit /= 10)
 			part += unit * (uint64_t)(*p - '0');
 	*ns = seconds * 1000000000u + part;
+	if (before)
+		*ns = -*ns;
 	return p != text && !*p && seconds < 10000000000u;
 }
 
@@ -221,6 +224,23 @@ static const struct field_info *field_named(const struct record_info *info, cons
 	return NULL;
 }
 
+/* The number behind a prefix, as in "event_77", which a newer recorder wrote; -1. */
+static int numbered(const char *word, const char *prefix, int most)
+{
+	size_t n = strlen(prefix);
+	uint64_t number;
+
+	if (strncmp(word, prefix, n) != 0 || !isdigit((unsigned char)word[n]) || !number_parse(word + n, &number) ||
+	    number > (uint64_t)most)
+		return -1;
+	return (int)number;
+}
+
+bool encodes_slot(const char *word)
+{
+	return event_named(word) || numbered(word, "event_", UINT16_MAX) > 0;
+}
+
 const char *encode_slot(const struct line *l, struct slot *s, keep_string *keep, void *arg)
 {
 	const struct record_info *info = event_named(l->word);
@@ -228,14 +248,15 @@ const char *encode_slot(const struct line *l, struct slot *s, keep_string *keep,
 	uint64_t v;
 
 	*s = (struct slot){ 0 };
-	if (!info)
+	if (!encodes_slot(l->word))
 		return "no such event";
-	s->event = (uint16_t)info->number;
-	s->nfields = (uint16_t)info->nfields;
+	s->event = (uint16_t)(info ? (int)info->number : numbered(l->word, "event_", UINT16_MAX));
+	s->nfields = info ? (uint16_t)info->nfields : 0;
 	for (unsigned i = 0; i < l->n; i++) {
 		const struct pair *p = &l->pair[i];
 		unsigned index = 0;
-		const struct field_info *f = field_named(info, p->key, &index);
+		const struct field_info *f = info ? field_named(info, p->key, &index) : NULL;
+		int place = f ? -1 : numbered(p->key, "field_", KS_MAX_FIELDS - 1);
 
 		if (f && strcmp(f->name, "duration") == 0)
 			why = time_parse(p->value, &s->field[index]) ? NULL :
@@ -247,8 +268,12 @@ const char *encode_slot(const struct line *l, struct slot *s, keep_string *keep,
 		else if (strcmp(p->key, "tid") == 0 || strcmp(p->key, "in_load") == 0) {
 			why = number_parse(p->value, &v) ? NULL : "a number that is none";
 			*(*p->key == 't' ? &s->tid : &s->load) = why ? 0 : (uint32_t)v;
-		} else
+		} else if (place >= 0) {
+			why = number_parse(p->value, &s->field[place]) ? NULL : "a number that is none";
+			s->nfields = s->nfields > place ? s->nfields : (uint16_t)(place + 1);
+		} else {
 			why = strcmp(p->key, "at") == 0 ? NULL : "no such field";
+		}
 		if (why)
 			return why;
 	}

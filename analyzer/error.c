@@ -5,11 +5,26 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "analyzer/text.h"
+
+/* One line, whatever names it holds. It may have to say that there is no memory: from none that is allocated. */
 static void say(const char *kind, const char *format, va_list args)
 {
+	char line[4096];
+
+	vsnprintf(line, sizeof(line), format, args);
 	fprintf(stderr, "kshim-analyze: %s", kind);
-	vfprintf(stderr, format, args);
+	for (const char *p = line; *p;) {
+		size_t good = utf8_printable(p, strlen(p));
+
+		if (good)
+			fwrite(p, 1, good, stderr);
+		else
+			fputc('?', stderr);
+		p += good ? good : 1;
+	}
 	fputc('\n', stderr);
 }
 

@@ -94,11 +94,11 @@ static uint64_t code_of(const struct live_python *p, const struct view *frame, s
 	uint64_t address = view_word(frame, p->at.frame_code) &
 			   ~3ull; /* _PyStackRef: two tag bits from 3.14 */
 
-	if (p->minor >= 12 && frame->bytes[p->at.frame_owner] >= 3)
+	if (p->minor >= 12 && view_byte(frame, p->at.frame_owner) >= 3)
 		return 0;
 	if (!view_read(p, code, address) || view_word(code, p->at.object_type) != p->code_type)
 		return 0;
-	if (p->minor >= 11 && frame->bytes[p->at.frame_owner] != 1 &&
+	if (p->minor >= 11 && view_byte(frame, p->at.frame_owner) != 1 &&
 	    instruction_of(p, frame, address) < 0)
 		return 0;
 	return address;
@@ -133,7 +133,7 @@ static size_t put_frame(const struct live_python *p, char *to, size_t room,
  * frame of C lies between. */
 static uint8_t entry_of(const struct live_python *p, const struct view *frame)
 {
-	if (p->minor <= 10 || (p->minor == 11 && frame->bytes[p->at.frame_owner - 1]))
+	if (p->minor <= 10 || (p->minor == 11 && view_byte(frame, p->at.frame_owner - 1)))
 		return ENTERED;
 	return CALLED;
 }

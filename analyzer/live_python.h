@@ -55,4 +55,9 @@ static inline uint32_t view_half(const struct view *v, uint16_t offset)
 	return value;
 }
 
+static inline uint8_t view_byte(const struct view *v, uint16_t offset)
+{
+	return offset < VIEW ? v->bytes[offset] : 0;
+}
+
 #endif

@@ -8,15 +8,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "analyzer/demangle.h"
 #include "analyzer/elf.h"
 
 #define SECONDS		2	/* that all look-ups of one run may take */
 #define LONGEST_NAME	2048
 #define MOST_STRINGS	(256u << 20)
+#define LOOK_AGAIN	(1u << 16)	/* symbols, and addresses that they cover, before the clock is asked */
 #define MOST_UNSIZED	4096	/* bytes that a symbol without a size may reach */
-
-/* In libstdc++ (C++ ABI, 3.4): returns memory of malloc. */
-extern char *__cxa_demangle(const char *mangled, char *buffer, size_t *size, int *status);
 
 struct known_file {
 	const struct module *module;
@@ -101,16 +100,11 @@ bool names_file_same(struct names *s, const struct module *module)
 
 const char *names_demangle(struct names *s, const char *name, bool type)
 {
-	int status = 1;
-	char *plain = NULL;
-	const char *kept;
+	char plain[LONGEST_NAME];
 
-	if ((type || strncmp(name, "_Z", 2) == 0) && strlen(name) < LONGEST_NAME)
-		plain = __cxa_demangle(name, NULL, NULL, &status);
-	kept = status == 0 && plain ? arena_clean(s->arena, plain, strnlen(plain, LONGEST_NAME)) :
-				      name;
-	free(plain);
-	return kept;
+	if ((!type && strncmp(name, "_Z", 2) != 0) || !demangle(name, plain, sizeof(plain)))
+		return name;
+	return arena_clean(s->arena, plain, strlen(plain));
 }
 
 /* --- addresses --- */
@@ -124,8 +118,9 @@ struct hit {
 };
 
 struct search {
+	struct names *names;
 	struct hit *hit;
-	size_t n;
+	size_t n, seen;
 };
 
 /* A name without a leading underscore reads better than its aliases with one. */
@@ -146,6 +141,11 @@ static bool symbol_seen(void *arg, const struct elf *e, const Elf64_Shdr *string
 	uint64_t reach = sym->st_size ? sym->st_size : MOST_UNSIZED;
 	size_t low = 0, high = search->n;
 
+	if (++search->seen > LOOK_AGAIN) {
+		search->seen = 0;
+		if (out_of_time(search->names))
+			return false;
+	}
 	if (sym->st_shndx == SHN_UNDEF || sym->st_shndx >= SHN_LORESERVE || !sym->st_name ||
 	    (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE) ||
 	    (type == STT_NOTYPE && sym->st_size))
@@ -162,6 +162,7 @@ static bool symbol_seen(void *arg, const struct elf *e, const Elf64_Shdr *string
 		struct hit *h = &search->hit[low];
 		bool sized = sym->st_size != 0;
 
+		search->seen++;
 		if (h->found &&
 		    (h->sized > sized || (h->sized == sized && h->value > sym->st_value)))
 			continue;
@@ -247,7 +248,7 @@ static int by_module(const void *a, const void *b)
 
 void names_frames(struct names *s, struct wanted *wanted, size_t n)
 {
-	struct search search = { .hit = xalloc(n, sizeof(struct hit)) };
+	struct search search = { .names = s, .hit = xalloc(n, sizeof(struct hit)) };
 
 	if (n)
 		qsort(wanted, n, sizeof(*wanted), by_module);
@@ -269,10 +270,12 @@ void names_frames(struct names *s, struct wanted *wanted, size_t n)
 /* --- exports --- */
 
 struct export {
+	struct names *names;
 	const char *name;
 	const char *strings;		/* the whole table, with a NUL behind it */
 	uint64_t size;
-	bool found;
+	size_t seen, length;
+	bool found, late;
 };
 
 static bool export_seen(void *arg, const struct elf *e, const Elf64_Shdr *strings,
@@ -282,6 +285,13 @@ static bool export_seen(void *arg, const struct elf *e, const Elf64_Shdr *string
 
 	(void)e;
 	(void)strings;
+	x->seen += 1 + x->length / 16;
+	if (x->seen > LOOK_AGAIN) {
+		x->seen = 0;
+		x->late = out_of_time(x->names);
+		if (x->late)
+			return false;
+	}
 	if (sym->st_shndx == SHN_UNDEF || sym->st_name >= x->size ||
 	    ELF64_ST_BIND(sym->st_info) == STB_LOCAL)
 		return true;
@@ -310,7 +320,7 @@ static char *read_strings(const struct elf *e, uint64_t *size)
 
 int names_export(struct names *s, const struct module *module, const char *name)
 {
-	struct export x = { .name = name };
+	struct export x = { .names = s, .name = name, .length = strlen(name) };
 	struct elf e;
 	char *strings;
 
@@ -321,5 +331,5 @@ int names_export(struct names *s, const struct module *module, const char *name)
 		elf_symbols(&e, SHT_DYNSYM, export_seen, &x);
 	elf_close(&e);
 	free(strings);
-	return strings ? x.found : -1;
+	return strings && !x.late ? x.found : -1;
 }

@@ -28,7 +28,7 @@ static const struct module *named_module(struct model *m, uint64_t pc, const cha
 		if (strcmp(m->modules[i].name, name) == 0)
 			return &m->modules[i];
 	made = arena_alloc(&p->arena, sizeof(*made));
-	made->path = made->name = arena_text(&p->arena, name, strlen(name));
+	made->path = made->name = arena_clean(&p->arena, name, strlen(name));
 	made->unload_time = -1;
 	return made;
 }

@@ -287,6 +287,40 @@ static void trace(struct report *r)
 			report_put(s, ITEM_FACT, "recorder", FIELD_TEXT(e, note, text));
 }
 
+/*
+ * Every item is one line, whoever wrote it: names of files and functions may hold line feeds, and
+ * what comes from other files than the trace was not cleaned before.
+ */
+static const char *one_line(struct report *r, const char *text)
+{
+	size_t n = text ? strlen(text) : 0, i = 0;
+	char *line;
+
+	while (i < n && text[i] >= ' ' && text[i] < 0x7f)
+		i++;
+	if (i == n)
+		return text;
+	line = arena_clean(&r->arena, text, n);
+	for (char *p = line; *p; p++)
+		if (*p == '\n' || *p == '\t')
+			*p = ' ';
+	return line;
+}
+
+static void clean(struct report *r)
+{
+	r->headline = one_line(r, r->headline);
+	r->title = one_line(r, r->title);
+	for (size_t i = 0; i < r->n; i++) {
+		for (size_t k = 0; k < r->section[i].n; k++) {
+			struct item *item = &r->section[i].items[k];
+
+			item->label = one_line(r, item->label);
+			item->text = one_line(r, item->text);
+		}
+	}
+}
+
 void report_build(struct report *r, const struct subject *s)
 {
 	*r = (struct report){ .m = s->m, .where = s->where, .v = s->v, .note = s->note };
@@ -302,6 +336,7 @@ void report_build(struct report *r, const struct subject *s)
 	report_gpu(r);
 	report_memory_section(r);
 	trace(r);
+	clean(r);
 }
 
 void report_free(struct report *r)

@@ -67,13 +67,14 @@ static void set_cfa(struct machine *m, uint64_t reg, int64_t offset)
 static void set_cfa_expression(struct machine *m, struct ks_eh_reader *r)
 {
 	uint64_t size = ks_eh_uleb(r);
-	struct ks_eh_reader x = { r->p, r->p + size, size > (size_t)(r->end - r->p) };
+	struct ks_eh_reader x = *r;
 
 	m->now.cfa = KS_CFA_NONE;
-	if (x.bad) {
+	if (size > (size_t)(r->end - r->p)) {
 		r->bad = true;
 		return;
 	}
+	x.end = x.p + size;
 	if (ks_eh_get(&x, 1) == 0x70 + KS_DWARF_FP) {
 		m->now.offset = ks_eh_sleb(&x);
 		if (ks_eh_get(&x, 1) == 0x06 && !x.bad && x.p == x.end)
@@ -95,6 +96,12 @@ static void set_expression(struct machine *m, struct ks_eh_reader *r, uint64_t r
 	r->p += size;
 }
 
+/* Numbers of any size: what does not fit is refused later (fits). */
+static int64_t scaled(const struct machine *m, uint64_t factor)
+{
+	return (int64_t)(factor * (uint64_t)m->e->data_align);
+}
+
 /* The instructions whose operands stand behind them. False: not known. */
 static bool step_extended(struct machine *m, struct ks_eh_reader *r, uint8_t op)
 {
@@ -109,7 +116,7 @@ static bool step_extended(struct machine *m, struct ks_eh_reader *r, uint8_t op)
 	case 0x04: m->at += ks_eh_get(r, 4) * e->code_align; break;
 	case 0x05: /* offset_extended */
 		reg = ks_eh_uleb(r);
-		set(m, reg, SAVED, (int64_t)ks_eh_uleb(r) * e->data_align);
+		set(m, reg, SAVED, scaled(m, ks_eh_uleb(r)));
 		break;
 	case 0x06: restore(m, ks_eh_uleb(r)); break;
 	case 0x07: set(m, ks_eh_uleb(r), UNDEFINED, 0); break;
@@ -131,16 +138,16 @@ static bool step_extended(struct machine *m, struct ks_eh_reader *r, uint8_t op)
 	case 0x0f: set_cfa_expression(m, r); break;
 	case 0x10: set_expression(m, r, ks_eh_uleb(r)); break;
 	case 0x16: reg = ks_eh_uleb(r); set_expression(m, r, reg); set(m, reg, LOST, 0); break;
-	case 0x11: reg = ks_eh_uleb(r); set(m, reg, SAVED, ks_eh_sleb(r) * e->data_align); break;
-	case 0x12: reg = ks_eh_uleb(r); set_cfa(m, reg, ks_eh_sleb(r) * e->data_align); break;
-	case 0x13: m->now.offset = ks_eh_sleb(r) * e->data_align; break;
+	case 0x11: reg = ks_eh_uleb(r); set(m, reg, SAVED, scaled(m, (uint64_t)ks_eh_sleb(r))); break;
+	case 0x12: reg = ks_eh_uleb(r); set_cfa(m, reg, scaled(m, (uint64_t)ks_eh_sleb(r))); break;
+	case 0x13: m->now.offset = scaled(m, (uint64_t)ks_eh_sleb(r)); break;
 	case 0x14: reg = ks_eh_uleb(r); ks_eh_uleb(r); set(m, reg, LOST, 0); break; /* val_offset */
 	case 0x15: reg = ks_eh_uleb(r); ks_eh_sleb(r); set(m, reg, LOST, 0); break;
 	case 0x2d: break; /* aarch64: the return address is signed now, or no more */
 	case 0x2e: ks_eh_uleb(r); break; /* GNU_args_size */
 	case 0x2f: /* GNU_negative_offset_extended */
 		reg = ks_eh_uleb(r);
-		set(m, reg, SAVED, -(int64_t)ks_eh_uleb(r) * e->data_align);
+		set(m, reg, SAVED, scaled(m, -ks_eh_uleb(r)));
 		break;
 	default: return false;
 	}
@@ -154,7 +161,7 @@ static bool run(struct machine *m, struct ks_eh_reader r)
 
 		switch (op >> 6) {
 		case 1: m->at += low * m->e->code_align; break;
-		case 2: set(m, low, SAVED, (int64_t)ks_eh_uleb(&r) * m->e->data_align); break;
+		case 2: set(m, low, SAVED, scaled(m, ks_eh_uleb(&r))); break;
 		case 3: restore(m, low); break;
 		default:
 			if (!step_extended(m, &r, op))
@@ -173,12 +180,12 @@ bool ks_cfi_find(uintptr_t pc, struct ks_rule *rule)
 {
 	struct ks_eh_entry e = { 0 };
 	struct machine m = { .e = &e, .pc = pc };
-	bool seen;
-	const uint8_t *header = ks_eh_header(pc, &seen), *p;
+	struct ks_eh_object o;
+	const uint8_t *p;
 
 	*rule = (struct ks_rule){ KS_CFA_NONE };
-	p = header ? ks_eh_find(header, pc) : NULL;
-	if (!p || !ks_eh_read(p, pc, &e))
+	p = ks_eh_object_at(pc, &o) ? ks_eh_find(&o, pc) : NULL;
+	if (!p || !ks_eh_read(&o, p, pc, &e))
 		return false;
 	m.at = e.start;
 	if (!run(&m, e.common))

@@ -173,6 +173,16 @@ static bool mounted(const char *path, const char *controller, const char *file, 
 	return false;
 }
 
+/* Takes the last part off a path; false: there is no other one. */
+static bool go_up(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash)
+		*slash = '\0';
+	return slash != NULL;
+}
+
 /* Up from dir to the first cgroup that has file: in version 2 a controller may end above the leaf.
  */
 static bool climb(const char *dir, const char *mount, const char *file, char *to, size_t size)
@@ -180,9 +190,8 @@ static bool climb(const char *dir, const char *mount, const char *file, char *to
 	if (!join(to, size, dir, ""))
 		return false;
 	while (!exists(to, file)) {
-		if (strlen(to) <= strlen(mount))
+		if (strlen(to) <= strlen(mount) || !go_up(to))
 			return false;
-		*strrchr(to, '/') = '\0';
 	}
 	return true;
 }
@@ -217,7 +226,7 @@ static uint64_t tightest(const char *dir, const char *file, char *where)
 	uint64_t best = UINT64_MAX;
 
 	where[0] = '\0';
-	for (join(d, sizeof(d), dir, ""); d[0]; *strrchr(d, '/') = '\0') {
+	for (bool more = join(d, sizeof(d), dir, ""); more && d[0]; more = go_up(d)) {
 		char path[KS_CGROUP_DIR + 32], text[32];
 		uint64_t n;
 

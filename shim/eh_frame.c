@@ -6,11 +6,11 @@
  *
  * Objects are found by _dl_find_object, which neither locks nor fails in the middle of a dlopen;
  * with an older glibc by dl_iterate_phdr (its lock is recursive, and held for moments only). What
- * is read here are sections of loaded objects: trusted as the code next to them is. Any thread,
- * any time.
+ * is read here are sections of loaded objects, and nobody but us may ever have looked at them:
+ * tools that rewrite objects leave wrong ones. So no number in them leads out of the object. Any
+ * thread, any time.
  */
 #include "shim/eh_frame.h"
-
 
 #include <link.h>
 #include <string.h>
@@ -32,51 +32,51 @@ struct found_object {			/* struct dl_find_object, glibc dlfcn/dlfcn.h */
 
 struct search {
 	uintptr_t pc;
-	const uint8_t *header;
-	bool seen;
+	struct ks_eh_object *object;
 };
 
 static int look_at(struct dl_phdr_info *info, size_t size, void *data)
 {
 	struct search *s = data;
-	const uint8_t *header = NULL;
+	struct ks_eh_object o = { (const uint8_t *)UINTPTR_MAX, NULL, NULL };
+	bool seen = false;
 
 	(void)size;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-		uintptr_t start = info->dlpi_addr + p->p_vaddr;
+		const uint8_t *start = (const uint8_t *)(info->dlpi_addr + p->p_vaddr);
 
-		if (p->p_type == PT_LOAD && s->pc - start < p->p_memsz)
-			s->seen = true;
-		else if (p->p_type == PT_GNU_EH_FRAME)
-			header = (const uint8_t *)start;
+		if (p->p_type == PT_GNU_EH_FRAME)
+			o.header = start;
+		if (p->p_type != PT_LOAD)
+			continue;
+		seen |= s->pc - (uintptr_t)start < p->p_memsz;
+		o.start = start < o.start ? start : o.start;
+		o.end = start + p->p_memsz > o.end ? start + p->p_memsz : o.end;
 	}
-	if (s->seen)
-		s->header = header;
-	return s->seen;
+	if (seen)
+		*s->object = o;
+	return seen;
 }
 
-/* The .eh_frame_hdr of the object at pc; *seen: there is an object. */
-const uint8_t *ks_eh_header(uintptr_t pc, bool *seen)
+bool ks_eh_object_at(uintptr_t pc, struct ks_eh_object *o)
 {
-	struct found_object o;
-	struct search s = { .pc = pc };
+	struct search s = { pc, o };
+	struct found_object f;
 
-	if (ks_find_object) {
-		*seen = ks_find_object((void *)pc, &o) == 0;
-		return *seen ? o.eh_frame : NULL;
-	}
-	dl_iterate_phdr(look_at, &s);
-	*seen = s.seen;
-	return s.header;
+	if (!ks_find_object)
+		return dl_iterate_phdr(look_at, &s) != 0;
+	if (ks_find_object((void *)pc, &f) != 0)
+		return false;
+	*o = (struct ks_eh_object){ f.map_start, f.map_end, f.eh_frame };
+	return true;
 }
 
 bool ks_is_code(uintptr_t pc)
 {
-	bool seen;
+	struct ks_eh_object o;
 
-	ks_eh_header(pc, &seen);
-	return seen;
+	return ks_eh_object_at(pc, &o);
 }
 
 /* --- numbers --- */
@@ -150,17 +150,27 @@ uint64_t ks_eh_encoded(struct ks_eh_reader *r, uint8_t encoding)
 
 /* --- the table and the entry --- */
 
-/* The description (FDE) that may cover pc, by the sorted table of .eh_frame_hdr; NULL: none. */
-const uint8_t *ks_eh_find(const uint8_t *header, uintptr_t pc)
+/* Bytes of the object from p on; 0: p lies outside. */
+static size_t room_at(const struct ks_eh_object *o, const uint8_t *p)
 {
-	const struct { int32_t start, entry; } *table = (const void *)(header + 12);
+	return p >= o->start && p < o->end ? (size_t)(o->end - p) : 0;
+}
+
+/* The description (FDE) that may cover pc, by the sorted table of .eh_frame_hdr; NULL: none. */
+const uint8_t *ks_eh_find(const struct ks_eh_object *o, uintptr_t pc)
+{
+	const struct { int32_t start, entry; } *table = (const void *)(o->header + 12);
+	const uint8_t *header = o->header;
 	int64_t at = (int64_t)(pc - (uintptr_t)header);
+	size_t room = header ? room_at(o, header) : 0;
 	uint32_t low = 0, high;
 
 	/* What all linkers write: pcrel sdata4, udata4, datarel sdata4. */
-	if (header[0] != 1 || header[1] != 0x1b || header[2] != 0x03 || header[3] != 0x3b)
+	if (room < 12 || header[0] != 1 || header[1] != 0x1b || header[2] != 0x03 || header[3] != 0x3b || (uintptr_t)header & 3)
 		return NULL;
 	memcpy(&high, header + 8, sizeof(high));
+	if (high > (room - 12) / sizeof(*table))
+		return NULL;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
@@ -169,22 +179,25 @@ const uint8_t *ks_eh_find(const uint8_t *header, uintptr_t pc)
 		else
 			high = middle;
 	}
-	return low ? header + table[low - 1].entry : NULL;
+	return low ? (const uint8_t *)((uintptr_t)header + (uintptr_t)(intptr_t)table[low - 1].entry) : NULL;
 }
 
-static struct ks_eh_reader record_at(const uint8_t *p)
+static struct ks_eh_reader record_at(const struct ks_eh_object *o, const uint8_t *p)
 {
+	size_t room = room_at(o, p);
 	uint32_t length;
 
+	if (room < sizeof(length))
+		return (struct ks_eh_reader){ o->start, o->start, true };
 	memcpy(&length, p, sizeof(length));
-	if (length == 0xffffffff)	/* the 64-bit form: not used in .eh_frame */
+	if (length > room - sizeof(length))	/* also 0xffffffff, the 64-bit form: not used in .eh_frame */
 		return (struct ks_eh_reader){ p, p, true };
 	return (struct ks_eh_reader){ p + 4, p + 4 + length, length < 4 };
 }
 
-static bool read_common(const uint8_t *p, struct ks_eh_entry *e)
+static bool read_common(const struct ks_eh_object *o, const uint8_t *p, struct ks_eh_entry *e)
 {
-	struct ks_eh_reader r = record_at(p);
+	struct ks_eh_reader r = record_at(o, p);
 	const char *augmentation;
 	uint64_t version, ra;
 	size_t n;
@@ -194,7 +207,9 @@ static bool read_common(const uint8_t *p, struct ks_eh_entry *e)
 	version = ks_eh_get(&r, 1);
 	augmentation = (const char *)r.p;
 	n = strnlen(augmentation, (size_t)(r.end - r.p));
-	r.p += n + (n < (size_t)(r.end - r.p));
+	if (n == (size_t)(r.end - r.p))
+		return false;
+	r.p += n + 1;
 	e->code_align = ks_eh_uleb(&r);
 	e->data_align = ks_eh_sleb(&r);
 	ra = version == 1 ? ks_eh_get(&r, 1) : ks_eh_uleb(&r);
@@ -206,9 +221,11 @@ static bool read_common(const uint8_t *p, struct ks_eh_entry *e)
 		return false;
 	if (e->is_augmented) {
 		uint64_t size = ks_eh_uleb(&r);
-		struct ks_eh_reader a = { r.p, r.p + size, size > (size_t)(r.end - r.p) };
+		struct ks_eh_reader a = { r.p, r.end, size > (size_t)(r.end - r.p) };
 
-		r.p = a.end;
+		if (a.bad)
+			return false;
+		r.p = a.end = a.p + size;
 		for (const char *c = augmentation + 1; *c && !a.bad; c++) {
 			if (*c == 'R')
 				e->encoding = (uint8_t)ks_eh_get(&a, 1);
@@ -228,13 +245,13 @@ static bool read_common(const uint8_t *p, struct ks_eh_entry *e)
 	return !r.bad && r.p <= r.end;
 }
 
-bool ks_eh_read(const uint8_t *p, uintptr_t pc, struct ks_eh_entry *e)
+bool ks_eh_read(const struct ks_eh_object *o, const uint8_t *p, uintptr_t pc, struct ks_eh_entry *e)
 {
-	struct ks_eh_reader r = record_at(p);
-	const uint8_t *here = r.p;
+	struct ks_eh_reader r = record_at(o, p);
+	uintptr_t here = (uintptr_t)r.p;
 	uint64_t back = ks_eh_get(&r, 4), range;
 
-	if (r.bad || !back || !read_common(here - back, e))
+	if (r.bad || !back || !read_common(o, (const uint8_t *)(here - back), e))
 		return false;
 	e->start = ks_eh_encoded(&r, e->encoding);
 	range = ks_eh_encoded(&r, e->encoding & 0x0f);

@@ -28,9 +28,14 @@ struct ks_eh_entry {
 	bool is_signal, is_augmented;
 };
 
-const uint8_t *ks_eh_header(uintptr_t pc, bool *seen);
-const uint8_t *ks_eh_find(const uint8_t *header, uintptr_t pc);
-bool ks_eh_read(const uint8_t *p, uintptr_t pc, struct ks_eh_entry *e);
+struct ks_eh_object {			/* a loaded object: nothing outside of it is read */
+	const uint8_t *start, *end;
+	const uint8_t *header;		/* its .eh_frame_hdr; NULL: none */
+};
+
+bool ks_eh_object_at(uintptr_t pc, struct ks_eh_object *o);	/* false: no object lies there */
+const uint8_t *ks_eh_find(const struct ks_eh_object *o, uintptr_t pc);
+bool ks_eh_read(const struct ks_eh_object *o, const uint8_t *p, uintptr_t pc, struct ks_eh_entry *e);
 
 #pragma GCC visibility pop
 

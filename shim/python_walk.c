@@ -139,6 +139,11 @@ static uint32_t half(const struct view *v, uint16_t offset)
 	return value;
 }
 
+static uint8_t byte(const struct view *v, uint16_t offset)
+{
+	return offset < VIEW ? v->bytes[offset] : 0;
+}
+
 static uintptr_t read_word(uintptr_t address)
 {
 	uintptr_t value = 0;
@@ -234,7 +239,7 @@ static int32_t instruction_of(const struct view *frame, uintptr_t code)
 
 static bool is_generator(const struct view *frame)
 {
-	return frame->bytes[ks_python.at.frame_owner] == 1;	/* FRAME_OWNED_BY_GENERATOR */
+	return byte(frame, ks_python.at.frame_owner) == 1;	/* FRAME_OWNED_BY_GENERATOR */
 }
 
 /*
@@ -247,7 +252,7 @@ static uintptr_t code_of(const struct view *frame, struct view *code)
 	const struct ks_py_layout *at = &ks_python.at;
 	uintptr_t address = word(frame, at->frame_code) & ~(uintptr_t)3;	/* _PyStackRef: two tag bits from 3.14 */
 
-	if (ks_python.minor >= 12 && frame->bytes[at->frame_owner] >= 3)
+	if (ks_python.minor >= 12 && byte(frame, at->frame_owner) >= 3)
 		return 0;
 	if (!look(code, address) || word(code, at->object_type) != ks_python.code_type)
 		return 0;

@@ -55,12 +55,15 @@ static void *append(struct list *l, size_t size, const void *record)
 	return l->data + l->n++ * size;
 }
 
-static void put_block(struct making *m, unsigned kind, uint32_t tid, uint64_t address,
-		      const char *data, size_t size)
+static void put_block(struct making *m, const struct ks_block *head, const char *data, size_t size)
 {
-	struct ks_block b = { KS_BLOCK_MAGIC, kind, tid, address, size, m->clock, 0 };
+	struct ks_block b = *head;
 	static const char zeros[8];
 
+	b.magic = KS_BLOCK_MAGIC;
+	b.size = size;
+	if (!b.time)
+		b.time = m->clock;
 	text_add_n(&m->blocks, (const char *)&b, sizeof(b));
 	text_add_n(&m->blocks, data, size);
 	text_add_n(&m->blocks, zeros, -m->blocks.n & 7);
@@ -71,7 +74,8 @@ static const char *add_event(struct making *m, const struct line *l)
 	struct slot s;
 	struct ks_slot *to;
 	const char *why = encode_slot(l, &s, keep, m);
-	bool ring = strcmp(event_named(l->word)->lane, "RING") == 0;
+	const struct record_info *info = event_named(l->word);
+	bool ring = info && strcmp(info->lane, "RING") == 0;
 	char bytes[KS_RARE_SLOT] = "";
 
 	if (why)
@@ -158,8 +162,32 @@ static const char *add_crash(struct making *m, const struct line *l)
 static void end_python(struct making *m)
 {
 	if (m->python.n)
-		put_block(m, KS_BLOCK_PYTHON, m->python_tid, 0, m->python.s, m->python.n);
+		put_block(m, &(struct ks_block){ .kind = KS_BLOCK_PYTHON, .tid = m->python_tid }, m->python.s, m->python.n);
 	m->python.n = 0;
+}
+
+/* A text of a dump as CPython would hold it (PEP 393): Latin-1 where that does, else UCS-4. The size in bytes. */
+static uint32_t put_py_text(struct text *t, const struct pair *p, uint8_t *kind)
+{
+	static const char zeros[8];
+	size_t before = t->n;
+
+	*kind = 1;
+	for (size_t i = 0; i < p->size; i++)
+		if (p->value[i] & 0x80)
+			*kind = 4;
+	for (size_t i = 0; i < p->size; i++) {
+		const unsigned char *s = (const unsigned char *)p->value + i;
+		size_t length = *kind == 1 || *s < 0xc0 ? 1 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : 4;
+		uint32_t c = length == 1 ? *s : *s & (0x7fu >> length);
+
+		for (size_t k = 1; k < length && i + 1 < p->size && (s[k] & 0xc0) == 0x80; k++, i++)
+			c = c << 6 | (s[k] & 0x3f);
+		text_add_n(t, (const char *)&c, *kind);
+	}
+	before = t->n - before;
+	text_add_n(t, zeros, -t->n & 7);
+	return (uint32_t)before;
 }
 
 static const char *add_python(struct making *m, const struct line *l)
@@ -168,10 +196,10 @@ static const char *add_python(struct making *m, const struct line *l)
 			  *name = line_pair(l, "function");
 	const struct pair *tid = line_pair(l, "tid"), *cut = line_pair(l, "cut");
 	struct ks_py_frame f = {
-		.major = 3, .minor = 11, .last_instruction = -1, .file_kind = 1, .name_kind = 1
+		.major = 3, .minor = 11, .last_instruction = -1
 	};
 	uint64_t number = 0, thread = m->head.pid;
-	static const char zeros[8];
+	struct text texts = { 0 };
 
 	if (!file || !name || (line && !number_parse(line->value, &number)) ||
 	    (tid && !number_parse(tid->value, &thread)))
@@ -180,15 +208,13 @@ static const char *add_python(struct making *m, const struct line *l)
 		end_python(m);
 	m->python_tid = (uint32_t)thread;
 	f.first_line = (int32_t)number;
-	f.file_size = (uint32_t)file->size;
-	f.name_size = (uint32_t)name->size;
+	f.file_size = put_py_text(&texts, file, &f.file_kind);
+	f.name_size = put_py_text(&texts, name, &f.name_kind);
 	f.flags = cut != NULL;
-	f.size = (uint32_t)(sizeof(f) + ((file->size + 7) & ~7ul) + ((name->size + 7) & ~7ul));
+	f.size = (uint32_t)(sizeof(f) + texts.n);
 	text_add_n(&m->python, (const char *)&f, sizeof(f));
-	text_add_n(&m->python, file->value, file->size);
-	text_add_n(&m->python, zeros, -file->size & 7);
-	text_add_n(&m->python, name->value, name->size);
-	text_add_n(&m->python, zeros, -name->size & 7);
+	text_add_n(&m->python, text_get(&texts), texts.n);
+	text_free(&texts);
 	return NULL;
 }
 
@@ -211,8 +237,10 @@ static const char *add_block(struct making *m, const struct line *l)
 
 		text_char(&bytes, (char)strtoul(pair, NULL, 16));
 	}
-	put_block(m, (unsigned)number, b.tid ? b.tid : m->head.pid, b.address,
-		  text ? text->value : text_get(&bytes), text ? text->size : bytes.n);
+	b.kind = (uint32_t)number;
+	if (!b.tid)
+		b.tid = m->head.pid;
+	put_block(m, &b, text ? text->value : text_get(&bytes), text ? text->size : bytes.n);
 	text_free(&bytes);
 	return NULL;
 }
@@ -226,7 +254,7 @@ static const char *add_record(struct making *m, const struct line *l)
 
 	if (strcmp(l->word, "python") != 0)
 		end_python(m);
-	if (event_named(l->word))
+	if (encodes_slot(l->word))
 		return add_event(m, l);
 	if (strcmp(l->word, "header") == 0)
 		return encode_record(l, record_named("header"), &m->head, keep, m);
@@ -249,7 +277,7 @@ static const char *add_record(struct making *m, const struct line *l)
 	}
 	if (strcmp(l->word, "witness") == 0) {
 		why = encode_record(l, record_named("witness"), &w, keep, m);
-		put_block(m, KS_BLOCK_WITNESS, 0, 0, (const char *)&w, sizeof(w));
+		put_block(m, &(struct ks_block){ .kind = KS_BLOCK_WITNESS }, (const char *)&w, sizeof(w));
 		return why;
 	}
 	if (strcmp(l->word, "output") != 0 || !text)
@@ -380,7 +408,7 @@ const char *assemble(const char *text, struct image *image)
 	if (!why) {
 		end_python(&m);
 		if (m.infos.n)
-			put_block(&m, KS_BLOCK_THREADS, m.head.pid, 0, m.infos.data,
+			put_block(&m, &(struct ks_block){ .kind = KS_BLOCK_THREADS, .tid = m.head.pid }, m.infos.data,
 				  m.infos.n * sizeof(struct ks_thread_info));
 		finish_header(&m.head, m.clock);
 		lay_out(&m, image);
