@@ -1,3 +1,4 @@
+/* native: yes */
 /* SPDX-License-Identifier: MIT */
 /* The order of exit handlers, on_exit functions with their status, destructors and flushing; handlers that exit again. */
 #include <stdio.h>
@@ -61,8 +62,10 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		snprintf(number, sizeof(number), "%d", how);
 		child = fork();
-		if (child == 0)
+		if (child == 0) {
 			execl("/proc/self/exe", argv[0], number, (char *)NULL);
+			_exit(127);
+		}
 		waitpid(child, &status, 0);
 		printf(" -> %x\n", status);
 		fflush(stdout);
