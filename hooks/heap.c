@@ -59,7 +59,10 @@ bool ks_heap_step_over(void *context)
 	return false;
 }
 
-/* --- before the real functions are known: what the dynamic linker asks for on the way --- */
+/*
+ * --- before the real functions are known, and during dl calls of our own: what the dynamic linker asks
+ * for on the way. From the program's heap, it would move what the program takes afterwards. ---
+ */
 
 #define ARENA_SIZE	16384
 #define ARENA_WORD	(1ull << 40)	/* the size word of such a block: as of a very big one */
@@ -91,6 +94,26 @@ static void *arena_take(size_t size)
 	b = (struct early_block *)(arena + at);
 	*b = (struct early_block){ size, ARENA_WORD };
 	return b + 1;
+}
+
+static void *own_malloc(size_t size)
+{
+	return ks_heap_self.own ? arena_take(size) : real.malloc(size);
+}
+
+static void *own_calloc(size_t n, size_t size)
+{
+	return ks_heap_self.own ? arena_take(n * size) : real.calloc(n, size);
+}
+
+/* At begin and end of dl calls of our own, in the constructor and where the real functions are looked up. */
+void ks_heap_own(bool begin)
+{
+	ks_heap_self.own += begin ? 1 : -1;
+	if (next.malloc == (begin ? real.malloc : own_malloc)) {
+		__atomic_store_n(&next.malloc, begin ? own_malloc : real.malloc, __ATOMIC_RELAXED);
+		__atomic_store_n(&next.calloc, begin ? own_calloc : real.calloc, __ATOMIC_RELAXED);
+	}
 }
 
 static bool libc_serves(void)
@@ -146,7 +169,7 @@ static bool bind_next(void)
 {
 	KS_TLS bool binding;
 
-	if (binding)
+	if (binding || ks_heap_self.own)
 		return false;
 	binding = true;
 	ks_resolve();
@@ -295,7 +318,7 @@ void ks_heap_doubt(void)
 
 static __attribute__((noinline)) void *malloc_slow(size_t size)
 {
-	void *p = (next.malloc == early_malloc ? early_malloc : real.malloc)(size);
+	void *p = (ks_heap_self.own || next.malloc == early_malloc ? next.malloc : real.malloc)(size);
 
 	return took(p, size, KS_HEAP_MALLOC, KS_CALLER());
 }
@@ -309,7 +332,7 @@ HOT KS_EXPORT void *malloc(size_t size)
 
 static __attribute__((noinline)) void *calloc_slow(size_t n, size_t size)
 {
-	void *p = (next.calloc == early_calloc ? early_calloc : real.calloc)(n, size);
+	void *p = (ks_heap_self.own || next.calloc == early_calloc ? next.calloc : real.calloc)(n, size);
 
 	return took(p, product(n, size), KS_HEAP_CALLOC, KS_CALLER());
 }

@@ -25,6 +25,7 @@ struct ks_heap_self {
 	int64_t grown;			/* bytes taken, not given back, since a checkpoint */
 	uint64_t random;
 	bool inside;			/* in the slow path */
+	char own;			/* dl calls of our own that are under way */
 };
 extern __thread struct ks_heap_self ks_heap_self KS_HIDDEN
 	__attribute__((tls_model("initial-exec")));

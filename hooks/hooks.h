@@ -76,6 +76,7 @@ uint32_t ks_load_now(uintptr_t sp);	/* load.c: id of the load in progress on thi
 void ks_load_last_words(void);		/* load.c: an end is near (abort, exit): note the pending text of dlerror, as it is */
 void ks_heap_settle(void);		/* heap_slow.c: the caller's counters into the trace (a thread ends, a crash) */
 bool ks_heap_step_over(void *context);	/* heap.c: it was our look at a pointer that faulted; go on behind it */
+void ks_heap_own(bool begin);		/* heap.c: around dl calls of our own: what they allocate does not come from the program's heap */
 void ks_heap_doubt(void);		/* heap.c: small requests may fail from now on (a limit was set, a mapping failed) */
 void ks_end_process(int kind, int code, uintptr_t caller);	/* end.c: keep or remove the trace, mark its end */
 bool ks_is_kernel(void);		/* start.c: argv and environment say that this is a Jupyter kernel */

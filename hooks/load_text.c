@@ -89,11 +89,13 @@ const char *ks_load_text_words(void)
 void ks_load_text_start(void)
 {
 	uintptr_t tp = ks_thread_pointer();
-	uintptr_t variable = (uintptr_t)dlvsym(RTLD_NEXT, "__libc_dlerror_result", "GLIBC_PRIVATE");
+	uintptr_t variable;
 	char mine[512];
 	const char *theirs;
 	size_t n;
 
+	ks_heap_own(true);
+	variable = (uintptr_t)dlvsym(RTLD_NEXT, "__libc_dlerror_result", "GLIBC_PRIVATE");
 	if (variable) {
 		place = variable - tp;
 		real.dlsym(RTLD_NEXT, "kshim: a name that no library has");
@@ -103,4 +105,5 @@ void ks_load_text_start(void)
 		ks_load_text_known = n && theirs && strcmp(mine, theirs) == 0 && current() && current()->returned;
 	}
 	real.dlerror();
+	ks_heap_own(false);
 }

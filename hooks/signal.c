@@ -279,8 +279,10 @@ void ks_signals_start(void)
 	static bool looked;
 
 	if (!looked) {			/* a dl call: not again when prctl has failed */
+		ks_heap_own(true);
 		ks_crash_abort_message_at((const void *const *)dlvsym(RTLD_DEFAULT, "__abort_msg", "GLIBC_PRIVATE"));
 		REAL(dlerror)();
+		ks_heap_own(false);
 		looked = true;
 	}
 	for (int sig = 1; sig < KS_SIGNALS; sig++) {

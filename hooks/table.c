@@ -26,6 +26,11 @@ static void *(*find_dlsym(void))(void *, const char *)
 	return NULL;
 }
 
+#define LOOKED_UP_LIBC 1
+#define LOOKED_UP_OPT 1
+#define LOOKED_UP_TAIL 1
+#define LOOKED_UP_OWN 0
+
 void ks_resolve(void)
 {
 	static bool done;
@@ -33,10 +38,11 @@ void ks_resolve(void)
 
 	if (done)
 		return;
+	ks_heap_own(true);
 	real.dlsym = find_dlsym();
 	if (real.dlsym) {
 #define HOOK(how, returns, name, parameters)                                                       \
-	if (!real.name)                                                                            \
+	if (LOOKED_UP_##how && !real.name)                                                         \
 		real.name = (__typeof__(real.name))real.dlsym(RTLD_NEXT, #name);
 #include "hooks/hooks.def"
 #undef HOOK
@@ -45,6 +51,7 @@ void ks_resolve(void)
 		ks_find_object = (int (*)(void *, void *))real.dlsym(RTLD_NEXT, "_dl_find_object");
 	if (real.dlerror)
 		real.dlerror();		/* an optional one that is missing leaves no text behind */
+	ks_heap_own(false);
 	done = true;
 	errno = error;
 }
