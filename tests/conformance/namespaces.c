@@ -143,11 +143,11 @@ static void users(int with_thread)
 static void others(int unused)
 {
 	(void)unused;
+	clones();
 	unshared("files", CLONE_FILES | CLONE_FS);
 	unshared("net and ipc", CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS);
 	unshared("mount and pid", CLONE_NEWNS | CLONE_NEWPID);
 	unshared("nonsense", 1);
-	clones();
 }
 
 static void mounted(int unused) { (void)unused; mounts(); }
