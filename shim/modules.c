@@ -12,7 +12,8 @@
  * had it taken in another thread waits for ever (seen, glibc 2.36). A child therefore takes over its
  * parent's table, and walks only once its own loader has extended the list, lock and all.
  *
- * Called from the hooks of dl calls, from the constructor and before an orderly end; in a signal
+ * Called from the hooks of dl calls, from the constructor, and before an orderly end, where nothing may wait for
+ * another thread that holds the lock and waits itself: there only when the list has grown; in a signal
  * handler only where a forked child begins its trace there, which walks nothing, and at a crash, where
  * what the loader has appended since is read without its lock, every byte with a probe.
  */
@@ -196,7 +197,8 @@ static void find_tail_in_child(void)
 		tail = next;
 }
 
-unsigned ks_modules_sync(uint32_t load)
+/* appended: only where something was, which is seen without the lock. */
+static unsigned sync(uint32_t load, bool appended)
 {
 	uint32_t mark = ks.generation + 1, was = __atomic_load_n(&syncing, __ATOMIC_RELAXED);
 	unsigned came = 0;
@@ -209,10 +211,20 @@ unsigned ks_modules_sync(uint32_t load)
 		find_tail_in_child();	/* the parent may have loaded more since its last walk */
 		known_generation = ks.generation;
 	}
-	if (!ks.crashing && (!ks.generation || (tail && behind(tail))))
+	if (!ks.crashing && ((!ks.generation && !appended) || (tail && behind(tail))))
 		came = walk(load);
 	__atomic_store_n(&syncing, 0, __ATOMIC_RELEASE);
 	return came;
+}
+
+unsigned ks_modules_sync(uint32_t load)
+{
+	return sync(load, false);
+}
+
+unsigned ks_modules_at_end(uint32_t load)
+{
+	return sync(load, true);
 }
 
 /* --- at a crash --- */
