@@ -79,6 +79,29 @@ const char *cuda_minimum_driver(int version)
 	return NULL;
 }
 
+const char *cuda_driver_number(const struct gpu *g)
+{
+	const char *path = g->driver ? FIELD_TEXT(g->driver, cuda_driver, real_path) : NULL;
+	const char *at = path ? strstr(path, "libcuda.so.") : NULL;
+
+	/* libcuda.so.1 and libcuda.so.1.1 (WSL) are no numbers of a driver. */
+	return at && strtol(at + 11, NULL, 10) >= 100 ? at + 11 : NULL;
+}
+
+bool cuda_driver_older(const char *number, const char *than)
+{
+	while (number && than) {
+		char *a, *b;
+		long x = strtol(number, &a, 10), y = strtol(than, &b, 10);
+
+		if (x != y)
+			return x < y;
+		number = *a == '.' ? a + 1 : NULL;
+		than = *b == '.' ? b + 1 : NULL;
+	}
+	return false;
+}
+
 /* libcudart.so.12.2.140 says 12.2; libcudart.so.12 and libcudart-HASH.so.11.0 the major at least. */
 int cuda_runtime_version(const struct model *m, const struct module **which)
 {

@@ -44,6 +44,10 @@ const char *cuda_error_meaning(int code);
 bool cuda_error_sticky(int code);
 /* "12.8" of 12080. */
 const char *cuda_version_text(struct arena *a, int version);
+/* "550.54.14" of the driver's file, which is named so behind its links; NULL where the name does not tell. */
+const char *cuda_driver_number(const struct gpu *g);
+/* Is a driver of that number older than the other ("470.82.01", "525.60.13")? */
+bool cuda_driver_older(const char *number, const char *than);
 /* The driver that ships with a CUDA version, and the oldest that runs its major; NULL: not in the table. */
 const char *cuda_driver_of(int version);
 const char *cuda_minimum_driver(int version);

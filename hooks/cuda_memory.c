@@ -153,8 +153,9 @@ static void refused(unsigned function, int result, unsigned kind, uint64_t size,
 	ks_memory_now(&now);
 	KS_EMIT(cuda_alloc_failed, .function = ks_text(ks_cuda_table[function].symbol), .size = size, .result = result,
 		.kind = kind | (uint64_t)(uint8_t)device << 8, .live = gpu->live[kind],
-		.live_device = device >= 0 && device < 16 ? gpu->by_device[device] : gpu->device_live, .free = free_bytes, .total = total, .stack = ks_callers(),
-		.vsize = now.vsize, .as_limit = now.as_limit, .locked_limit = ks_limit(RLIMIT_MEMLOCK), .count = n);
+		.live_device = device >= 0 && device < 16 ? gpu->by_device[device] : gpu->device_live,
+		.free = free_bytes, .total = total, .stack = ks_callers(), .vsize = now.vsize, .as_limit = now.as_limit,
+		.locked_limit = ks_limit(RLIMIT_MEMLOCK), .count = n);
 }
 
 /* A request: forwarded, then booked. got: the address, looked at only after success. */

@@ -38,11 +38,6 @@ static void told_nothing(void)
 	memset(failures, 0, sizeof(failures));
 }
 
-void ks_cuda_another_driver(void)
-{
-	driver_told = 0;
-}
-
 struct ks_gpu *ks_gpu(void)
 {
 	struct ks_gpu *gpu = __atomic_load_n(&totals, __ATOMIC_ACQUIRE);
@@ -102,6 +97,12 @@ static void driver_event(int version)
 	real_name(path, real_path, sizeof(real_path));
 	KS_EMIT(cuda_driver, .path = ks_text(path), .version = (uint64_t)version, .size = (uint64_t)st.st_size,
 		.kernel = line[0] ? ks_text(line) : 0, .real_path = ks_text(real_path));
+}
+
+void ks_cuda_another_driver(void)
+{
+	driver_told = 0;
+	driver_event(0);
 }
 
 int ks_w_cuInit(unsigned flags)

@@ -19,6 +19,9 @@ bool cuda_words(const struct model *m, const struct finding *f);
 void cuda_cite(struct finding *f, const struct event *failure);
 /* Innermost caller of an event that is neither the driver, libffi nor Python; NULL. */
 const struct frame *cuda_caller(const struct event *e);
+/* What the failure in f->event means, and whether it is sticky; and the driver's own log (12.9 and later). */
+void cuda_say_error(struct finding *f);
+void cuda_say_log(const struct model *m, struct finding *f);
 bool module_is_driver(const struct module *module);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Device code and what runs on the device: kernels for another GPU, the PTX compiler, faults of
- * kernels (sticky: the first counts), hardware, libraries' handles, and a fork after cuInit.
+ * kernels (sticky: the first counts), hardware, and a fork after cuInit.
  */
 #include "analyzer/rules/cuda.h"
 
@@ -37,7 +37,7 @@ static enum confidence match_codes(const struct model *m, struct finding *f, con
 	return linked;
 }
 
-static void say_error(struct finding *f)
+void cuda_say_error(struct finding *f)
 {
 	int code = (int)FIELD_SIGNED(f->event, cuda_failed, result);
 	uint64_t launches = FIELD(f->event, cuda_failed, launches);
@@ -57,7 +57,7 @@ static void say_error(struct finding *f)
 }
 
 /* What the driver's log says itself (12.9 and later). */
-static void say_log(const struct model *m, struct finding *f)
+void cuda_say_log(const struct model *m, struct finding *f)
 {
 	const struct event *e = model_last(m, KS_cuda_log, 0, NULL);
 
@@ -80,8 +80,8 @@ static void explain_fault(const struct model *m, struct finding *f)
 	int code = (int)FIELD_SIGNED(f->event, cuda_failed, result);
 
 	finding_title(f, "A kernel on the GPU failed: %s", cuda_error_meaning(code));
-	say_error(f);
-	say_log(m, f);
+	cuda_say_error(f);
+	cuda_say_log(m, f);
 	if (code == 710)
 		finding_fix(f, "Check indices and class labels against their ranges (a label >= "
 			       "the number of classes is the usual one); run that step on the CPU "
@@ -122,8 +122,8 @@ static enum confidence match_hardware(const struct model *m, struct finding *f)
 static void explain_hardware(const struct model *m, struct finding *f)
 {
 	finding_title(f, "The GPU reported a hardware error");
-	say_error(f);
-	say_log(m, f);
+	cuda_say_error(f);
+	cuda_say_log(m, f);
 	finding_fix(f, "Look for \"Xid\" in the system's log (dmesg) and at nvidia-smi -q -d ECC; "
 		       "reset the GPU or reboot, and have it replaced if it comes back.");
 }
@@ -152,7 +152,7 @@ static void explain_image(const struct model *m, struct finding *f)
 	const struct event *device = model_last(m, KS_cuda_device, 0, NULL);
 
 	finding_title(f, "The package has no code for this GPU");
-	say_error(f);
+	cuda_say_error(f);
 	while (device && FIELD_SIGNED(device, cuda_device, device) < 0)
 		device = model_last(m, KS_cuda_device, 0, device);
 	if (device)
@@ -162,7 +162,7 @@ static void explain_image(const struct model *m, struct finding *f)
 				    : "unnamed",
 			    (unsigned long long)FIELD(device, cuda_device, major),
 			    (unsigned long long)FIELD(device, cuda_device, minor));
-	say_log(m, f);
+	cuda_say_log(m, f);
 	finding_fix(f, "Install a build of the package that supports this GPU (another CUDA "
 		       "variant, or another release); an extension that you compile needs this "
 		       "architecture among its targets.");
@@ -205,13 +205,13 @@ static void explain_ptxas(const struct model *m, struct finding *f)
 
 	finding_title(f, "Device code could not be compiled (ptxas)");
 	if (f->event)
-		say_error(f);
+		cuda_say_error(f);
 	if (f->text)
 		finding_say(f, "The last words on stderr: %s", arena_line(f->arena, f->text));
 	if (jit && FIELD_TEXT(jit, cuda_jit, log))
 		finding_cite(f, jit->record, jit->time, "the compiler's log: %s",
 			     arena_line(f->arena, FIELD_TEXT(jit, cuda_jit, log)));
-	say_log(m, f);
+	cuda_say_log(m, f);
 	finding_fix(f, "Let the PTX compiler fit the driver: install a newer driver, or the "
 		       "package's build for the driver's CUDA version.");
 	finding_fix(f, "Where ptxas is started as a program: put the one of the package's own CUDA "
@@ -301,73 +301,6 @@ const struct rule rule_cuda_slow_jit = {
 		"a call that loads code began, and had not returned at the end.\nMistaken for it: "
 		"a deadlock.",
 	.sources = "https://github.com/tensorflow/tensorflow/issues/22043",
-};
-
-/* --- cuda.handle-failed --- */
-
-static enum confidence match_handle(const struct model *m, struct finding *f)
-{
-	static const char *const texts[] = {
-		"CUDNN_STATUS_",
-		"CUBLAS_STATUS_",
-		"could not create cudnn handle",
-		"failed to create cublas handle",
-		"Failed to get convolution algorithm",
-	};
-	struct gpu g = gpu_look(m, f->context->tid);
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts) && !f->text; i++)
-		if (error_says(f->context, texts[i]) ||
-		    (end_is_death(m) && model_stderr_line(m, texts[i], true)))
-			f->text = texts[i];
-	if (!f->text || m->ending.kind == END_CLEAN || end_was_sent(m))
-		return NO_MATCH;
-	f->event = g.refused ? g.refused : g.first;
-	f->number[0] = g.refused != NULL;
-	return f->event ? LIKELY : SEEN;
-}
-
-static void explain_handle(const struct model *m, struct finding *f)
-{
-	finding_title(f, "cuDNN or cuBLAS could not be set up");
-	if (f->number[0]) {
-		finding_cite(f, f->event->record, f->event->time, "%s of %s failed before it",
-			     FIELD_TEXT(f->event, cuda_alloc_failed, function),
-			     size_text(f->arena, FIELD(f->event, cuda_alloc_failed, size)));
-		finding_say(f, "Before the library gave up, a request for GPU memory had been "
-			       "refused: no room was left for its handle.");
-		finding_fix(f, "Leave room: TF_FORCE_GPU_ALLOW_GROWTH=true, a smaller batch, and "
-			       "no other process on this GPU (nvidia-smi).");
-		return;
-	}
-	if (!f->event) {
-		finding_say(f,
-			    "The library's own text (%s…) has several causes, and no call of the "
-			    "driver is known to have failed before it.",
-			    f->text);
-		return;
-	}
-	say_error(f);
-	say_log(m, f);
-	finding_say(f,
-		    "The library's own text (%s…) has several causes; the driver call above failed "
-		    "before it and is the first thing to look at.",
-		    f->text);
-	finding_fix(f, "Mend what that driver call complains of first; then check that one version "
-		       "of cuDNN alone is on the library path.");
-}
-
-const struct rule rule_cuda_handle_failed = {
-	.id = "cuda.handle-failed",
-	.title = "cuDNN or cuBLAS could not be set up",
-	.match = match_handle,
-	.explain = explain_handle,
-	.page = "cuDNN or cuBLAS gave an error when its handle was made. Four causes share the "
-		"text: no memory left, a damaged cache of compiled code, a wrong cuDNN, a driver "
-		"that does not fit.\n"
-		"Proof: the driver call that failed before it; without one the cause stays open.",
-	.sources = "https://github.com/tensorflow/tensorflow/issues/14111 "
-		   "https://github.com/tensorflow/tensorflow/issues/8309",
 };
 
 /* --- fork.cuda --- */

@@ -326,21 +326,24 @@ static enum confidence match_too_old(const struct model *m, struct finding *f)
 {
 	struct gpu g = gpu_look(m, f->context->tid);
 	int runtime = cuda_runtime_version(m, &f->other);
+	const char *number = cuda_driver_number(&g), *minimum = runtime ? cuda_minimum_driver(runtime) : NULL;
+	bool older = number && minimum && cuda_driver_older(number, minimum);
 	bool words = error_says(f->context, "insufficient") || error_says(f->context, "newer driver") ||
 		     error_says(f->context, "too old") || model_stderr_line(m, "driver version is insufficient", true);
 
-	if (!g.version || g.version >= 14000)
+	if (!g.version && !older)
 		return NO_MATCH;
 	f->number[0] = (uint64_t)g.version;
 	f->number[1] = (uint64_t)runtime;
 	f->event = g.driver;
 	f->path = g.library;
+	f->name = number;
 	/* Within a major version an older driver runs newer runtimes (minor-version compatibility). */
-	if (runtime && runtime / 1000 <= g.version / 1000 && !words)
+	if (runtime && g.version && runtime / 1000 <= g.version / 1000 && !words)
 		return NO_MATCH;
 	if (!words || m->ending.kind == END_CLEAN)
 		return runtime ? SEEN : NO_MATCH;
-	return runtime && runtime > g.version ? PROVEN : LIKELY;
+	return older || (runtime && g.version && runtime > g.version) ? PROVEN : LIKELY;
 }
 
 static void explain_too_old(const struct model *m, struct finding *f)
@@ -350,27 +353,26 @@ static void explain_too_old(const struct model *m, struct finding *f)
 
 	(void)m;
 	finding_title(f, "The NVIDIA driver is too old for this CUDA runtime");
-	if (f->event)
+	if (f->event && have)
 		finding_cite(f, f->event->record, f->event->time, "cuDriverGetVersion said %d: the driver is of CUDA %s", have,
 			     cuda_version_text(f->arena, have));
+	else if (f->event)
+		finding_cite(f, f->event->record, f->event->time, "the driver in use is %s", FIELD_TEXT(f->event, cuda_driver, real_path));
 	if (f->other)
 		finding_cite(f, f->other->record, f->other->load_time, "loaded: %s", f->other->path);
-	finding_say(f, "The driver%s%s speaks CUDA %s.", f->path ? " " : "", f->path ? f->path : "",
-		    cuda_version_text(f->arena, have));
+	if (have)
+		finding_say(f, "The driver%s%s%s%s speaks CUDA %s.", f->path ? " " : "", f->path ? f->path : "",
+			    f->name ? ", version " : "", f->name ? f->name : "", cuda_version_text(f->arena, have));
+	else
+		finding_say(f, "The driver %s is of version %s.", f->path ? f->path : "", f->name);
 	if (need && minimum)
-		finding_say(f,
-			    "The program's CUDA runtime is %s, which needs a driver of version %s "
-			    "or newer%s%s.",
-			    cuda_version_text(f->arena, need), minimum,
-			    ships ? "; with that toolkit came " : "", ships ? ships : "");
-	finding_fix(f,
-		    "Install a newer NVIDIA driver%s%s, or upgrade the host's where this is a "
-		    "container.",
+		finding_say(f, "The program's CUDA runtime is %s, which needs a driver of version %s or newer%s%s.",
+			    cuda_version_text(f->arena, need), minimum, ships ? "; with that toolkit came " : "", ships ? ships : "");
+	finding_fix(f, "Install a newer NVIDIA driver%s%s, or upgrade the host's where this is a container.",
 		    minimum ? ": at least " : "", minimum ? minimum : "");
-	finding_fix(f,
-		    "Or install the framework's build for CUDA %d; or run on the CPU for now: "
-		    "CUDA_VISIBLE_DEVICES=-1.",
-		    have / 1000);
+	if (have)
+		finding_fix(f, "Or install the framework's build for CUDA %d.", have / 1000);
+	finding_fix(f, "Or run on the CPU for now: export CUDA_VISIBLE_DEVICES=-1");
 }
 
 const struct rule rule_cuda_driver_too_old = {

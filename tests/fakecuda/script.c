@@ -12,7 +12,7 @@ static struct rule {
 	unsigned at, calls;
 } rules[32];
 static unsigned nrules;
-static int init_done, init_pid, sticky_code;
+static int init_done, sticky_code;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -83,10 +83,17 @@ static void read_rule(const char *word, size_t n)
 	}
 }
 
+/* CUDA does not survive a fork. */
+static void in_child(void)
+{
+	init_done = 0;
+}
+
 static void read_script(void)
 {
 	char text[8];
 
+	pthread_atfork(NULL, NULL, in_child);
 	for (const char *p = getenv("FAKECUDA"); p && *p; p += strspn(p, " ,")) {
 		size_t n = strcspn(p, " ,");
 
@@ -105,7 +112,6 @@ static void read_script(void)
 void fake_initialised(void)
 {
 	init_done = 1;
-	init_pid = getpid();
 }
 
 static void obey(const char *name, int *code)
@@ -149,9 +155,7 @@ int fake_begin(const char *name)
 		return code;
 	if (fake_script.silent)
 		return -1;
-	if (strcmp(name, "cuInit") == 0 || strcmp(name, "cuDriverGetVersion") == 0)
+	if (init_done)
 		return 0;
-	if (!init_done || init_pid != getpid())
-		return 3;
-	return 0;
+	return strcmp(name, "cuInit") == 0 || strcmp(name, "cuDriverGetVersion") == 0 ? 0 : 3;
 }

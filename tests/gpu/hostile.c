@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every call that is looked at, with out-pointers that are NULL, sizes that are absurd and names that are none. */
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
