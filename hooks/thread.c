@@ -203,7 +203,7 @@ static bool widen(struct start *s, const pthread_attr_t *attr, pthread_attr_t *w
 		return false;
 	s->alternate = s->stack_size >= ALT_FROM;
 	s->more = OURS + (s->alternate ? ALT_SIZE : 0);
-	return pthread_attr_setstacksize(wider, s->stack_size + s->more) == 0;
+	return s->stack_size < SIZE_MAX / 2 && pthread_attr_setstacksize(wider, s->stack_size + s->more) == 0;
 }
 
 /* --- failures --- */

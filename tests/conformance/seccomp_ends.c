@@ -172,6 +172,26 @@ static void report(const char *what, int number, int by_prctl)
 	}
 }
 
+/* A filter that the kernel refuses changes nothing. */
+static void refused(void)
+{
+	struct sock_fprog program = { 1, filter };
+	struct sigaction act;
+	stack_t stack;
+
+	begin();	/* does not return an answer */
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	printf("refused: %d", prctl(PR_SET_SECCOMP, 2, &program));
+	filter[0] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	filter[1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 9, 9);
+	program.len = 2;
+	printf(" %d", prctl(PR_SET_SECCOMP, 2, &program));
+	printf(" %ld, errno %d\n", syscall(SYS_seccomp, 1, 0, &program), errno);
+	sigaction(SIGSEGV, NULL, &act);
+	sigaltstack(NULL, &stack);
+	printf("SIGSEGV %d, stack %d\n", act.sa_handler == SIG_DFL, stack.ss_flags);
+}
+
 int main(void)
 {
 	static const struct { const char *name; unsigned action; } actions[] = {
@@ -187,6 +207,12 @@ int main(void)
 	};
 	struct sigaction act = { .sa_sigaction = on_sys, .sa_flags = SA_SIGINFO };
 
+	fflush(stdout);
+	if (fork() == 0) {	/* the recorder cannot know what syscall() has answered */
+		refused();
+		exit(0);
+	}
+	wait(NULL);
 	signal(SIGUSR1, on_usr);
 	sigaction(SIGSYS, &act, NULL);
 	for (unsigned i = 0; i < sizeof(actions) / sizeof(*actions); i++) {

@@ -147,6 +147,8 @@ int main(void)
 	pthread_attr_init(&a);
 	pthread_attr_setstacksize(&a, SIZE_MAX / 4 & ~65535ul);
 	printf("too large: %d\n", pthread_create(&t[0], &a, returns, NULL));
+	pthread_attr_setstacksize(&a, SIZE_MAX - 4095);
+	printf("larger: %d\n", pthread_create(&t[0], &a, returns, NULL));
 	pthread_attr_destroy(&a);
 	run("named", named, NULL, NULL);
 	for (int i = 0; i < 64; i++)
