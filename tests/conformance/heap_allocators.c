@@ -20,7 +20,7 @@
 #endif
 
 static const char *const libraries[] = {
-	FOLDER "libjemalloc.so.2", FOLDER "libtcmalloc_minimal.so.4", FOLDER "libmimalloc.so.2", FOLDER "libmimalloc.so.3",
+	FOLDER "libjemalloc.so.2", FOLDER "libtcmalloc_minimal.so.4", FOLDER "libtcmalloc.so.4", FOLDER "libtcmalloc_debug.so.4", FOLDER "libmimalloc.so.2", FOLDER "libmimalloc.so.3",
 	FOLDER "libc_malloc_debug.so.0",
 };
 
