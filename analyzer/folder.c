@@ -4,6 +4,10 @@
  * child's where no main process ended badly; else the newest main process. A main process is a
  * kernel, or one whose parent is not recorded. Only headers are read here, a few times the whole
  * trace, since there may be thousands.
+ *
+ * With KSHIM=all there are traces of programs that start Python, too (timeout, bash): Python is the
+ * main one there, and what they say of its end (a status of 139) is not what anybody asks about.
+ * Helpers of multiprocessing are nobody's main process, whatever ended them.
  */
 #include "analyzer/folder.h"
 
@@ -73,6 +77,11 @@ static bool lived_at(const struct entry *e, uint64_t realtime)
 	       (e->alive || e->ended + 2000000000 >= (int64_t)realtime);
 }
 
+static bool is_other(const struct entry *e)
+{
+	return e->head.role == KS_ROLE_OTHER;
+}
+
 /* Marks those whose parent is recorded here too. */
 static void mark_children(struct folder *f)
 {
@@ -95,8 +104,8 @@ static void mark_children(struct folder *f)
 		}
 		e->child = e->head.parent_pid != 0;
 		for (; low < f->n && sorted[low]->head.pid == e->head.ppid; low++)
-			e->child |=
-				sorted[low] != e && lived_at(sorted[low], e->head.start_realtime);
+			e->child |= sorted[low] != e && lived_at(sorted[low], e->head.start_realtime) &&
+				    (is_other(e) || !is_other(sorted[low]));
 		e->child &= !e->kernel;
 	}
 	free(sorted);
@@ -190,6 +199,33 @@ static const struct entry *kernel_of(const struct folder *f, const struct entry 
 	return e;
 }
 
+static const struct entry *parent_of(const struct folder *f, const struct entry *e)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->entry[i].head.pid == e->head.ppid && &f->entry[i] != e &&
+		    lived_at(&f->entry[i], e->head.start_realtime))
+			return &f->entry[i];
+	return NULL;
+}
+
+/* The Python that another program was started for, if that ended badly: e or through others of its
+ * kind. */
+static const struct entry *python_of(const struct folder *f, const struct entry *e)
+{
+	for (size_t i = 0; i < f->n && is_other(e); i++) {
+		const struct entry *k = &f->entry[i], *p = k;
+
+		if (is_other(k) || !k->bad || k->head.role == KS_ROLE_HELPER)
+			continue;
+		for (unsigned depth = 0; depth < 8 && p && (p == k || is_other(p)); depth++) {
+			p = parent_of(f, p);
+			if (p == e)
+				return k;
+		}
+	}
+	return e;
+}
+
 static const struct entry *newest_bad(const struct folder *f, bool child)
 {
 	unsigned looked = 0;
@@ -198,10 +234,11 @@ static const struct entry *newest_bad(const struct folder *f, bool child)
 		const struct entry *e = &f->entry[i];
 		bool doubtful = e->head.end_kind == KS_END_EXIT && !e->head.end_code;
 
-		if (e->child != child || e->alive || (!e->bad && !doubtful))
+		if (e->child != child || e->alive || (!e->bad && !doubtful) ||
+		    e->head.role == KS_ROLE_HELPER)
 			continue;
 		if (looked++ >= LOOKED_AT ? e->bad && !child : ended_badly(e))
-			return kernel_of(f, e);
+			return kernel_of(f, python_of(f, e));
 	}
 	return NULL;
 }

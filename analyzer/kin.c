@@ -3,6 +3,7 @@
  * it. */
 #include "analyzer/kin.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,6 +55,16 @@ static bool speaks_of_a_child(const struct model *m, uint32_t pid)
 	return text && strstr(text, number);
 }
 
+/* A pool that lost a worker ends the others: that is no cause. */
+static bool ended_by_parent(const struct model *m, const struct model *parent)
+{
+	for (size_t i = 0; i < m->nwitnesses; i++)
+		if (m->witnesses[i].raw.kind == 1 && m->ending.kind == END_KILLED &&
+		    m->witnesses[i].raw.requested == SIGKILL)
+			return true;
+	return m->ending.sender_pid && m->ending.sender_pid == parent->pid;
+}
+
 /* Ended with the very status of its child, and nothing of its own explains it:
  * sys.exit(worker.exitcode). */
 static bool passes_on(const struct case_file *parent, const struct case_file *child)
@@ -91,6 +102,7 @@ bool case_find_child(const struct folder *f, const struct case_file *parent,
 		return false;
 	if (parent->verdict.best.confidence == PROVEN && !parent->verdict.best.rule->general &&
 	    strcmp(parent->verdict.best.rule->id, "none") != 0 &&
+	    strcmp(parent->verdict.best.rule->id, "crash.in-child") != 0 &&
 	    strcmp(parent->verdict.best.rule->id, "killed.by-process") != 0)
 		return false;
 	for (const struct entry *e = NULL; (e = folder_child(f, m->header, e));) {
@@ -99,9 +111,10 @@ bool case_find_child(const struct folder *f, const struct case_file *parent,
 		if (e->ended > m->started + m->ending.time + 1000000000 ||
 		    !case_open(child, e->path, &why))
 			continue;
-		if (m->ending.kind == END_EXIT ?
-			    speaks_of_a_child(m, e->head.pid) || passes_on(parent, child) :
-			    waits_for(parent, child))
+		if (m->ending.kind == END_EXIT && !ended_by_parent(child->model, m) &&
+		    (speaks_of_a_child(m, e->head.pid) || passes_on(parent, child)))
+			return true;
+		if (m->ending.kind == END_SIGNAL && waits_for(parent, child))
 			return true;
 		case_close(child);
 	}

@@ -101,8 +101,13 @@ static bool before(const char *function, enum scope scope, int target, int sig, 
 	int error = errno;
 	bool self, later = false;
 
-	if (!recorded(sig))
+	/* A forked child's last chance to begin a recording. */
+	if (sig == SIGKILL && scope == PROCESS && !ks.on && ks.chosen && ks_mine() && target == ks.pid)
+		ks_wake();
+	if (!recorded(sig)) {
+		errno = error;
 		return false;
+	}
 	self = scope == PROCESS ? target == ks.pid || target == 0 || target == -1 : scope == THREAD || target == 0;
 	if (scope != THREAD && target != ks.pid && target != 0 && target != -1)
 		remember(target < 0 ? -target : target, sig);

@@ -77,7 +77,8 @@ static bool wanted(char *const *environment)
 		return false;
 	if (__asan_init || __tsan_init || __msan_init || __hwasan_init)
 		return false;
-	return (ks.config.mode == KS_MODE_ALL || ks_is_python()) && !is_second();
+	ks.python = ks_is_python();
+	return (ks.config.mode == KS_MODE_ALL || ks.python) && !is_second();
 }
 
 __attribute__((constructor)) static void start(int argc, char **argv, char **environment)

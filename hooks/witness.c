@@ -265,17 +265,22 @@ static bool agrees(const struct ks_header *h, int status)
 }
 
 /* Looking for a trace costs a directory scan: a program whose children exit badly all day does
- * it for a twentieth of its time at the most. Signals are always looked after. */
+ * it for a twentieth of its time at the most; several at once may take some of that in advance
+ * (ticks of the clock: a fraction of a second). Signals are always looked after. */
+#define IN_ADVANCE (1ull << 30)
+
 static bool find(struct ks_other *o, int pid, int status)
 {
 	static uint64_t next;
-	uint64_t begin = ks_clock();
+	uint64_t begin = ks_clock(), from = next;
 	bool found;
 
-	if (!WIFSIGNALED(status) && begin < next && next - begin < 1ull << 36)
+	if (begin >= from || from - begin > 1ull << 36)
+		from = begin;
+	if (!WIFSIGNALED(status) && from - begin > IN_ADVANCE)
 		return false;
 	found = ks_other_find(o, pid, ks.pid);
-	next = begin + (ks_clock() - begin) * 20;
+	next = from + (ks_clock() - begin) * 20;
 	return found;
 }
 

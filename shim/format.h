@@ -101,7 +101,15 @@ struct ks_header {
 	uint64_t connection;		/* string: connection file of a Jupyter kernel; 0: it is none */
 	uint64_t kernel_parent;		/* JPY_PARENT_PID of a kernel */
 	uint64_t read_time;		/* ns since 1970: when a report of this death was first printed; 0: nobody has read it */
-	uint64_t spare[11];
+	uint64_t role;			/* enum ks_role */
+	uint64_t spare[10];
+};
+
+enum ks_role {
+	KS_ROLE_UNKNOWN = 0,
+	KS_ROLE_PYTHON	= 1,
+	KS_ROLE_OTHER	= 2,	/* not Python: recorded because of KSHIM=all */
+	KS_ROLE_HELPER	= 3,	/* Python's own: multiprocessing's tracker of resources, its fork server */
 };
 
 /* The table of regions stands here in files of version 1; a reader uses region_offset. */

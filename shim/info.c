@@ -176,6 +176,13 @@ static void processor(void)
 
 /* --- the process --- */
 
+/* What multiprocessing and loky start beside the workers: python -c "from … import main; main(3)". */
+static bool is_helper(const char *arg)
+{
+	return strncmp(arg, "from ", 5) == 0 && strstr(arg, " import main") &&
+	       (strstr(arg, "resource_tracker") || strstr(arg, "semaphore_tracker") || strstr(arg, "forkserver"));
+}
+
 /* The command line, NUL by NUL, into text for people; and what it says of a kernel. */
 static void command_line(char *connection, size_t size)
 {
@@ -183,7 +190,7 @@ static void command_line(char *connection, size_t size)
 	long n = ks_read_file("/proc/self/cmdline", line, sizeof(line));
 	char *p = text, *end = text + 4096;
 	unsigned state = 0;
-	bool next = false, named = false;
+	bool next = false, named = false, helper = false;
 
 	connection[0] = '\0';
 	for (const char *arg = line; arg < line + n; arg += strlen(arg) + 1) {
@@ -191,11 +198,14 @@ static void command_line(char *connection, size_t size)
 
 		p = ks_put_arg(p, end, arg, &state);
 		named |= strstr(arg, "kernel") != NULL;
+		helper |= is_helper(arg);
 		if (given && !connection[0])
 			ks_put(connection, connection + size, given);
 	}
 	if (!named)
 		connection[0] = '\0';
+	/* A fork of the fork server is a worker. */
+	ks.head->role = !ks.python ? KS_ROLE_OTHER : helper && !ks.generation ? KS_ROLE_HELPER : KS_ROLE_PYTHON;
 	if (n > 0)
 		fact("argv", text);
 }

@@ -143,6 +143,7 @@ struct ks {
 		char wiped[KS_PAGES];
 	};
 	bool chosen;			/* it is one that is to be recorded (Python), even if a fork has not begun yet */
+	bool python;			/* and it is Python; else KSHIM=all */
 	uint32_t generation;		/* grows in every forked child */
 	int32_t pid;			/* owner of the mapping */
 	uint64_t forked_clock;		/* in a forked child: when, … */

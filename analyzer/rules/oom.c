@@ -223,16 +223,17 @@ static void explain_worker(const struct model *m, struct finding *f)
 		       "or use fewer workers, smaller batches, data in chunks.");
 }
 
-/* Did the counter rise for this one? Others of the cgroup are counted too; a look long before the end,
- * or long after it, may have them between. */
+/*
+ * Did the counter rise for this one? It counts others of the cgroup too: whoever died between a look
+ * long before the end and the witness's. Who holds half of the limit is the one that the kernel takes.
+ */
 static bool is_own(const struct counters *c)
 {
-	const bool large = (c->rss != UNKNOWN && c->rss + c->grown >= c->limit / 4) || c->live >= c->limit / 4,
-		   near = large || (c->usage != UNKNOWN && c->usage >= c->limit / 2);
+	const bool largest = (c->rss != UNKNOWN && c->rss + c->grown >= c->limit / 2) || c->live >= c->limit / 2;
 
-	if (c->cg_doubtful)
-		return false;
-	return c->witness->raw.kind == 1 ? large || c->fresh : near && c->fresh;
+	if (c->cg_doubtful || c->witness->raw.kind != 1)
+		return largest && c->fresh;
+	return largest || c->fresh;
 }
 
 static enum confidence match_cgroup(const struct model *m, struct finding *f)
