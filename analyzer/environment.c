@@ -47,11 +47,14 @@ static const char *const renamed[][2] = {
 /* A regular file, whole, as text; NULL. */
 static char *read_regular(const char *path, size_t most)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	struct stat st;
 	char *text = NULL;
 	ssize_t n;
+	int fd;
 
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))	/* even to open a device may do something */
+		return NULL;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return NULL;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size <= most) {
@@ -286,12 +289,28 @@ static bool is_conda(const struct model *m, struct arena *arena, const char *pre
 }
 
 /* A package that conda itself put there has a file in conda-meta; pip's packages do not. */
+/* The name of a package or an environment, nothing else. */
+static bool package_is_plain(const char *name)
+{
+	return *name && *name != '-' && !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
+}
+
+const char *package_words(struct arena *arena, const char *package)
+{
+	const char *name = strncmp(package, "--upgrade ", 10) == 0 ? package + 10 : package;
+	const char *end = *name == '\'' ? strchr(name + 1, '\'') : NULL;
+
+	if (package_is_plain(name) || (end && end > name + 1 && !end[1] && name[1] != '-'))
+		return package;
+	return arena_shell(arena, package);
+}
+
 static const char *conda_command(struct arena *arena, const char *prefix, const char *package,
 				 bool again)
 {
 	const char *envs = strstr(prefix, "/envs/");
-	const char *where = envs ? arena_printf(arena, "-n %s", envs + 6)
-				 : arena_printf(arena, "-p \"%s\"", prefix);
+	const char *where = envs && package_is_plain(envs + 6) ? arena_printf(arena, "-n %s", envs + 6)
+							       : arena_printf(arena, "-p %s", arena_shell(arena, prefix));
 
 	return arena_printf(arena, "conda install %s%s %s", where,
 			    again ? " --force-reinstall" : "", package);
@@ -307,21 +326,23 @@ const char *package_command(const struct model *m, struct arena *arena, const ch
 	if (path && path_under(path, "/usr/lib/python3") && strstr(path, "/dist-packages/"))
 		return arena_printf(
 			arena,
-			"sudo apt-get install --reinstall \"$(dpkg -S \"%s\" | cut -d: -f1)\"",
-			path);
+			"sudo apt-get install --reinstall \"$(dpkg -S %s | cut -d: -f1)\"",
+			arena_shell(arena, path));
 	if (!package || !*package)
 		return NULL;
+	package = package_words(arena, package);
+	python = arena_shell(arena, python);
 	if (is_conda(m, arena, prefix) && strncmp(package, "--upgrade ", 10) != 0)
 		return conda_command(arena, prefix, package, again);
 	if (is_conda(m, arena, prefix))
 		return conda_command(arena, prefix, package + 10, false);
 	if (venv && made_by_uv(arena, prefix))
-		return arena_printf(arena, "uv pip install --python \"%s\" %s%s", python,
+		return arena_printf(arena, "uv pip install --python %s %s%s", python,
 				    again ? "--reinstall " : "", package);
 	if (path && strstr(path, "/.local/lib/python"))
-		return arena_printf(arena, "\"%s\" -m pip install --user %s%s", python, flags,
+		return arena_printf(arena, "%s -m pip install --user %s%s", python, flags,
 				    package);
-	return arena_printf(arena, "\"%s\" -m pip install %s%s", python, flags, package);
+	return arena_printf(arena, "%s -m pip install %s%s", python, flags, package);
 }
 
 /* Where a variable of a kernel may come from: its kernel.json. */

@@ -137,6 +137,8 @@ const char *package_of(struct arena *arena, const char *path);
 const char *package_version(struct arena *arena, const char *path);
 /* The first file of sys.path that importing name finds, and the next one, which it hides; NULL. */
 const char *module_hidden(const struct model *m, struct arena *arena, const char *name, const char **hides);
+/* What is installed, as a shell takes it: our own "'numpy<2'" and "--upgrade numpy", or a name out of the trace. */
+const char *package_words(struct arena *arena, const char *package);
 /* The command that installs or repairs packages in the environment of this process. */
 const char *package_command(const struct model *m, struct arena *arena, const char *package,
 			    const char *path, bool again);

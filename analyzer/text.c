@@ -243,6 +243,30 @@ char *arena_clean(struct arena *a, const char *bytes, size_t n)
 	return copy;
 }
 
+char *arena_shell(struct arena *a, const char *word)
+{
+	struct text clean = { 0 }, t = { 0 };
+	const char *acts;		/* within double quotes (POSIX, XCU 2.2.3); '!' in an interactive bash */
+	char *copy;
+
+	if (*word == '-')
+		text_add(&clean, "./");
+	text_clean(&clean, word, strlen(word));
+	acts = strpbrk(text_get(&clean), "\"$`\\!");
+	text_char(&t, acts ? '\'' : '"');
+	for (const char *p = text_get(&clean); *p; p++) {
+		if (*p == '\'' && acts)
+			text_add(&t, "'\\''");
+		else
+			text_char(&t, *p == '\n' || *p == '\t' ? ' ' : *p);
+	}
+	text_char(&t, acts ? '\'' : '"');
+	copy = arena_text(a, text_get(&t), t.n);
+	text_free(&clean);
+	text_free(&t);
+	return copy;
+}
+
 char *arena_printf(struct arena *a, const char *format, ...)
 {
 	struct text t = { 0 };

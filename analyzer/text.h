@@ -41,6 +41,11 @@ struct arena {
 void *arena_alloc(struct arena *a, size_t bytes);	/* zeroed, aligned to 16 */
 char *arena_text(struct arena *a, const char *s, size_t n);
 char *arena_clean(struct arena *a, const char *bytes, size_t n);	/* as text_clean */
+/*
+ * One word of a command that somebody will paste into a shell, whatever it holds: cleaned, in one line,
+ * within quotes that end where the word does, and never an option.
+ */
+char *arena_shell(struct arena *a, const char *word);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void arena_own(struct arena *a, void *allocated);	/* free() it with the arena */
 void arena_free(struct arena *a);

@@ -177,7 +177,7 @@ static void explain_missing(const struct model *m, struct finding *f)
 			    ":all: %s), or another machine with that feature.",
 			    f->name,
 			    f->module && package_of(f->arena, f->module->path)
-				    ? package_of(f->arena, f->module->path)
+				    ? package_words(f->arena, package_of(f->arena, f->module->path))
 				    : "PACKAGE");
 	if (*hyper)
 		finding_fix(f, "In a virtual machine: let it show the host's CPU (qemu: -cpu host; libvirt: host-passthrough).");

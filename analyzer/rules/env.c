@@ -287,7 +287,8 @@ static void explain_shadowed(const struct model *m, struct finding *f)
 	if (f->text)
 		finding_say(f, "The package is there too, further behind in the search path: %s.",
 			    f->text);
-	finding_fix(f, "Give the file another name: mv \"%s\" \"my_%s\"", f->path, base_name(f->path));
+	finding_fix(f, "Give the file another name: mv %s %s", arena_shell(f->arena, f->path),
+		    arena_shell(f->arena, arena_printf(f->arena, "my_%s", base_name(f->path))));
 }
 
 const struct rule rule_env_shadowed_module = {

@@ -82,8 +82,9 @@ static void fix_variable(const struct model *m, struct finding *f, const char *w
 		bool named = name && strlen(name) >= 4 && strstr(words, name);
 		bool valued = value && strlen(value) >= 3 && strchr(value, '/') == NULL && strstr(words, value);
 
-		if (!named && !valued)
-			continue;
+		if (!name || (!named && !valued) ||
+		    name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")])
+			continue;	/* what is told to be unset is a name and nothing else */
 		finding_cite(f, e->record, e->time, "%s=%s", name, value ? value : "");
 		finding_say(f, "Its last words name %s, which is set to \"%s\" in this process.", name, value ? value : "");
 		finding_fix(f,

@@ -205,7 +205,7 @@ static void explain_version(const struct model *m, struct finding *f)
 			f,
 			"Let a newer %s be found first, for instance the one of the environment: "
 			"LD_LIBRARY_PATH=\"$(dirname \"$(dirname %s)\")/lib\"",
-			base_name(w->file), model_info(m, "exe") ? model_info(m, "exe") : "python");
+			base_name(w->file), model_info(m, "exe") ? arena_shell(f->arena, model_info(m, "exe")) : "python");
 	}
 }
 

@@ -40,7 +40,7 @@ static void fix_file(const struct model *m, struct finding *f, const char *path)
 	}
 	package = package_of(f->arena, path);
 	if (!package && is_cache(path)) {
-		finding_fix(f, "Delete it; the next run makes it again: rm \"%s\"%s", path,
+		finding_fix(f, "Delete it; the next run makes it again: rm %s%s", arena_shell(f->arena, path),
 			    strstr(path, "heano") ? " (or all of the cache: theano-cache purge)" : "");
 		return;
 	}
@@ -230,7 +230,7 @@ static void explain_noexec(const struct model *m, struct finding *f)
 		finding_cite(f, e->record, e->time, "statfs of %s: mount flag noexec is set", f->path);
 	finding_say(f, "No code may be executed from the file system that holds %s; the file itself is in order.", f->path);
 	finding_fix(f, "Move the environment to another file system, or have this one remounted: "
-		    "sudo mount -o remount,exec \"$(df --output=target \"%s\" | tail -1)\"", f->path);
+		    "sudo mount -o remount,exec \"$(df --output=target %s | tail -1)\"", arena_shell(f->arena, f->path));
 }
 
 const struct rule rule_load_noexec_mount = {
@@ -283,11 +283,11 @@ static void explain_denied(const struct model *m, struct finding *f)
 		finding_fix(f,
 			    "Look what was denied: sudo ausearch -m avc -ts recent (or journalctl "
 			    "-k | grep DENIED), then restore the "
-			    "label: sudo restorecon -Rv \"%s\"",
-			    f->path);
+			    "label: sudo restorecon -Rv %s",
+			    arena_shell(f->arena, f->path));
 	} else {
 		finding_say(f, "This user may not read the file or enter one of its folders.");
-		finding_fix(f, "See which part is closed: namei -l \"%s\"", f->path);
+		finding_fix(f, "See which part is closed: namei -l %s", arena_shell(f->arena, f->path));
 	}
 }
 
@@ -320,10 +320,10 @@ static void explain_stack(const struct model *m, struct finding *f)
 	finding_say(f, "The library's headers ask for a stack that can be executed. The C library (%s) no longer grants this to a "
 		    "library that is loaded later: from glibc 2.41 on.", model_info(m, "glibc") ? model_info(m, "glibc") : "glibc");
 	finding_fix(f,
-		    "Take the mark out of the file: patchelf --clear-execstack \"%s\" (or "
+		    "Take the mark out of the file: patchelf --clear-execstack %s (or "
 		    "execstack -c), or use a newer release of "
 		    "the package.",
-		    f->path);
+		    arena_shell(f->arena, f->path));
 	finding_fix_package(m, f, f->path, "reinstall");
 }
 
@@ -365,8 +365,8 @@ static void explain_tls(const struct model *m, struct finding *f)
 			finding_cite(f, mod->record, mod->load_time, "%s took %llu bytes of static TLS", mod->name,
 				     (unsigned long long)mod->tls_size);
 	}
-	finding_fix(f, "Import the package that brings %s first, before the others; or load it at the start: LD_PRELOAD=\"%s\"",
-		    base_name(f->path), f->path);
+	finding_fix(f, "Import the package that brings %s first, before the others; or load it at the start: LD_PRELOAD=%s",
+		    base_name(f->path), arena_shell(f->arena, f->path));
 }
 
 const struct rule rule_load_static_tls = {

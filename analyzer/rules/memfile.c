@@ -133,7 +133,7 @@ static void explain_full(const struct model *m, struct finding *f)
 		f->path, f->name ? ", " : "", f->name ? f->name : "",
 		size_text(f->arena, f->number[2]), size_text(f->arena, f->number[3]));
 	tell(m, f);
-	finding_fix(f, "Make space, or put the file elsewhere: df -h \"$(dirname \"%s\")\"", f->path);
+	finding_fix(f, "Make space, or put the file elsewhere: df -h \"$(dirname %s)\"", arena_shell(f->arena, f->path));
 }
 
 const struct rule rule_mem_filesystem_full = {
