@@ -10,15 +10,6 @@ import json
 import sys
 import unittest
 
-module, path = sys.argv[1:3]
-del sys.argv[1:]
-if module.startswith("test."):
-    try:
-        from test import support
-    except ImportError:
-        sys.exit(77)
-    support.use_resources = []      # as regrtest without -u: nothing that needs a network, a display or much of the disk
-
 
 def recorded():
     with open("/proc/self/maps") as f:
@@ -26,7 +17,7 @@ def recorded():
 
 
 class Result(unittest.TestResult):
-    def __init__(self):
+    def __init__(self, path):
         super().__init__()
         self.found, self.path = {}, path
         self.line({"recorded": recorded()})
@@ -68,12 +59,24 @@ class Result(unittest.TestResult):
             sys.stderr.write("SUBTEST %s\n%s\n" % (subtest, self._exc_info_to_string(err, test)[-1500:]))
 
 
-result = Result()
-try:
-    importlib.import_module(module)
-    suite = unittest.defaultTestLoader.loadTestsFromName(module)
-except (unittest.SkipTest, ImportError) as e:
-    sys.stderr.write("not here: %s\n" % e)
-    sys.exit(77)
-suite.run(result)
-result.put("the module", "ran to its end")
+def main(module, path):
+    del sys.argv[1:]
+    if module.startswith("test."):
+        try:
+            from test import support
+        except ImportError:
+            sys.exit(77)
+        support.use_resources = []      # as regrtest without -u: nothing that needs a network, a display or much of the disk
+    result = Result(path)
+    try:
+        importlib.import_module(module)
+        suite = unittest.defaultTestLoader.loadTestsFromName(module)
+    except (unittest.SkipTest, ImportError) as e:
+        sys.stderr.write("not here: %s\n" % e)
+        sys.exit(77)
+    suite.run(result)
+    result.put("the module", "ran to its end")
+
+
+if __name__ == "__main__":      # multiprocessing imports it again in its children
+    main(*sys.argv[1:3])

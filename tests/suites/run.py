@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 import threading
@@ -51,8 +50,7 @@ class Suite:
         with LOCK:              # pip and the folders are shared
             self.choose_python()
             if "requires" in self.row:
-                self.prefix = self.prefix or kit.venv(os.path.join(self.build, "venv"), self.row.get("shares", self.name), self.row["requires"],
-                                                      self.python)
+                self.prefix = self.prefix or kit.venv(os.path.join(self.build, "venv"), self.name, self.row["requires"], self.python)
                 self.python = os.path.join(self.prefix, "bin", "python")
                 self.version = ask(self.python, "import platform; print(platform.python_version())")[0]
                 if self.kind == "pytest":
@@ -146,9 +144,8 @@ class Suite:
         if self.kind == "programs":
             return [self.python] + arguments
         if self.kind == "pytest":
-            targets = files or [a for a in arguments]
             return [self.python, "-m", "pytest", "-p", "kshim_outcomes", "-p", "no:cacheprovider", "-q", "--timeout=200", "--tb=short",
-                    *self.row.get("arguments", []), *targets]
+                    "--continue-on-collection-errors", *self.row.get("arguments", []), *(files or arguments)]
         return [self.python, os.path.join(HERE, "one_module.py"), arguments[0], answer]
 
     def once(self, lib, arguments, recorded, files=None):

@@ -4,7 +4,6 @@ The suites of `make check-suites`, as data. To add one: a row in SUITES. Members
 
     python        versions, the first that is at hand is taken; "newest", "oldest": with CPython's own tests
     requires      what pip installs into a virtual environment of the suite's own (as written: versions are part of the result)
-    shares        another suite, whose virtual environment this one uses
     source        a source distribution from the registry that brings the tests, "name==version": the tests run in a copy of it
     prepare       a shell command in that source, before; the package itself is removed there, so that the installed one is tested
     kind          cpython (modules of its own tests), unittest (modules of a package), pytest, programs (tests/suites/programs/:
@@ -26,9 +25,17 @@ PYTEST = ["pytest==9.2.0", "pytest-timeout==2.4.0"]
 QUICK = """test_faulthandler test_signal test_threading test_subprocess test_os test_posix test_ctypes test_mmap test_fork1
            test_importlib test_capi test_audit""".split()
 
-# On an old Python: what touches the system, and much that only computes.
-BROAD = QUICK + """test_a* test_b* test_c* test_d* test_e* test_f* test_g* test_h* test_i* test_j* test_k* test_l* test_m* test_n* test_o*
-                   test_p* test_q* test_r* test_s* test_t* test_u* test_v* test_w* test_x* test_z* test__*""".split()
+# On an old Python: what touches the system, processes, threads, loading and memory, and a part of what only computes.
+BROAD = QUICK + """test_io test_socket test_select test_selectors test_epoll test_poll test_pty test_fcntl test_resource test_tempfile test_shutil
+    test_pathlib test_glob test_zipfile test_zipimport test_gzip test_lzma test_zlib test_hashlib test_ssl test_sqlite test_dbm test_json
+    test_pickle test_marshal test_re test_struct test_array test_dict test_list test_set test_generators test_coroutines test_contextlib
+    test_functools test_itertools test_collections test_datetime test_decimal test_float test_math test_random test_codecs test_bytes
+    test_unicode test_exceptions test_traceback test_sys test_sys_settrace test_gc test_weakref test_thread test_threading_local
+    test_threadsignals test_threadedtempfile test_queue test_wait3 test_wait4 test_eintr test_posixpath test_popen test_site test_cmd_line
+    test_cmd_line_script test_runpy test_import test_pkgutil test_atexit test_logging test_warnings test_inspect test_ast test_compile
+    test_xml_etree test_time test_uuid test_locale test_tracemalloc test_utf8_mode test_pdb test_doctest test_asyncio test_concurrent_futures
+    test_multiprocessing_fork test_embed test_buffer test_memoryio test_mailbox test_file test_largefile test_kqueue test_ioctl test_openpty
+    test_pipes test_sched test_stat test_support test_context test_contextlib_async test_dataclasses test_enum test_typing""".split()
 
 
 def numpy(*parts):
@@ -52,7 +59,8 @@ SUITES = {
                                     "paramiko", "mypy", "orjson"] + PYTEST,
         "source": "jupyter_client==8.10.0", "prepare": "rm -rf jupyter_client", "kind": "pytest", "chunks": {"tests": ["tests"]}, "limit": 900},
     "psutil": {
-        "python": NEW, "requires": ["psutil==7.2.2", "pytest-instafail", "pytest-subtests", "setuptools", "wheel"] + PYTEST,
+        "python": NEW, "requires": ["psutil==7.2.2", "psleak", "pytest-instafail", "pytest-xdist", "setuptools", "wheel", "pytest==9.0.2",
+                                   "pytest-timeout==2.4.0"],
         "source": "psutil==7.2.2", "prepare": "rm -rf psutil", "kind": "pytest", "chunks": {"tests": ["tests"]}, "limit": 600},
     "cffi": {
         "python": NEW, "requires": ["cffi==2.1.1", "setuptools"] + PYTEST,
@@ -70,7 +78,10 @@ SUITES = {
         "chunks": scipy("linalg", "sparse", "optimize", "fft", "integrate", "interpolate", "ndimage", "special", "spatial", "io", "_lib", "cluster")},
     "jpype": {
         "python": NEW, "requires": ["jpype1==1.7.1", "numpy==2.5.5"] + PYTEST, "needs": "javac",
-        "source": "jpype1==1.7.1", "kind": "pytest", "chunks": {"jpypetest": ["test/jpypetest"]}, "limit": 900},
+        "source": "jpype1==1.7.1", "kind": "pytest", "chunks": {"jpypetest": ["test/jpypetest"]}, "limit": 900,
+        "prepare": "rm -rf jpype; cd test; mkdir classes; javac -nowarn -g -d classes $(find harness/jpype harness/org -name '*.java'); "
+                   "javac -nowarn -cp classes -d classes $(find harness/java8 -name '*.java'); "
+                   "javac -nowarn -cp classes --add-exports java.base/jdk.internal.reflect=ALL-UNNAMED -d classes $(find harness/java9 -name '*.java')"},
     "science": {
         "python": NEW, "requires": ["numpy==2.5.5", "scipy==1.18.1", "pandas==3.1.1", "pyarrow==26.0.1", "scikit-learn==1.9.1", "opencv-python-headless"],
         "kind": "programs", "chunks": ["train_sklearn.py", "table_pandas.py", "table_arrow.py", "picture_opencv.py"], "limit": 300},
