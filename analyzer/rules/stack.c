@@ -47,6 +47,20 @@ static bool below_mapping(const struct model *m)
 	return above && next - at <= 2 * MIB && m->crash.sp + 64 * KIB >= at && m->crash.sp < above->end;
 }
 
+/* What the program asked for: the recorder has made the stack a little larger, for its own use. */
+static uint64_t asked_for(const struct model *m, uint64_t whole)
+{
+	const struct event *e = NULL;
+
+	while ((e = model_last(m, KS_thread_start, m->crash.tid, e))) {
+		const uint64_t size = FIELD(e, thread_start, stack_size);
+
+		if (size && whole > size && whole - size <= 128 * KIB)
+			return size;
+	}
+	return whole;
+}
+
 static enum confidence match_overflow(const struct model *m, struct finding *f)
 {
 	const struct ks_crash *c = m->crash.raw;
@@ -59,7 +73,7 @@ static enum confidence match_overflow(const struct model *m, struct finding *f)
 	main = m->crash.tid == m->pid;
 	f->thread = m->crash.thread;
 	f->number[0] = main;
-	f->number[1] = c->stack_high > c->stack_low ? c->stack_high - c->stack_low : 0;
+	f->number[1] = c->stack_high > c->stack_low ? asked_for(m, c->stack_high - c->stack_low) : 0;
 	f->number[2] = c->stack_low;
 	/* A call or push writes at the stack pointer; big frames probe a little away from it. */
 	if (distance(m->crash.address, m->crash.sp) > MIB)
