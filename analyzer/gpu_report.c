@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The GPU's part of a report: driver and devices, device memory over time as a small chart, and
- * what failed first.
+ * The GPU's part of a report: driver and devices, device memory over time as a small chart, who
+ * asked for it, what failed first, and what could not be seen.
  */
 #include "analyzer/gpu.h"
 
@@ -14,7 +14,7 @@
 #define COLUMNS	56
 
 /* Live bytes at each change; allocations older than the rings hold are in the base line. */
-static size_t curve(const struct model *m, uint64_t *at, unsigned columns, uint64_t *highest)
+static size_t curve(const struct model *m, uint64_t *at, unsigned columns, uint64_t *highest, int64_t span[2])
 {
 	const struct event *first = NULL, *last = NULL;
 	uint64_t live = 0;
@@ -29,6 +29,8 @@ static size_t curve(const struct model *m, uint64_t *at, unsigned columns, uint6
 	}
 	if (n < 2 || last->time <= first->time)
 		return 0;
+	span[0] = first->time;
+	span[1] = last->time;
 	for (unsigned i = 0; i < columns; i++)
 		at[i] = UNKNOWN;
 	for (const struct event *e = first; e <= last; e++) {
@@ -59,8 +61,9 @@ static void chart(struct report *r, struct section *s)
 {
 	static const char *const bars[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
 	uint64_t at[COLUMNS], highest = 0;
+	int64_t span[2] = { 0, 0 };
 
-	if (!curve(r->where, at, COLUMNS, &highest) || !highest)
+	if (!curve(r->where, at, COLUMNS, &highest, span) || !highest)
 		return;
 	for (int row = ROWS - 1; row >= 0; row--) {
 		struct text t = { 0 };
@@ -74,6 +77,8 @@ static void chart(struct report *r, struct section *s)
 		report_put(s, ITEM_CODE, NULL, arena_text(&r->arena, text_get(&t), t.n));
 		text_free(&t);
 	}
+	report_put(s, ITEM_CODE, NULL,
+		   arena_printf(&r->arena, "%9s %-*s%*s", "", COLUMNS / 2, report_time(r, span[0]), COLUMNS / 2, report_time(r, span[1])));
 }
 
 static void devices(struct report *r, struct section *s)
@@ -82,17 +87,82 @@ static void devices(struct report *r, struct section *s)
 
 	while ((e = model_next(r->where, KS_cuda_device, 0, e))) {
 		const char *name = FIELD_TEXT(e, cuda_device, name);
+		uint64_t major = FIELD(e, cuda_device, major), minor = FIELD(e, cuda_device, minor), total = FIELD(e, cuda_device, total);
 
 		if (FIELD_SIGNED(e, cuda_device, device) >= 0)
 			report_put(s, ITEM_FACT,
-				   arena_printf(&r->arena, "device %lld",
-						(long long)FIELD_SIGNED(e, cuda_device, device)),
-				   arena_printf(&r->arena, "%s, %s, compute capability %llu.%llu",
-						name ? name : "?",
-						size_text(&r->arena, FIELD(e, cuda_device, total)),
-						(unsigned long long)FIELD(e, cuda_device, major),
-						(unsigned long long)FIELD(e, cuda_device, minor)));
+				   arena_printf(&r->arena, "device %lld", (long long)FIELD_SIGNED(e, cuda_device, device)),
+				   arena_printf(&r->arena, "%s%s%s%s", name ? name : "?", total < 1ull << 50 ? ", " : "",
+						total < 1ull << 50 ? size_text(&r->arena, total) : "",
+						major && major < 100 && minor < 100 ?
+							arena_printf(&r->arena, ", compute capability %llu.%llu",
+								     (unsigned long long)major, (unsigned long long)minor) : ""));
 	}
+}
+
+static void memory(struct report *r, struct section *s, const struct gpu *g)
+{
+	const struct ks_gpu *totals = r->where->gpu;
+	struct arena *a = &r->arena;
+	struct gpu_owner owner[16];
+	size_t n = gpu_owners(r->where, NULL, owner, 16);
+
+	if (g->peak)
+		report_put(s, ITEM_FACT, "memory",
+			   arena_printf(a, "at most %s at once%s%s%s%s", size_text(a, g->peak), g->total != UNKNOWN ? " of " : "",
+					g->total != UNKNOWN ? size_text(a, g->total) : "",
+					totals && g->live < g->peak ? ", at the end " : "",
+					totals && g->live < g->peak ? size_text(a, g->live) : ""));
+	for (size_t i = 0; i < n && i < 3; i++)
+		if (owner[i].module && owner[i].bytes >= g->peak / 20)
+			report_put(s, ITEM_FACT, i ? "" : "asked for by",
+				   arena_printf(a, "%s: %s in %llu block%s", module_name(owner[i].module), size_text(a, owner[i].bytes),
+						(unsigned long long)owner[i].blocks, owner[i].blocks == 1 ? "" : "s"));
+	if (totals && totals->peak[KS_GPU_PINNED] > 16 << 20)
+		report_put(s, ITEM_FACT, "of the host", arena_printf(a, "%s pinned for the GPU, at most %s",
+								    size_text(a, totals->live[KS_GPU_PINNED]),
+								    size_text(a, totals->peak[KS_GPU_PINNED])));
+	if (g->untracked)
+		report_put(s, ITEM_FACT, "not counted",
+			   arena_printf(a, "%llu blocks (%s) that no table had room for: the numbers above are the least",
+					(unsigned long long)g->untracked, size_text(a, g->untracked_bytes)));
+	chart(r, s);
+}
+
+/* Functions that were handed out as they are, of which we know the name: calls of them are not in the recording. */
+static void not_seen(struct report *r, struct section *s)
+{
+	const struct event *e = NULL;
+	struct text names = { 0 };
+	unsigned n = 0, tables = 0;
+
+	while ((e = model_next(r->where, KS_cuda_not_hooked, 0, e))) {
+		const char *name = FIELD_TEXT(e, cuda_not_hooked, name);
+		const struct module *of = model_module_at(r->where, FIELD(e, cuda_not_hooked, address));
+
+		if (n++ < 3 && name)
+			text_printf(&names, "%s%s%s%s", names.n ? ", " : "", name, of ? " of " : "", of ? module_name(of) : "");
+	}
+	for (e = NULL; (e = model_next(r->where, KS_cuda_export_table, 0, e));)
+		tables += FIELD_SIGNED(e, cuda_export_table, result) == 0;
+	if (n > 3)
+		text_printf(&names, " and %u more", n - 3);
+	if (tables)
+		text_printf(&names, "%s%u private table%s of the driver (the CUDA runtime has them)", names.n ? "; " : "", tables,
+			    tables == 1 ? "" : "s");
+	if (names.n)
+		report_put(s, ITEM_FACT, "not seen",
+			   arena_printf(&r->arena, "calls by %.*s", (int)names.n, text_get(&names)));
+	text_free(&names);
+}
+
+static const char *driver_text(struct report *r, const struct gpu *g)
+{
+	const char *number = cuda_driver_number(g);
+	struct arena *a = &r->arena;
+
+	return arena_printf(a, "%s%s%s%s%s", g->library, number ? ", version " : "", number ? number : "", g->version ? ", CUDA " : "",
+			    g->version ? cuda_version_text(a, g->version) : "");
 }
 
 void report_gpu(struct report *r)
@@ -105,8 +175,9 @@ void report_gpu(struct report *r)
 		return;
 	s = report_begin(r, "The GPU");
 	if (g.library)
-		report_put(s, ITEM_FACT, "driver", arena_printf(a, "%s%s%s", g.library, g.version ? ", CUDA " : "",
-							       g.version ? cuda_version_text(a, g.version) : ""));
+		report_put(s, ITEM_FACT, "driver", driver_text(r, &g));
+	if (g.driver && FIELD_TEXT(g.driver, cuda_driver, kernel))
+		report_put(s, ITEM_FACT, "its kernel side", FIELD_TEXT(g.driver, cuda_driver, kernel));
 	devices(r, s);
 	if (g.first)
 		report_put(s, ITEM_FACT, "failed first",
@@ -115,9 +186,6 @@ void report_gpu(struct report *r)
 					cuda_error_name((int)FIELD_SIGNED(g.first, cuda_failed, result))));
 	if (g.entered)
 		report_put(s, ITEM_FACT, "did not return", FIELD_TEXT(g.entered, cuda_enter, function));
-	if (g.peak)
-		report_put(s, ITEM_FACT, "memory", arena_printf(a, "at most %s at once%s%s", size_text(a, g.peak),
-							       g.total != UNKNOWN ? " of " : "",
-							       g.total != UNKNOWN ? size_text(a, g.total) : ""));
-	chart(r, s);
+	memory(r, s, &g);
+	not_seen(r, s);
 }

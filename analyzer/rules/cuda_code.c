@@ -92,9 +92,10 @@ static void explain_fault(const struct model *m, struct finding *f)
 	else
 		finding_fix(f, "Check indices, shapes and strides that reach the GPU; an index out "
 			       "of range is the usual reason.");
-	finding_fix(f, "Run once with CUDA_LAUNCH_BLOCKING=1: then the failing call is the guilty "
-		       "one. Restart the kernel before anything else: this process cannot use the "
-		       "GPU any more.");
+	finding_fix(f, "Restart the kernel before anything else: this process cannot use the GPU any "
+		       "more.");
+	finding_fix(f, "Run once with export CUDA_LAUNCH_BLOCKING=1 before the kernel starts: then the "
+		       "call that fails is the guilty one.");
 }
 
 const struct rule rule_cuda_kernel_fault = {

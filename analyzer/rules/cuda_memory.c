@@ -171,12 +171,15 @@ static void say_limited(struct finding *f, const struct shortage *s)
 static void say_pinned(struct finding *f, const struct event *e)
 {
 	uint64_t limit = FIELD(e, cuda_alloc_failed, locked_limit), size = FIELD(e, cuda_alloc_failed, size);
+	uint64_t had = FIELD(e, cuda_alloc_failed, live);
 
-	finding_say(f, "It is memory of the host that the GPU was to reach (pinned): the GPU's own memory has nothing to do with it.");
-	if (limit != UNKNOWN && limit < size)
+	finding_say(f, "It is memory of the host that the GPU was to reach (pinned): the GPU's own memory has nothing to do with it. "
+		       "%s were pinned already.", had ? size_text(f->arena, had) : "None");
+	/* The driver does not always count against it: where more is pinned than it allows, it is not what stopped this. */
+	if (limit != UNKNOWN && had <= limit && had + size > limit)
 		finding_say(f, "This process may lock %s at the most (ulimit -l).", size_text(f->arena, limit));
-	finding_fix(f, "Allow more locked memory (ulimit -l unlimited) or more RAM for the container; use fewer data-loading "
-		       "workers (num_workers=…), or pin_memory=False.");
+	finding_fix(f, "Use fewer data-loading workers (num_workers=…) or pin_memory=False; give the container more RAM, or allow more "
+		       "locked memory (ulimit -l unlimited).");
 }
 
 static void say_owners(const struct model *m, struct finding *f, const struct shortage *s)
@@ -296,7 +299,8 @@ static void explain_oom(const struct model *m, struct finding *f)
 	finding_title(f, s.way == SHORT_PINNED ? "No %s of the host's memory could be pinned for the GPU" : "The GPU had no room for %s",
 		      size_text(f->arena, s.size));
 	finding_cite(f, e->record, e->time, "%s of %llu bytes gave 2 (CUDA_ERROR_OUT_OF_MEMORY); this process held %s%s%s", function,
-		     (unsigned long long)s.size, size_text(f->arena, s.live), caller ? "; called by " : "",
+		     (unsigned long long)s.size,
+		     size_text(f->arena, s.way == SHORT_PINNED ? FIELD(e, cuda_alloc_failed, live) : s.live), caller ? "; called by " : "",
 		     caller ? module_name(caller->module) : "");
 	finding_say(f, "%s was asked for %llu bytes (%s) and refused, and no later request went better.", function,
 		    (unsigned long long)s.size, size_text(f->arena, s.size));
