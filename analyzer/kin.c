@@ -27,6 +27,16 @@ bool case_open(struct case_file *c, const char *path, const char **why)
 	return case_of(c, trace_open(path, why));
 }
 
+bool case_open_plain(struct case_file *c, const char *path, const char **why)
+{
+	c->trace = trace_open(path, why);
+	if (!c->trace)
+		return false;
+	c->model = model_build_plain(c->trace);
+	rules_run(c->model, &c->verdict);
+	return true;
+}
+
 void case_close(struct case_file *c)
 {
 	verdict_free(&c->verdict);

@@ -15,6 +15,8 @@ struct case_file {
 
 bool case_open(struct case_file *c, const char *path, const char **why);
 bool case_of(struct case_file *c, struct trace *t);	/* takes it; false: NULL */
+/* From the trace alone, without files of this machine: quick, and vaguer. */
+bool case_open_plain(struct case_file *c, const char *path, const char **why);
 void case_close(struct case_file *c);
 
 /* A process that gave up because a child of it died, or failed, or that waited for one, is

@@ -174,6 +174,7 @@ static void report_trace(const struct request *r, const struct folder *f, struct
 {
 	struct case_file c, child;
 	struct subject s;
+	struct series series;
 	bool has_child;
 
 	if (r->form == FORM_DUMP) {
@@ -184,6 +185,8 @@ static void report_trace(const struct request *r, const struct folder *f, struct
 	case_of(&c, t);
 	has_child = case_find_child(f, &c, &child);
 	s = (struct subject){ .m = c.model, .where = c.model, .v = &c.verdict, .note = note };
+	series_find(&series, f, c.model, &c.verdict);
+	s.series = &series;
 	if (has_child) {
 		s.where = child.model;
 		s.v = &child.verdict;
@@ -198,6 +201,7 @@ static void report_trace(const struct request *r, const struct folder *f, struct
 		mark_read(child.model);
 		case_close(&child);
 	}
+	series_free(&series);
 	case_close(&c);
 }
 

@@ -218,9 +218,12 @@ static void what_happened(struct report *r)
 static void why(struct report *r)
 {
 	const struct finding *f = &r->v->best;
+	const char *series = r->series ? series_words(r->series, r->m, &r->arena) : NULL;
 	struct section *s = report_begin(r, "Why");
 
 	report_put_lines(r, s, ITEM_TEXT, text_get(f->explanation));
+	if (series)
+		report_put(s, ITEM_TEXT, NULL, series);
 	if (!s->n)
 		r->n--;
 }
@@ -323,7 +326,8 @@ static void clean(struct report *r)
 
 void report_build(struct report *r, const struct subject *s)
 {
-	*r = (struct report){ .m = s->m, .where = s->where, .v = s->v, .note = s->note };
+	*r = (struct report){ .m = s->m, .where = s->where, .v = s->v, .note = s->note,
+			       .series = s->series };
 	headline(r);
 	why(r);
 	report_now(r);

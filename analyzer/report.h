@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include "analyzer/model.h"
 #include "analyzer/rule.h"
+#include "analyzer/series.h"
 #include "analyzer/text.h"
 
 enum item_kind {
@@ -38,11 +39,13 @@ struct subject {
 	const struct model *where;	/* whose stacks and records the verdict speaks of: m, or a child that m died of */
 	const struct verdict *v;
 	const char *note;		/* how this trace was chosen: one line; NULL */
+	const struct series *series;	/* deaths of the same kernel before; NULL: not looked for */
 };
 
 struct report {
 	const struct model *m, *where;
 	const struct verdict *v;
+	const struct series *series;
 	const char *note;
 	const char *headline;		/* what died of what */
 	const char *title;		/* why, in one sentence */
@@ -66,6 +69,8 @@ void report_html(const struct report *r, FILE *out);
 /* The JSON report about a directory that holds no recording. */
 void report_json_nothing(const char *directory, const char *title, const char *explanation, FILE *out);
 void report_json(const struct subject *s, FILE *out);
+/* A bug report for the makers of the library, anonymised Markdown: issue.c. */
+void report_issue(const struct subject *s, FILE *out);
 
 /* For all reports. */
 const char *confidence_word(const struct finding *f);

@@ -216,6 +216,108 @@ async def the_server_says_nothing_where_it_is_told_so(place):
     expect(not said(server.log_lines()), f"{said(server.log_lines())}")
 
 
+def kernelspec(place, name, code):
+    """A kernel that runs code in place of ipykernel: python -c CODE -f CONNECTION."""
+    spec = os.path.join(place.folder, "data", "kernels", name)
+    os.makedirs(spec)
+    with open(os.path.join(spec, "kernel.json"), "w") as f:
+        json.dump({"argv": [sys.executable, "-c", code, "-f", "{connection_file}"], "display_name": name, "language": "python"}, f)
+
+
+@in_a_place
+async def five_deaths_at_the_start_are_one_story(place):
+    """A kernel that cannot start: the server tries again until it gives up; the report is about the last and tells of the others."""
+    kernelspec(place, "mine", "import ctypes\ndef kernel():\n    ctypes.string_at(8)\nkernel()")
+    async with Server(place.folder, "server", place.preload(), ["--KernelRestarter.time_to_dead=0.3", "--AsyncIOLoopKernelRestarter.time_to_dead=0.3"]) as server:
+        await server.rest("POST", "/api/kernels", {"name": "mine"})
+        await server.until("the end of its patience", lambda: any("restart failed" in x for x in server.log_lines()), 90)
+    r = place.report()
+    expect(r["verdict"]["cause"].startswith("crash.") and r["ending"].get("signal") == "SIGSEGV", f"{r['ending']} {r['verdict']['cause']}")
+    expect(len(r["earlier"]) >= 3 and all(e["same"] for e in r["earlier"]), f"earlier: {r['earlier']}")
+    text = kit.run([args.analyze, place.traces], kit.clean_environment(COLUMNS="110"), 60).output
+    n = len(r["earlier"]) + 1
+    expect(f"died {n} times" in text and "same each time" in " ".join(text.split()), f"the report: {text[:800]}")
+    expect(len(said(server.log_lines())) == n, f"{n} deaths, and the server said {said(server.log_lines())}")
+
+
+@in_a_place
+async def deaths_of_two_causes_one_after_the_other(place):
+    """The second life dies of something else: the report says of what the first one died."""
+    async with Server(place.folder, "server", place.preload()) as server:
+        kernel = await server.open_notebook("work.ipynb")
+        for code in (DEADLY, "import os; os._exit(3)"):
+            expect((await kernel.run(code)).died, f"{code!r}: the kernel lives")
+            await kernel.alive_again()
+        r = place.report()
+        expect(r["verdict"]["cause"] == "exit.by-program", f"cause {r['verdict']['cause']}")
+        expect([(e["cause"][:6], e["same"]) for e in r["earlier"]] == [("crash.", False)], f"earlier: {r['earlier']}")
+
+
+@in_a_place
+async def an_idle_kernel_is_culled(place):
+    """As it was asked to: nothing is said, nothing is a death."""
+    idle = ["--MappingKernelManager.cull_idle_timeout=2", "--MappingKernelManager.cull_interval=1", "--MappingKernelManager.cull_connected=True"]
+    async with Server(place.folder, "server", place.preload(KSHIM_KEEP="always"), idle) as server:
+        answer = await server.rest("POST", "/api/kernels", {"name": "python3"})
+        for _ in range(120):
+            await asyncio.sleep(0.5)
+            if not any(k["id"] == answer["id"] for k in await server.rest("GET", "/api/kernels")):
+                break
+        else:
+            raise Failed("it was not culled")
+        await asyncio.sleep(0.5)
+    place.none_died()
+    expect(not said(server.log_lines()), f"{said(server.log_lines())}")
+    expect(len(place.files()) >= 2, f"{place.files()}")
+
+
+@in_a_place
+async def a_kernel_that_ignores_its_end_is_killed_by_its_server(place):
+    """Shutdown, SIGTERM, SIGKILL: all of them the server's, so it ended as it was asked to."""
+    kernelspec(place, "deaf", "import signal, time\nfor s in (2, 15): signal.signal(s, signal.SIG_IGN)\ntime.sleep(600)  # a kernel")
+    quick = ["--KernelManager.shutdown_wait_time=1", "--AsyncKernelManager.shutdown_wait_time=1"]
+    async with Server(place.folder, "server", place.preload(KSHIM_KEEP="always"), quick) as server:
+        answer = await server.rest("POST", "/api/kernels", {"name": "deaf"})
+        await asyncio.sleep(1.5)
+        await server.rest("DELETE", "/api/kernels/" + answer["id"])
+        await asyncio.sleep(0.5)
+    place.none_died()
+    expect(not said(server.log_lines()), f"{said(server.log_lines())}")
+
+
+@in_a_place
+async def the_server_is_killed_and_its_kernels_end_by_themselves(place):
+    """ipykernel looks whether its parent is there (ParentPoller), once a second."""
+    async with Server(place.folder, "server", place.preload()) as server:
+        kernel = await server.open_notebook("work.ipynb")
+        reply = await kernel.run("import os; print(os.getpid())")
+        pid = int(reply.stdout)
+        kernel.leave()
+        server.process.kill()
+        server.process.wait()
+        for _ in range(100):
+            if not os.path.exists(f"/proc/{pid}"):
+                break
+            await asyncio.sleep(0.1)
+        else:
+            raise Failed("the kernel lives on")
+        r = place.report(next(f for f in place.files() if f.endswith(f"-{pid}.trace")))
+        expect(r["verdict"]["cause"] in ("exit.parent-gone", "none"), f"{r['ending']}: {r['verdict']['cause']}: {r['verdict']['title']}")
+        expect("parent" in json.dumps(r["verdict"]), f"{r['verdict']}")
+
+
+@in_a_place
+async def sys_exit_and_exit_in_a_cell_are_no_deaths(place):
+    """IPython catches the one and asks the kernel to stop for the other."""
+    async with Server(place.folder, "server", place.preload(KSHIM_KEEP="always")) as server:
+        kernel = await server.open_notebook("work.ipynb")
+        await kernel.run("import sys; sys.exit(3)")
+        expect((await kernel.run("print(1)")).stdout == "1\n", "after sys.exit")
+        await kernel.close()
+    place.none_died()
+    expect(not said(server.log_lines()), f"{said(server.log_lines())}")
+
+
 def notebook_file(place, *cells):
     import nbformat
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -272,7 +374,9 @@ async def a_kernel_of_jupyter_console_dies(place):
 GROUPS = {
     "notebook7": [a_kernel_of_jupyter_notebook_dies, a_kernel_of_jupyterlab_dies, a_kernel_switched_on_in_kernel_json_dies,
                   the_server_says_one_line_for_each_death_and_none_for_a_restart, the_server_says_nothing_where_it_is_told_so,
-                  healthy_kernels_leave_nothing, two_kernels_one_dies, nbclient_reports_a_dead_kernel_and_kshim_why,
+                  healthy_kernels_leave_nothing, five_deaths_at_the_start_are_one_story, deaths_of_two_causes_one_after_the_other, an_idle_kernel_is_culled,
+                  a_kernel_that_ignores_its_end_is_killed_by_its_server, the_server_is_killed_and_its_kernels_end_by_themselves,
+                  sys_exit_and_exit_in_a_cell_are_no_deaths, two_kernels_one_dies, nbclient_reports_a_dead_kernel_and_kshim_why,
                   papermill_runs_as_without_it_and_reports_a_death, a_kernel_of_jupyter_console_dies],
     "notebook6": [a_kernel_of_the_classic_notebook_dies],
 }
