@@ -96,7 +96,7 @@ static void at_end(int status, void *unused)
 	if (ks.on && (status & 0xff || ks.config.keep == KS_KEEP_ALWAYS) && !ks_in_handler() && ks_mine()) {
 		ks_loads_settle(KS_SP());
 		ks_load_last_words();
-		ks_modules_at_end(ks_load_now(KS_SP()));
+		ks_modules_appended(ks_load_now(KS_SP()));
 	}
 	KS_EMIT(exit_end, .status = status);
 	ks_end_process(KS_END_EXIT, status & 0xff, 0);
@@ -122,7 +122,7 @@ static bool called(const char *function, int status, uintptr_t caller, uintptr_t
 	if (calm) {
 		ks_loads_settle(sp);
 		ks_load_last_words();
-		ks_modules_at_end(ks_load_now(sp));
+		ks_modules_appended(ks_load_now(sp));
 	}
 	if (status & 0xff)
 		ks_signals_last_words();
@@ -189,7 +189,7 @@ static bool last_words(uintptr_t sp)
 	if (!ks_in_handler()) {
 		ks_loads_settle(sp);
 		ks_load_last_words();
-		ks_modules_at_end(ks_load_now(sp));
+		ks_modules_appended(ks_load_now(sp));
 	}
 	return true;
 }

@@ -108,7 +108,7 @@ static void settle(uintptr_t sp, const char *error, bool certain)
 		if (!failed && !has_returned(&l, sp))
 			break;
 		self.depth--;
-		l.modules += ks_modules_sync(l.id);
+		l.modules += failed ? ks_modules_appended(l.id) : ks_modules_sync(l.id);
 		ks_self.load = self.depth ? self.stack[self.depth - 1].id : 0;
 		/* A load around another one was past everything that can fail. */
 		finish(&l, failed ? error : NULL, certain || self.last != LOAD);

@@ -222,7 +222,7 @@ unsigned ks_modules_sync(uint32_t load)
 	return sync(load, false);
 }
 
-unsigned ks_modules_at_end(uint32_t load)
+unsigned ks_modules_appended(uint32_t load)
 {
 	return sync(load, true);
 }

@@ -209,8 +209,8 @@ unsigned ks_regions(void);
 
 /* modules.c: note what came and went; load: id that brought them. Returns how many came. Not in handlers. */
 unsigned ks_modules_sync(uint32_t load);
-/* The same before an end, without the loader's lock where nothing came. */
-unsigned ks_modules_at_end(uint32_t load);
+/* The same without the loader's lock where nothing came: before an end, after a load that failed. */
+unsigned ks_modules_appended(uint32_t load);
 /* At a crash: adds what came since, from memory that is only probed. Handler-safe. */
 unsigned ks_modules_late(uint32_t load);
 /* If set: called for each module that came, after the walk; path is the loader's, absolute. */

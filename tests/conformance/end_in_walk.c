@@ -3,9 +3,11 @@
 /* status: 134 */
 /*
  * Another thread walks over the loaded objects, with the loader's lock, and waits meanwhile for something that does not
- * come (it reads a file from a server that is gone): the process can be ended all the same.
+ * come (it reads a file from a server that is gone): the process can be ended all the same, and can learn
+ * that a library is missing.
  */
 #include <assert.h>
+#include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
 #include <signal.h>
@@ -44,6 +46,17 @@ static void end(int how)
 	case 3: quick_exit(4);
 	case 4: raise(SIGTERM);
 	case 5: *(volatile int *)8 = 1;
+		/* fall through */
+	case 6:
+	case 7:
+		for (int i = 0; i < 2; i++) {
+			dlopen("libkshim-is-not-there.so.1", RTLD_NOW);
+			puts(dlerror());
+		}
+		fflush(stdout);
+		if (how == 7)
+			abort();
+		_exit(5);
 	}
 }
 
@@ -51,7 +64,7 @@ int main(void)
 {
 	int status;
 
-	for (int how = 0; how < 6; how++) {
+	for (int how = 0; how < 7; how++) {
 		fflush(stdout);
 		if (fork() == 0) {
 			alarm(3);
@@ -64,5 +77,5 @@ int main(void)
 	}
 	fflush(stdout);
 	alarm(3);
-	end(0);
+	end(7);
 }
