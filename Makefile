@@ -99,9 +99,10 @@ unit: $(unit_bin)
 
 check: all
 	$(Q)scripts/check
-# On a machine with an NVIDIA GPU: the clients of tests/run-gpu on its own driver.
+# On a machine with an NVIDIA GPU: the clients of tests/run-gpu on its own driver. FRAMEWORKS=DIR: install PyTorch, JAX,
+# TensorFlow, CuPy and numba-cuda there (some 20 GB) rather than take those of python3.
 check-gpu: all
-	$(Q)O=$(O) tests/run-gpu --real --wheels $(O)/venv
+	$(Q)O=$(O) tests/run-gpu --real --wheels $(O)/venv $(if $(FRAMEWORKS),--frameworks $(FRAMEWORKS))
 torture: all
 	$(Q)O=$(O) tests/run-torture --all
 # Other people's test suites, plain and recorded: hours; tests/run-suites --help.

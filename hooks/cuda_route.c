@@ -322,7 +322,7 @@ static bool change_slot(const struct ks_elf *elf, void **slot, void *to)
 	return true;
 }
 
-/* Does a module that is not the driver define it, too (another preload that stands in front of CUDA)? */
+/* Does a module that is no driver define it, too (another preload that stands in front of CUDA)? */
 static bool defined_elsewhere(const char *name)
 {
 	unsigned n = ks_regions();
@@ -333,8 +333,8 @@ static bool defined_elsewhere(const char *name)
 		struct ks_elf elf;
 
 		for (uint32_t k = 0; r->kind == KS_REGION_MODULES && k < r->count && m[k].state; k++)
-			if (m[k].state == 2 && !(m[k].flags & KS_MODULE_VDSO) && m[k].start != driver.start &&
-			    ks_elf_open(&elf, m[k].start, m[k].base) && ks_elf_symbol(&elf, name))
+			if (m[k].state == 2 && !(m[k].flags & KS_MODULE_VDSO) && ks_elf_open(&elf, m[k].start, m[k].base) &&
+			    !is_driver(&elf) && ks_elf_symbol(&elf, name))
 				return true;
 	}
 	return false;
