@@ -7,6 +7,7 @@
  * it (ks_signals_sent_to). All of these functions may be called in handlers and vfork children.
  */
 #include "hooks/signal.h"
+#include "hooks/version.h"
 
 #include <time.h>
 
@@ -166,10 +167,16 @@ KS_EXPORT int raise(int sig)
 	return REAL(raise)(sig);
 }
 
+/* The old version and the new differ in what they say of a thread that has ended. */
 KS_EXPORT int pthread_kill(pthread_t thread, int sig)
 {
+	int rc;
+
 	before("pthread_kill", THREAD, thread == pthread_self() ? (int)ks_tid() : 0, sig, KS_CALLER());
-	return REAL(pthread_kill)(thread, sig);
+	if (!REAL(pthread_kill) || !ks_old.pthread_kill)
+		return real.pthread_kill(thread, sig);
+	rc = ks_old.pthread_kill(thread, sig);
+	return rc == ESRCH && !ks_wants_old(KS_CALLER(), "pthread_kill") ? real.pthread_kill(thread, sig) : rc;
 }
 
 KS_EXPORT int pthread_sigqueue(pthread_t thread, int sig, const union sigval value)

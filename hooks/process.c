@@ -8,6 +8,7 @@
  * inside libc (daemon, forkpty), pass us by: the kernel wipes ks.on there.
  */
 #include "hooks/process.h"
+#include "hooks/version.h"
 
 #include "shim/arch.h"
 #include "shim/safe.h"
@@ -85,6 +86,8 @@ KS_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_a
 {
 	int rc = REAL(posix_spawn)(pid, path, actions, attributes, argv, envp);
 
+	if (rc == ENOEXEC && ks_old.posix_spawn && ks_wants_old(KS_CALLER(), "posix_spawn"))
+		rc = ks_old.posix_spawn(pid, path, actions, attributes, argv, envp);
 	spawned("posix_spawn", rc, pid, path, KS_CALLER());
 	return rc;
 }
@@ -95,6 +98,8 @@ KS_EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_
 {
 	int rc = REAL(posix_spawnp)(pid, file, actions, attributes, argv, envp);
 
+	if (rc == ENOEXEC && ks_old.posix_spawnp && ks_wants_old(KS_CALLER(), "posix_spawnp"))
+		rc = ks_old.posix_spawnp(pid, file, actions, attributes, argv, envp);
 	spawned("posix_spawnp", rc, pid, file, KS_CALLER());
 	return rc;
 }

@@ -8,6 +8,7 @@
  * base versions of x86_64 and aarch64. Nobody asks for a cu* function by dlvsym; it is not hooked.
  */
 #include "hooks/hooks.h"
+#include "hooks/version.h"
 
 #include "shim/cfi.h"
 
@@ -49,6 +50,7 @@ void ks_resolve(void)
 	}
 	if (real.dlsym)
 		ks_find_object = (int (*)(void *, void *))real.dlsym(RTLD_NEXT, "_dl_find_object");
+	ks_versions_find();
 	if (real.dlerror)
 		real.dlerror();		/* an optional one that is missing leaves no text behind */
 	ks_heap_own(false);
