@@ -2,6 +2,7 @@
 /* The crash area and what was written beside it: where, on what instruction, in which mapping. */
 #include "analyzer/model_private.h"
 
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,27 @@
 static uint64_t number(const char *s, int base)
 {
 	return s && *s ? strtoull(s, NULL, base) : UNKNOWN;
+}
+
+/* f_type of statfs(2), which the recorder writes as a number. */
+static const char *file_system(const char *type)
+{
+	static const struct {
+		uint64_t magic;
+		const char *name;
+	} known[] = {
+		{ TMPFS_MAGIC, "tmpfs" }, { EXT4_SUPER_MAGIC, "ext4" },	 { XFS_SUPER_MAGIC, "xfs" },
+		{ BTRFS_SUPER_MAGIC, "btrfs" },	 { NFS_SUPER_MAGIC, "nfs" }, { OVERLAYFS_SUPER_MAGIC, "overlay" },
+		{ FUSE_SUPER_MAGIC, "fuse" },	 { RAMFS_MAGIC, "ramfs" },	 { HUGETLBFS_MAGIC, "hugetlbfs" },
+		{ 0x00c36400, "ceph" },	 { 0xfe534d42, "smb" },	 { 0x2fc12fc1, "zfs" },
+		{ 0x0bd00bd0, "lustre" },	 { 0x47504653, "gpfs" },
+	};
+	uint64_t magic = strtoull(type, NULL, 0) & 0xffffffff;
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (known[i].magic == magic)
+			return known[i].name;
+	return type;
 }
 
 /* PATH\tTYPE\tFREE\tTOTAL\tFILESIZE, the last of them only where the file was there. */
@@ -28,7 +50,7 @@ static void read_statfs(struct model *m, const struct block *b)
 	}
 	c->statfs_known = part[0] && *part[0];
 	c->statfs_path = arena_clean(&p->arena, part[0], strlen(part[0]));
-	c->statfs_type = part[1] ? arena_clean(&p->arena, part[1], strlen(part[1])) : "";
+	c->statfs_type = part[1] ? file_system(arena_clean(&p->arena, part[1], strlen(part[1]))) : "";
 	c->statfs_free = number(part[2], 10);
 	c->statfs_total = number(part[3], 10);
 	c->statfs_file_size = number(part[4], 10);

@@ -62,8 +62,10 @@ static enum lock lock_at(const struct locks *k, uint64_t address, struct view *v
 /* --- what is waited for --- */
 
 /*
- * The lock object whose semaphore this is; from 3.14 on a thread waits at a semaphore of its own,
- * and the innermost lock on its stack is the one.
+ * The lock object whose semaphore this is. From 3.14 on a thread waits at a semaphore of its own, in
+ * a struct wait_entry on its stack, where the address that it waits for stands just before it
+ * (Python/parking_lot.c): that of the mutex, the first thing in the lock. Where that is another one, the
+ * innermost lock on its stack is taken.
  */
 static uint64_t waited_for(const struct locks *k, const struct live_task *t, struct view *v,
 			   enum lock *kind)
@@ -72,6 +74,13 @@ static uint64_t waited_for(const struct locks *k, const struct live_task *t, str
 	size_t n = live_memory(k->p->pid, t->sp & ~7ull, words, sizeof(words)) / 8;
 	const uint16_t head = (uint16_t)(k->p->at.object_type + 8);
 
+	if (k->p->minor >= 14) {
+		const uint64_t mutex = live_word(k->p->pid, (t->arg[0] & ~7ull) - 8);
+
+		*kind = mutex > head ? lock_at(k, mutex - head, v) : NO_LOCK;
+		if (*kind != NO_LOCK)
+			return mutex - head;
+	}
 	for (size_t i = 0; i < n; i++) {
 		*kind = lock_at(k, words[i], v);
 		if (*kind != NO_LOCK && (k->p->minor >= 14 || view_word(v, head) == t->arg[0]))
