@@ -210,6 +210,38 @@ const char *package_version(struct arena *arena, const char *path)
 	return version;
 }
 
+/* The line of METADATA that begins so: what stands behind it. */
+static const char *metadata_line(struct arena *arena, const char *text, const char *begin, const char *holds)
+{
+	for (const char *p = text; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+		char *line = arena_text(arena, p, strcspn(p, "\r\n"));
+
+		if (!*line)
+			return NULL;	/* the headers end there */
+		if (strncasecmp(line, begin, strlen(begin)) == 0 && (!holds || strcasestr(line, holds)))
+			return line + strlen(begin);
+	}
+	return NULL;
+}
+
+const char *package_tracker(struct arena *arena, const char *path)
+{
+	static const char *const words[] = { "issue", "tracker", "bug" };
+	const char *rest = NULL, *package = package_of(arena, path), *version = package_version(arena, path);
+	char *site = path ? site_of(arena, path, &rest) : NULL, *text;
+	const char *found = NULL;
+
+	if (!site || !package || !version)
+		return NULL;
+	package = arena_text(arena, rest, strcspn(rest, "/."));
+	text = read_regular(arena_printf(arena, "%s%s-%s.dist-info/METADATA", site, package, version), MAX_RECORD);
+	for (int i = 0; text && !found && i < 3; i++)
+		found = metadata_line(arena, text, "Project-URL: ", words[i]);
+	free(text);
+	found = found ? strstr(found, "https://") : NULL;
+	return found && !found[strcspn(found, " \"<>`")] ? found : NULL;
+}
+
 /* NAME.py or NAME/__init__.py in a folder, as it is there now; NULL. */
 static const char *module_in(struct arena *arena, const char *folder, const char *name)
 {

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* --explain and --list-causes: what a cause means, how it is proven, what is mistaken for it. */
+/* What the rules say about themselves: pages, the list of all, names that are nearly right. */
 #ifndef EXPLAIN_H
 #define EXPLAIN_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
-bool explain_cause(const char *id, FILE *out);	/* false: there is no such cause */
+#include "analyzer/rule.h"
+#include "analyzer/text.h"
+
+void explain(const struct rule *rule, FILE *out);
 void list_causes(FILE *out);
+/* "load.static-tls or load.…": causes that word may have meant; nothing where none is near. */
+void causes_near(const char *word, struct text *out);
 
 #endif

@@ -21,6 +21,7 @@
 #include "analyzer/live.h"
 #include "analyzer/mark.h"
 #include "analyzer/report.h"
+#include "analyzer/why_not.h"
 #include "shim/release.h"
 
 static const char help[] =
@@ -35,6 +36,8 @@ static const char help[] =
 	"      --json            the report for programs; with --list: an object a line\n"
 	"      --html            the report as one self-contained page\n"
 	"      --dump            every record of the trace as text\n"
+	"      --issue           a bug report for the guilty library's makers: short, anonymised\n"
+	"      --why-not=CAUSE   what this cause would have needed to be the verdict\n"
 	"      --explain=CAUSE   what a cause means, how it is proven, what is mistaken for it\n"
 	"      --list-causes     all causes that there are\n"
 	"      --list-events     the events that a trace may hold\n"
@@ -43,13 +46,14 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 a report was printed, 2 wrong usage, 3 no such trace.\n";
 
-enum form { FORM_TEXT, FORM_JSON, FORM_HTML, FORM_DUMP, FORM_LIST };
+enum form { FORM_TEXT, FORM_JSON, FORM_HTML, FORM_DUMP, FORM_LIST, FORM_ISSUE, FORM_WHY_NOT };
 
 struct request {
 	enum form form;
 	struct look look;
 	int64_t begun_ms;
 	bool lines, all;		/* of a list: as JSON lines; looks into every trace */
+	const struct rule *asked;	/* of --why-not */
 	const char *what;		/* the argument; NULL: none */
 };
 
@@ -80,6 +84,19 @@ static struct look choose_look(const char *when)
 	return look;
 }
 
+/* The rule of a cause that somebody typed; what was meant is told where there is none of that name. */
+static const struct rule *cause_named(const char *word)
+{
+	const struct rule *rule = rule_named(word);
+	struct text near = { 0 };
+
+	if (rule)
+		return rule;
+	causes_near(word, &near);
+	die(EXIT_USAGE, "no cause is called '%s'%s%s%s; --list-causes names them all", word,
+	    near.n ? "; did you mean " : "", text_get(&near), near.n ? "?" : "");
+}
+
 /* Options that need no trace. */
 static bool tell(int option, const char *argument)
 {
@@ -97,9 +114,7 @@ static bool tell(int option, const char *argument)
 		list_causes(stdout);
 		return true;
 	case 'x':
-		if (!explain_cause(argument, stdout))
-			die(EXIT_USAGE, "no cause is called '%s'; --list-causes names them",
-			    argument);
+		explain(cause_named(argument), stdout);
 		return true;
 	}
 	return false;
@@ -113,6 +128,8 @@ static struct request parse(int argc, char **argv)
 		{ "json", no_argument, NULL, FORM_JSON },
 		{ "html", no_argument, NULL, FORM_HTML },
 		{ "dump", no_argument, NULL, FORM_DUMP },
+		{ "issue", no_argument, NULL, FORM_ISSUE },
+		{ "why-not", required_argument, NULL, FORM_WHY_NOT },
 		{ "list-events", no_argument, NULL, 'e' },
 		{ "color", required_argument, NULL, 'c' },
 		{ "colour", required_argument, NULL, 'c' },
@@ -141,9 +158,11 @@ static struct request parse(int argc, char **argv)
 			r.form = FORM_LIST;
 			r.lines = true;
 		} else if (r.form != FORM_TEXT && r.form != (enum form)c)
-			die(EXIT_USAGE, "--list, --json, --html and --dump exclude each other (but --list --json)");
+			die(EXIT_USAGE, "--list, --json, --html, --dump, --issue and --why-not exclude each other (but --list --json)");
 		else
 			r.form = (enum form)c;
+		if (c == FORM_WHY_NOT)
+			r.asked = cause_named(optarg);
 	}
 	if (optind + 1 < argc)
 		die(EXIT_USAGE, "one FILE, DIR or PID at a time");
@@ -160,6 +179,14 @@ static void print(const struct request *r, const struct subject *s)
 
 	if (r->form == FORM_JSON) {
 		report_json(s, stdout);
+		return;
+	}
+	if (r->form == FORM_ISSUE) {
+		report_issue(s, stdout);
+		return;
+	}
+	if (r->form == FORM_WHY_NOT) {
+		why_not(s->where, s->v, r->asked, stdout);
 		return;
 	}
 	report_build(&report, s);

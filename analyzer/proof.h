@@ -135,6 +135,8 @@ const struct event *python_ready(const struct model *m);
 const char *package_of(struct arena *arena, const char *path);
 /* Its version, from the name of its metadata folder; NULL. */
 const char *package_version(struct arena *arena, const char *path);
+/* The address that its METADATA gives for bug reports; NULL. */
+const char *package_tracker(struct arena *arena, const char *path);
 /* The first file of sys.path that importing name finds, and the next one, which it hides; NULL. */
 const char *module_hidden(const struct model *m, struct arena *arena, const char *name, const char **hides);
 /* What is installed, as a shell takes it: our own "'numpy<2'" and "--upgrade numpy", or a name out of the trace. */

@@ -44,7 +44,7 @@ bool ks_load_look(uint32_t load, const char *path)
 		return false;
 	KS_EMIT(load_refused, .id = load, .path = ks_text(path), .size = l.size, .need_size = l.need_size,
 		.mount_flags = l.mount_flags, .fs_magic = l.fs_magic, .mode = l.mode, .head = l.head,
-		.error = l.error, .exec_stack = l.exec_stack);
+		.error = l.error, .exec_stack = l.exec_stack, .machine = l.machine);
 	return true;
 }
 

@@ -26,6 +26,9 @@ static void read_headers(int fd, struct ks_library *l)
 
 	if (have >= sizeof(l->head))
 		memcpy(&l->head, head.bytes, sizeof(l->head));
+	/* e_machine stands at the same place in both classes. */
+	if (have >= sizeof(head.elf) && memcmp(head.elf.e_ident, ELFMAG, SELFMAG) == 0)
+		l->machine = head.elf.e_machine;
 	if (have < sizeof(head.elf) || memcmp(head.elf.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    head.elf.e_ident[EI_CLASS] != ELFCLASS64 || head.elf.e_machine != KS_ARCH_ID ||
 	    head.elf.e_phentsize != sizeof(p))

@@ -16,6 +16,7 @@ struct ks_library {
 	uint64_t need_size;		/* where its last segment ends, 0: not an ELF file of ours */
 	uint64_t mount_flags, fs_magic;	/* statfs */
 	uint64_t head;			/* first 8 bytes, as they lie in memory */
+	uint32_t machine;		/* e_machine of an ELF file of this byte order, 0 */
 	bool exec_stack;
 };
 

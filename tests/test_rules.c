@@ -29,6 +29,7 @@
 #include "analyzer/rule.h"
 #include "analyzer/text.h"
 #include "analyzer/trace.h"
+#include "analyzer/why_not.h"
 #include "tests/assemble.h"
 
 #define MOST_CASES	512
@@ -226,6 +227,13 @@ static void check_seen(const struct a_case *c, const struct verdict *v)
 	}
 }
 
+static void check_need(const char *words, bool holds, void *data)
+{
+	if (!holds)
+		fail_msg("%s: it is the verdict although this condition of --why-not is not fulfilled: %s",
+			 ((const struct a_case *)data)->name, words);
+}
+
 static void a_case_gives_its_verdict(void **state)
 {
 	const struct a_case *c = *state;
@@ -244,6 +252,7 @@ static void a_case_gives_its_verdict(void **state)
 		fail_msg("%s: nothing is explained", c->name);
 	check_words(c, &r.verdict.best);
 	check_seen(c, &r.verdict);
+	needs_each(r.model, r.verdict.context, c->expect, check_need, (void *)c);
 	run_close(&r);
 }
 

@@ -29,27 +29,29 @@ static bool is_illegal(const struct model *m)
 	return m->crash.present && !m->crash.repaired && end_is_signal(m, SIGILL) && m->crash.raw->code > 0;
 }
 
-/* Features whose name in /proc/cpuinfo differs from the decoder's. */
+/* Features whose name in /proc/cpuinfo is not the vendors' name in small letters. */
 static const char *const flag_names[][2] = {
-	{ "SSE4", "sse4_1" }, { "SSE4.1", "sse4_1" }, { "SSE4.2", "sse4_2" }, { "SSE3", "pni" }, { "LZCNT", "abm" },
-	{ "AVX512EVEX", "avx512f" }, { "AVX512VEX", "avx512f" }, { "AVX512", "avx512f" }, { "FMA3", "fma" }, { "AVXAES", "aes" },
-	{ "AVX2GATHER", "avx2" }, { "SHA", "sha_ni" }, { "AVX_VNNI", "avx_vnni" }, { "PCLMULQDQ", "pclmulqdq" },
+	{ "SSE4", "sse4_1" }, { "SSE3", "pni" }, { "LZCNT", "abm" }, { "FMA3", "fma" }, { "SHA", "sha_ni" }, { "AMX", "amx_tile" },
+	{ "AVX-512", "avx512f" }, { "AVX512-IFMA", "avx512ifma" }, { "AVX512-VBMI", "avx512vbmi" },
+	{ "3DNow!", "3dnow" }, { "PREFETCHWT1", "3dnowprefetch" },
 };
 
+/* "AVX-512F" is avx512f there, "AVX512-VNNI" avx512_vnni, "SSE4.2" sse4_2. */
 static const char *flag_of(struct arena *arena, const char *isa)
 {
-	char *flag;
+	char *flag, *to;
 
 	for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
 		if (strcmp(flag_names[i][0], isa) == 0)
 			return flag_names[i][1];
 	}
-	if (strncmp(isa, "AVX512", 6) == 0 && isa[6] == '_')	/* AVX512_VNNI, but AVX512F */
-		flag = arena_printf(arena, "avx512_%s", isa + 7);
-	else
-		flag = arena_printf(arena, "%s", isa);
-	for (char *p = flag; *p; p++)
-		*p = tolower((unsigned char)*p);
+	flag = to = arena_printf(arena, "%s", isa);
+	for (const char *p = flag; *p; p++) {
+		if (*p == '-' && p == flag + 3 && strncmp(p, "-512", 4) == 0)
+			continue;
+		*to++ = *p == '-' || *p == '.' ? '_' : (char)tolower((unsigned char)*p);
+	}
+	*to = '\0';
 	return flag;
 }
 
@@ -113,7 +115,7 @@ static enum confidence match_missing(const struct model *m, struct finding *f)
 	f->name = isa;
 	f->symbol = flag_of(f->arena, isa);
 	if (!flags || !*flags)
-		return LIKELY;
+		return NO_MATCH;	/* nobody knows what this processor offers */
 	/* The processor has it: something else is wrong, and nobody may say that it lacks it. */
 	return has_word(flags, f->symbol) ? NO_MATCH : PROVEN;
 }

@@ -108,7 +108,7 @@ static enum confidence match_wild(const struct model *m, struct finding *f)
 {
 	bool executable = m->crash.map_pc && m->crash.map_pc->perms[2] == 'x';
 
-	if (!is_fault(m) || m->crash.pc < 4096 || executable || m->crash.module)
+	if (!is_fault(m) || m->crash.pc < 4096 || executable || (m->crash.module && !m->crash.map_pc))
 		return NO_MATCH;
 	/* Without the maps nothing can be said about the address. */
 	if (!m->nmaps || (m->ending.signal == SIGSEGV && m->crash.address != m->crash.pc && m->crash.address != 0))

@@ -5,6 +5,7 @@
  * file raised the exception, in which prefix it lies, and which variable leads there.
  */
 #include "analyzer/proof.h"
+#include "analyzer/rules/prefix.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -53,6 +54,47 @@ static bool no_library(const struct model *m)
 	       model_stderr_line(m, "No module named 'encodings'", true);
 }
 
+/* The same version of Python, but another installation: the two copies differ in more than their place. */
+static enum confidence match_stray(const struct model *m, struct finding *f)
+{
+	struct stray s;
+
+	if (!stray_package(m, f, &s) || (s.version && s.own_version && strcmp(s.version, s.own_version) == 0))
+		return NO_MATCH;
+	f->path = s.module->path;
+	f->module = s.module;
+	f->name = s.package;
+	f->number[1] = 1;
+	return s.own || s.variable ? PROVEN : LIKELY;
+}
+
+static void explain_stray(const struct model *m, struct finding *f)
+{
+	const struct py_error *e = &f->context->error;
+	struct stray s;
+
+	if (!stray_package(m, f, &s))
+		return;
+	finding_title(f, "%s is imported from another installation%s%s", s.package, s.variable ? ", through " : "",
+		      !s.variable ? "" : strcmp(s.variable, "PYTHONPATH") == 0 ? "PYTHONPATH" : "the user's own packages");
+	finding_cite(f, s.module->record, s.module->load_time, "%s was loaded", s.module->path);
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.160s", e->type, arena_line(f->arena, e->text));
+	finding_say(f, "%s%s%s was taken from %s, which does not belong to the environment that runs (%s).", s.package,
+		    s.version ? " " : "", s.version ? s.version : "", s.site, FIELD_TEXT(python_ready(m), py_ready, prefix));
+	finding_say(f, "%s.", s.way);
+	if (s.own)
+		finding_say(f, "It hides this environment's own copy%s%s, which should have been taken: %s.",
+			    s.own_version ? ", " : "", s.own_version ? s.own_version : "", s.own);
+	finding_say(f, "The import ended with %s: %.200s", e->type, arena_line(f->arena, e->text));
+	if (s.variable && strcmp(s.variable, "PYTHONPATH") == 0)
+		finding_fix(f, "Start Python without it: unset PYTHONPATH (and take it out of ~/.bashrc, kernel.json or the "
+			       "module that sets it).");
+	else if (s.variable)
+		finding_fix(f, "Keep the user's own packages out: export PYTHONNOUSERSITE=1");
+	else
+		finding_fix(f, "See what leads there: python -c 'import sys; print(sys.path)' (.pth files, sys.path in the program).");
+}
+
 static enum confidence match_mixed(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
@@ -68,7 +110,7 @@ static enum confidence match_mixed(const struct model *m, struct finding *f)
 	if (!f->path && e->path && (v = version_in(f->arena, e->path)) && strcmp(v, version) != 0)
 		f->path = e->path;
 	if (!f->path)
-		return NO_MATCH;
+		return match_stray(m, f);
 	f->text = path_entry(f->arena, list, f->path);
 	f->name = version;
 	f->symbol = version_in(f->arena, f->path);
@@ -83,6 +125,10 @@ static void explain_mixed(const struct model *m, struct finding *f)
 	const struct py_error *e = &f->context->error;
 	const char *package = package_of(f->arena, f->path);
 
+	if (f->number[1]) {
+		explain_stray(m, f);
+		return;
+	}
 	if (f->number[0]) {
 		finding_title(f, "PYTHONHOME points to a folder that is not this Python's");
 		finding_cite(f, 0, m->ending.time, "PYTHONHOME=%s", f->path);
@@ -229,6 +275,30 @@ static bool found_on_path(const struct model *m, struct finding *f, const char *
 	return true;
 }
 
+/*
+ * A file of the standard library or of a package imported NAME and got NAME.py of one's own, which
+ * then failed: the traceback goes from theirs straight into that file.
+ */
+static bool imported_by_others(const struct model *m, struct finding *f, const struct py_error *e)
+{
+	const char *before = NULL;
+
+	for (const char *p = e->chain; p && (p = strstr(p, "File \""));) {
+		const char *path = arena_text(f->arena, p + 6, strcspn(p + 6, "\"\n")), *line = p, *name = base_name(path);
+		bool top, frozen = strncmp(path, "<frozen importlib", 17) == 0;
+
+		p += 6;
+		top = strncmp(line + strcspn(line, "\n") - strlen("in <module>"), "in <module>", strlen("in <module>")) == 0;
+		if (frozen)
+			continue;
+		if (before && top && *before != '<' && !is_own_file(before) && is_own_file(path) && strstr(name, ".py") &&
+		    found_on_path(m, f, arena_text(f->arena, name, strcspn(name, "."))) && strcmp(f->path, path) == 0)
+			return true;
+		before = path;
+	}
+	return false;
+}
+
 static enum confidence match_shadowed(const struct model *m, struct finding *f)
 {
 	static const char *const words[] = {"partially initialized module ",
@@ -240,6 +310,8 @@ static enum confidence match_shadowed(const struct model *m, struct finding *f)
 					    NULL};
 	const struct py_error *e = &f->context->error;
 
+	if (e->uncaught && imported_by_others(m, f, e))
+		return PROVEN;
 	if (!e->uncaught ||
 	    (!strstr(e->type, "ImportError") && !strstr(e->type, "AttributeError") &&
 	     !strstr(e->type, "ModuleNotFound")))
@@ -311,6 +383,16 @@ static const struct { const char *type, *text, *what, *fix; bool sure; } conflic
 #undef CONFLICT
 };
 
+/* "words", or "words @ part of the file's path". */
+static bool raised_as(struct arena *arena, const struct py_error *e, const char *words)
+{
+	const char *at = strstr(words, " @ ");
+
+	if (!at)
+		return strstr(e->text, words) != NULL;
+	return strstr(e->text, arena_text(arena, words, at - words)) && e->file && strstr(e->file, at + 3);
+}
+
 static enum confidence match_conflict(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
@@ -319,7 +401,7 @@ static enum confidence match_conflict(const struct model *m, struct finding *f)
 	for (size_t i = 0; e->uncaught && i < sizeof(conflicts) / sizeof(conflicts[0]); i++) {
 		if (*conflicts[i].type && !strstr(e->type, conflicts[i].type))
 			continue;
-		if (!strstr(e->text, conflicts[i].text))
+		if (!raised_as(f->arena, e, conflicts[i].text))
 			continue;
 		f->name = conflicts[i].what;
 		f->text = conflicts[i].fix;

@@ -95,6 +95,22 @@ static void fix_variable(const struct model *m, struct finding *f, const char *w
 	}
 }
 
+static void fix_known(struct finding *f)
+{
+	static const struct { const char *library, *fix; } known[] = {
+#define EXIT(library, fix, source) { library, fix },
+#include "analyzer/rules/exits.def"
+#undef EXIT
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (module_like(f->module, known[i].library)) {
+			finding_fix(f, "%s", known[i].fix);
+			return;
+		}
+	}
+}
+
 static void explain_library(const struct model *m, struct finding *f)
 {
 	const char *words = last_line(m, f->arena);
@@ -129,6 +145,7 @@ static void explain_library(const struct model *m, struct finding *f)
 		finding_say(f, "The last line on stderr was: %.300s", words);
 		fix_variable(m, f, words);
 	}
+	fix_known(f);
 	if (!f->fix->n && f->module->path)
 		finding_fix(f,
 			    "See what %s wants (its last words on stderr); ask its makers to "

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -51,6 +52,25 @@ const struct rule rule_limit_cpu_time = {
 
 /* --- limit.file-size --- */
 
+/*
+ * numpy's tofile says how many elements went out and nothing of why ("1000000 requested and 511984
+ * written", numpy/_core/src/multiarray/convert.c). For one size of element that is just
+ * what fits below the limit, a header of numpy.save before it.
+ */
+static bool filled_up(const struct context *c, uint64_t limit)
+{
+	const char *at = c->error.uncaught ? strstr(c->error.text, " requested and ") : NULL;
+	unsigned long long written = at ? strtoull(at + strlen(" requested and "), NULL, 10) : 0;
+
+	if (!at || !strstr(at, " written") || limit == UNKNOWN || !written)
+		return false;
+	for (unsigned size = 1; size <= 32; size *= 2) {
+		if (written * size <= limit && limit - written * size < 4096 + size)
+			return true;
+	}
+	return false;
+}
+
 static enum confidence match_size(const struct model *m, struct finding *f)
 {
 	f->number[0] = model_limit(m, RLIMIT_FSIZE);
@@ -60,7 +80,7 @@ static enum confidence match_size(const struct model *m, struct finding *f)
 	if (f->context->error.uncaught && f->number[0] != UNKNOWN &&
 	    (error_says(f->context, "[Errno 27]") || error_says(f->context, "File too large")))
 		return PROVEN;
-	return NO_MATCH;
+	return filled_up(f->context, f->number[0]) ? PROVEN : NO_MATCH;
 }
 
 static void explain_size(const struct model *m, struct finding *f)
@@ -68,7 +88,9 @@ static void explain_size(const struct model *m, struct finding *f)
 	finding_title(f, "The limit on the size of a file%s%s is reached", f->number[0] == UNKNOWN ? "" : ", ",
 		      f->number[0] == UNKNOWN ? "" : size_text(f->arena, f->number[0]));
 	finding_cite(f, m->ending.event ? m->ending.event->record : 0, m->ending.time, "%s; RLIMIT_FSIZE is %s",
-		     m->ending.signal ? signal_word(m->ending.signal) : "EFBIG, \"File too large\"",
+		     m->ending.signal ? signal_word(m->ending.signal) :
+		     filled_up(f->context, f->number[0]) ? arena_printf(f->arena, "%.120s", arena_line(f->arena, f->context->error.text)) :
+							   "EFBIG, \"File too large\"",
 		     f->number[0] == UNKNOWN ? "not known" : size_text(f->arena, f->number[0]));
 	finding_say(f, "A file was to grow beyond RLIMIT_FSIZE (ulimit -f). The disk may have plenty of space.");
 	finding_fix(f, "Raise the limit before Python starts: ulimit -f unlimited");

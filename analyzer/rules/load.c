@@ -94,6 +94,8 @@ static enum confidence match_missing(const struct model *m, struct finding *f)
 	const struct load *first = NULL;
 
 	if (load_fault(f, LOADER_MISSING)) {
+		if (load_other_machine(m, f))
+			return NO_MATCH;	/* it is there, for another processor: load.invalid-elf */
 		f->name = base_name(f->path);
 		return f->context->bad_load.confidence;
 	}

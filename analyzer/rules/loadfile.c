@@ -47,6 +47,14 @@ static void fix_file(const struct model *m, struct finding *f, const char *path)
 	finding_fix_package(m, f, path, "reinstall");
 }
 
+/* Eight bytes and more, and they are not those that every library begins with. */
+static bool is_no_elf(const struct event *e)
+{
+	uint64_t head = FIELD(e, load_refused, head);
+
+	return head && FIELD(e, load_refused, size) >= 8 && memcmp(&head, "\x7f" "ELF", 4) != 0;
+}
+
 /* --- load.truncated-library --- */
 
 static bool is_library(const char *path)
@@ -95,6 +103,8 @@ static enum confidence match_truncated(const struct model *m, struct finding *f)
 	    !load_fault(f, LOADER_OTHER) && !load_fault(f, LOADER_MAP))
 		return NO_MATCH;
 	e = refused(f);
+	if (e && is_no_elf(e))
+		return NO_MATCH;	/* short, but no library that was cut: load.invalid-elf */
 	if (e && FIELD(e, load_refused, need_size) > FIELD(e, load_refused, size) && FIELD(e, load_refused, size)) {
 		f->number[1] = FIELD(e, load_refused, size);
 		f->number[2] = FIELD(e, load_refused, need_size);
@@ -140,10 +150,42 @@ const struct rule rule_load_truncated_library = {
 
 /* --- load.invalid-elf --- */
 
+/*
+ * glibc passes over a library for another machine as if it were not there (elf/dl-load.c,
+ * open_verify), and its words are then those for a missing file.
+ */
+const char *load_other_machine(const struct model *m, const struct finding *f)
+{
+	static const struct { unsigned machine; const char *name; } names[] = {
+		{ 3, "32-bit x86" }, { 20, "PowerPC" }, { 21, "64-bit PowerPC" }, { 22, "S/390" }, { 40, "32-bit ARM" },
+		{ 62, "x86-64" }, { 183, "aarch64 (64-bit ARM)" }, { 243, "RISC-V" }, { 258, "LoongArch" },
+	};
+	const struct event *e = refused(f);
+	unsigned machine = e ? (unsigned)FIELD(e, load_refused, machine) : 0;
+	const char *path = e ? FIELD_TEXT(e, load_refused, path) : NULL;
+
+	/* What was looked at may be the file asked for, and what is missing another one that it needs. */
+	if (!machine || machine == (m->arch == KS_ARCH_AARCH64 ? 183u : 62u) ||
+	    strcmp(base_name(path), base_name(f->path)) != 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i].machine == machine)
+			return names[i].name;
+	}
+	return "another processor";
+}
+
 static enum confidence match_elf(const struct model *m, struct finding *f)
 {
-	(void)m;
-	if (!load_fault(f, LOADER_NOT_ELF))
+	bool is_short;
+
+	if (load_fault(f, LOADER_MISSING) && load_other_machine(m, f)) {
+		f->path = FIELD_TEXT(refused(f), load_refused, path) ? FIELD_TEXT(refused(f), load_refused, path) : f->path;
+		f->number[0] = FIELD(refused(f), load_refused, head);
+		return f->context->bad_load.confidence;
+	}
+	is_short = load_fault(f, LOADER_SHORT) && refused(f) && is_no_elf(refused(f));
+	if (!is_short && !load_fault(f, LOADER_NOT_ELF))
 		return NO_MATCH;
 	f->number[0] = refused(f) ? FIELD(refused(f), load_refused, head) : 0;
 	return f->context->bad_load.confidence;
@@ -174,6 +216,7 @@ static const char *what_it_is(uint64_t head)
 static void explain_elf(const struct model *m, struct finding *f)
 {
 	const struct event *e = refused(f);
+	const char *other = load_other_machine(m, f);
 
 	finding_title(f, "%s is not a library that this machine can load", base_name(f->path));
 	load_tell(m, f);
@@ -182,8 +225,12 @@ static void explain_elf(const struct model *m, struct finding *f)
 			     (unsigned long long)FIELD(e, load_refused, size), (unsigned long long)__builtin_bswap64(f->number[0]));
 		finding_say(f, "%s (%s) is %s.", f->path,
 			    size_text(f->arena, FIELD(e, load_refused, size)),
-			    what_it_is(f->number[0]));
+			    other ? arena_printf(f->arena, "a library for %s processors; this process runs on %s", other,
+						 m->arch == KS_ARCH_AARCH64 ? "aarch64" : "x86-64") :
+				    what_it_is(f->number[0]));
 	}
+	if (other && f->context->bad_load.words.fault == LOADER_MISSING)
+		finding_say(f, "The loader passes over such a file as if it were not there; that is why it speaks of a missing file.");
 	if (f->number[0] == 0x206e6f6973726576ull)	/* "version " */
 		finding_fix(f, "In a checkout: git lfs pull. In an installed package: install it again.");
 	fix_file(m, f, f->path);

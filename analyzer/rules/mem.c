@@ -77,6 +77,22 @@ static bool over_limit(const struct request *r)
 		r->limit - r->size - r->vsize < pad);
 }
 
+/*
+ * The limit on data (anonymous memory that can be written, since Linux 4.7): how much of it was in
+ * use is not known, but it is less than the whole address space; and nothing else refuses a
+ * request that the machine has memory for.
+ */
+static bool over_data(const struct model *m, const struct request *r)
+{
+	uint64_t limit = model_limit(m, RLIMIT_DATA);
+	const char *overcommit = model_info(m, "overcommit");
+
+	return limit != UNKNOWN && limit && !over_limit(r) && !is_absurd(r->size, r->available) &&
+	       (r->size > limit || r->vsize > limit - r->size) &&
+	       !(overcommit && *overcommit == '2') &&
+	       (r->available == UNKNOWN || r->available / 4 > r->size);
+}
+
 /* What the top of Python or of C++ says when a request of this thread failed. */
 static bool says_no_memory(const struct model *m, const struct context *c, const struct event *e)
 {
@@ -108,7 +124,7 @@ static enum confidence find_request(const struct model *m, struct finding *f, st
 			struct request r = request_of(e);
 			enum confidence now;
 
-			if (!was_enomem(e) || over_limit(&r) != limited ||
+			if (!was_enomem(e) || (over_limit(&r) || over_data(m, &r)) != limited ||
 			    (!limited && e->number == KS_thread_failed))
 				continue;
 			now = says_no_memory(m, f->context, e)
@@ -135,6 +151,8 @@ static void keep(struct finding *f, const struct model *m, const struct request 
 }
 
 /* --- mem.address-space-limit --- */
+
+#define LARGE_LIBRARY	(1ull << 30)	/* libtensorflow_cc, libtorch_cuda and libcudnn reach this size */
 
 /* A library could not be mapped, under a limit that it does not fit in. */
 static enum confidence match_load(const struct model *m, struct finding *f)
@@ -167,7 +185,12 @@ static enum confidence match_load(const struct model *m, struct finding *f)
 	f->name = "loading";
 	if (need > limit || (vsize && vsize < limit && need > limit - vsize))
 		return bad->confidence;
-	return vsize > limit / 2 ? bad->confidence : LIKELY;
+	/*
+	 * Where the file could be mapped at all, the loader's mmap is refused for want of address
+	 * space alone: permissions and mounts have words of their own. A limit far above what
+	 * was mapped and what a library takes proves nothing.
+	 */
+	return vsize > limit / 2 || limit < LARGE_LIBRARY * 4 ? bad->confidence : LIKELY;
 }
 
 static enum confidence match_limit(const struct model *m, struct finding *f)
@@ -180,6 +203,7 @@ static enum confidence match_limit(const struct model *m, struct finding *f)
 	c = find_request(m, f, &r, true);
 	if (c != NO_MATCH) {
 		keep(f, m, &r);
+		f->number[4] = over_data(m, &r) ? model_limit(m, RLIMIT_DATA) : 0;
 		return c;
 	}
 	for (const struct event *e = NULL; (e = model_last(m, KS_alloc_failed, 0, e));) {
@@ -195,6 +219,24 @@ static enum confidence match_limit(const struct model *m, struct finding *f)
 	return NO_MATCH;
 }
 
+static void explain_data(struct finding *f)
+{
+	struct arena *a = f->arena;
+
+	finding_title(f, "The limit on the process's data (%s) is reached", size_text(a, f->number[4]));
+	finding_cite(f, f->event->record, f->event->time, "%s of %llu bytes failed; RLIMIT_DATA is %llu", f->name,
+		     (unsigned long long)f->number[0], (unsigned long long)f->number[4]);
+	finding_say(f, "%s asked for %s with %s and did not get them%s.",
+		    f->module ? module_name(f->module) : "The program", size_text(a, f->number[0]), f->name,
+		    f->number[3] == UNKNOWN ? "" :
+					      arena_printf(a, ", although the machine had %s available",
+							   size_text(a, f->number[3])));
+	finding_say(f, "RLIMIT_DATA (ulimit -d) is %s: a process may not have more memory of its own than that.",
+		    size_text(a, f->number[4]));
+	finding_fix(f, "Take the limit away before Python starts: ulimit -d unlimited (or the line \"data\" in "
+		       "/etc/security/limits.conf; batch systems set it too)");
+}
+
 static void explain_limit(const struct model *m, struct finding *f)
 {
 	struct arena *a = f->arena;
@@ -203,6 +245,10 @@ static void explain_limit(const struct model *m, struct finding *f)
 	(void)m;
 	if (f->confidence == SEEN)
 		return;
+	if (f->number[4]) {
+		explain_data(f);
+		return;
+	}
 	if (f->load) {
 		const struct event *record = f->load->ended ? f->load->ended : f->load->began;
 
