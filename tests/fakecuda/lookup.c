@@ -35,7 +35,9 @@ API int cuGetProcAddress(const char *symbol, const void **function, int version,
 	return proc_address(symbol, function, version, flags, NULL);
 }
 
+#if !defined(FAKE_NEWEST) || FAKE_NEWEST >= 12000
 API int cuGetProcAddress_v2(const char *symbol, const void **function, int version, uint64_t flags, int *status)
 {
 	return proc_address(symbol, function, version, flags, status);
 }
+#endif
