@@ -25,6 +25,8 @@ const char *ks_load_text_words(void);
 
 /* Should this one go unrecorded? True from the ninth time on, but for powers of two. */
 bool ks_load_repeated(const char *text);
+/* The same of what ks_load_text_words gave, quicker. */
+bool ks_load_words_repeated(const char *words);
 /* Records what can be seen of a file that a load needs; false: there is none. */
 bool ks_load_look(uint32_t load, const char *path);
 /* "FILE: what" names the file that was refused: the library itself or one that it needs. */

@@ -14,19 +14,11 @@
 #define GOLDEN 0x9e3779b97f4a7c15ull	/* 2^64 by the golden ratio: spreads what it multiplies */
 
 /* Two texts with the same place share it in turn; a lost count costs a record more. */
-bool ks_load_repeated(const char *text)
+static bool is_many(uint64_t h)
 {
 	static struct { uint64_t hash, n; } counts[1024];
-	size_t size = text ? strlen(text) : 0, i = 0;
-	uint64_t h = size * GOLDEN, word = 0, n;
+	uint64_t n;
 
-	for (; i + 8 <= size; i += 8) {
-		memcpy(&word, text + i, 8);
-		h = ((h ^ word) * GOLDEN) ^ (h >> 32);
-	}
-	for (word = 0; i < size; i++)
-		word = word << 8 | (uint8_t)text[i];
-	h = (h ^ word) * GOLDEN;
 	h ^= h >> 32;
 	if (counts[h & 1023].hash != h) {
 		counts[h & 1023].hash = h;
@@ -34,6 +26,43 @@ bool ks_load_repeated(const char *text)
 	}
 	n = ++counts[h & 1023].n;
 	return n > 8 && (n & (n - 1));
+}
+
+bool ks_load_repeated(const char *text)
+{
+	size_t size = text ? strlen(text) : 0, i = 0;
+	uint64_t h = size * GOLDEN, word = 0;
+
+	for (; i + 8 <= size; i += 8) {
+		memcpy(&word, text + i, 8);
+		h = ((h ^ word) * GOLDEN) ^ (h >> 32);
+	}
+	for (word = 0; i < size; i++)
+		word = word << 8 | (uint8_t)text[i];
+	return is_many((h ^ word) * GOLDEN);
+}
+
+static uint64_t word_at(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* Of a name longer than 48 bytes: the first 16 and the last 32. All words at once: one after the other takes 12 ns. */
+bool ks_load_words_repeated(const char *words)
+{
+	const size_t begin = sizeof("undefined symbol: ") - 1, size = strlen(words);
+	const char *end = words + size;
+	uint64_t h;
+
+	if (size < begin + 16)
+		return ks_load_repeated(words);
+	h = word_at(end - 8) * GOLDEN + word_at(end - 16) * 0xbf58476d1ce4e5b9ull + word_at(end - 24) * 0x94d049bb133111ebull +
+	    word_at(end - 32) * 0xd6e8feb86659fd93ull + word_at(words + begin) * 0xff51afd7ed558ccdull +
+	    word_at(words + begin + 8) * 0xc4ceb9fe1a85ec53ull + size;	/* odd, and else any */
+	return is_many(h);
 }
 
 bool ks_load_look(uint32_t load, const char *path)
