@@ -56,7 +56,7 @@ static bool finalized(void)
 
 		if (r->kind != KS_REGION_RARE)
 			continue;
-		for (uint64_t at = 0; at + KS_RARE_SLOT <= r->size - sizeof(struct ks_ring_head);
+		for (uint64_t at = 0; at + KS_RARE_SLOT <= ks_ready_size(i) - sizeof(struct ks_ring_head);
 		     at += KS_RARE_SLOT)
 			if (((const struct ks_slot *)(slots + at))->event == KS_py_finalize)
 				return true;

@@ -11,6 +11,7 @@
 #include "hooks/python.h"
 
 #include <link.h>
+#include <sys/auxv.h>
 
 #include "shim/elf.h"
 #include "shim/safe.h"
@@ -25,29 +26,6 @@ static const char *last_part(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
-}
-
-static int is_libpython(struct dl_phdr_info *info, size_t size, void *data)
-{
-	(void)size;
-	(void)data;
-	return info->dlpi_name && strncmp(last_part(info->dlpi_name), "libpython", 9) == 0;
-}
-
-bool ks_is_python(void)
-{
-	char path[1024];
-	long n = ks_sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof(path) - 1);
-
-	if (n > 0) {
-		const char *name;
-
-		path[n] = '\0';
-		name = last_part(path);
-		if (strncmp(name, "python", 6) == 0 || strncmp(name, "pypy", 4) == 0)
-			return true;
-	}
-	return dl_iterate_phdr(is_libpython, NULL) != 0;
 }
 
 /* --- the interpreter's symbols --- */
@@ -149,6 +127,46 @@ void ks_python_start(void)
 	else
 		ks_python_reserve();
 	stage = WAITING;
+}
+
+/* --- is there one at all? --- */
+
+static bool is_name(const char *path)
+{
+	const char *name = last_part(path);
+
+	return strncmp(name, "python", 6) == 0 || strncmp(name, "pypy", 4) == 0;
+}
+
+/* A library of that name, or the executable, which is the first, with the interpreter in it. */
+static int has_interpreter(struct dl_phdr_info *info, size_t size, void *seen)
+{
+	const char *name = last_part(info->dlpi_name ?: "");
+	struct ks_elf elf;
+
+	if ((*(unsigned *)seen)++ == 0 && has_python(info, size, &elf))
+		return 1;
+	return strncmp(name, "libpython", 9) == 0 || strncmp(name, "libpypy", 7) == 0;
+}
+
+/*
+ * Most programs are none, and are told so without a system call: to ask for the name of the file takes
+ * 25 µs. One that was called python is asked: it may be a shell that runs a version manager's script.
+ */
+bool ks_is_python(void)
+{
+	const char *called = (const char *)getauxval(AT_EXECFN);
+	unsigned seen = 0;
+	char path[1024];
+	long n;
+
+	if (dl_iterate_phdr(has_interpreter, &seen))
+		return true;
+	if (called && !is_name(called))
+		return false;
+	n = ks_sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	return is_name(path);
 }
 
 /* --- when the hook goes in --- */

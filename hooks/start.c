@@ -12,6 +12,7 @@
 
 #include "shim/elf.h"
 #include "shim/safe.h"
+#include "shim/surroundings.h"
 
 /* A sanitizer runtime in the process intercepts the same functions and checks our every load. */
 extern void __asan_init(void) __attribute__((weak));
@@ -92,7 +93,10 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		ks_open();
 	}
 	if (ks.on) {
+		ks.starting = true;
+		ks_start_args = argv;
 		ks_begin();
+		ks_start_args = NULL;
 		ks_loads_start();
 		ks_modules_sync(0);
 		ks_python_start();
@@ -101,6 +105,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		ks_retain();
 		ks_exit_watch();
 		ks_checkpoint(KS_CHECK_START);
+		ks.starting = false;
 	} else {
 		ks.chosen = false;
 	}

@@ -29,7 +29,7 @@ static bool imported(const char *module)
 
 		if (r->kind != KS_REGION_RING)
 			continue;
-		for (uint64_t at = 0; at + KS_RING_SLOT <= r->size; at += KS_RING_SLOT) {
+		for (uint64_t at = 0; at + KS_RING_SLOT <= ks_ready_size(i); at += KS_RING_SLOT) {
 			const struct ks_slot *s =
 				(const void *)((const char *)ks_region_at(i) + at);
 

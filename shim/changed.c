@@ -45,7 +45,7 @@ void ks_scene_changed(void)
 		const struct ks_region *r = ks_region(i);
 		const struct ks_module *m = ks_region_at(i);
 
-		for (uint32_t k = 0; r->kind == KS_REGION_MODULES && k < r->count && told < MOST_CHANGED; k++)
+		for (uint32_t k = 0; r->kind == KS_REGION_MODULES && k < r->count && m[k].state && told < MOST_CHANGED; k++)
 			told += tell(&m[k]);
 	}
 }

@@ -161,6 +161,8 @@ static void publish(const struct ks_checkpoint *c)
 	count = (ks_region(i)->size - sizeof(*ks.checkpoints)) / sizeof(*c);
 	keep = ks_region(i)->aux[0];
 	n = __atomic_fetch_add(&ks.checkpoints->next, 1, __ATOMIC_RELAXED);
+	if (!ks_ready(KS_FIRST_CHECKPOINTS, sizeof(*ks.checkpoints) + (n + 1) * sizeof(*c)))
+		return;
 	to = (struct ks_checkpoint *)(ks.checkpoints + 1) +
 	     (n < keep ? n : keep + (n - keep) % (count - keep));
 	__atomic_store_n(&to->seq, 0, __ATOMIC_RELAXED);

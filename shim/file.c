@@ -4,8 +4,11 @@
  *
  * Its space is there before it is used (zeros are written first), so that a full disk shows as
  * an error here and never as a SIGBUS at a store. The descriptor is closed as soon as the file is
- * mapped. It begins with about 1 MiB and grows in pieces up to KSHIM_SIZE. Only raw system
- * calls and no lock: growing is claimed by a flag, and who does not get it goes without.
+ * mapped. It begins with 1 MiB and grows in pieces up to KSHIM_SIZE. Of the first MiB only what a
+ * short process needs has its space at once: zeros for all of it take 0.2 ms, and some more to
+ * remove. Who writes further asks ks_ready(); the rest comes then, or at the first full checkpoint.
+ * Only raw system calls and no lock: growing is claimed by a flag, and who does not get it goes
+ * without.
  *
  * Callers: the constructor, a forked child at its first rare event (also from a signal handler),
  * slow paths of any thread.
@@ -13,17 +16,21 @@
 #include "shim/recorder.h"
 
 #include <errno.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #include "shim/release.h"
 #include "shim/safe.h"
+#include "shim/space.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
+#endif
 
 struct ks ks;
 
-static char zeros[4096];
 static void *mapped[KS_MAX_REGIONS];	/* begin of each region */
 
 unsigned ks_regions(void)
@@ -138,48 +145,6 @@ static int make_directory(const char *dir)
 	return 0;
 }
 
-/* May the file reach this size, and the process map so much more? */
-static bool allowed(uint64_t file_size, uint64_t more)
-{
-	uint64_t space = ks_limit(RLIMIT_AS);
-
-	if (file_size > ks.config.size || file_size > ks_limit(RLIMIT_FSIZE))
-		return false;
-	if (space != UINT64_MAX) {
-		char statm[128];
-		uint64_t used = 0;
-
-		if (ks_read_file("/proc/thread-self/statm", statm, sizeof(statm)) > 0)
-			used = ks_number(statm, NULL) * 4096;
-		if (used >= space || more > (space - used) / 64)
-			return false;
-	}
-	return true;
-}
-
-/* Whole pages of them, but where the kernel has written less than it was asked to. */
-static int write_zeros(int fd, uint64_t offset, uint64_t size)
-{
-	static const struct iovec pages[64] = { [0 ... 63] = { zeros, sizeof(zeros) } };
-
-	while (size) {
-		const uint64_t left = sizeof(zeros) - offset % sizeof(zeros);
-		long done;
-
-		if (left < sizeof(zeros) || size < sizeof(zeros))
-			done = ks_sys(SYS_pwrite64, fd, zeros, left < size ? left : size, offset);
-		else
-			done = ks_sys(SYS_pwritev, fd, pages, size / sizeof(zeros) < 64 ? size / sizeof(zeros) : 64, offset, 0);
-		if (done == -EINTR)
-			continue;
-		if (done <= 0)
-			return done ? (int)done : -ENOSPC;
-		offset += (uint64_t)done;
-		size -= (uint64_t)done;
-	}
-	return 0;
-}
-
 /* What is mapped of traces, of the parent's, too: known without a look at them. */
 static struct piece {
 	uintptr_t at;
@@ -203,6 +168,7 @@ static void *map_file(int fd, uint64_t offset, uint64_t size)
 struct plan {
 	uint32_t kind, slot, stride, count;
 	uint64_t aux0;
+	uint32_t first;		/* bytes of it that have their space at once, in whole pages */
 };
 
 #define RING(slots)	(uint32_t)(sizeof(struct ks_ring_head) + (slots) * (uint32_t)KS_RING_SLOT)
@@ -210,25 +176,42 @@ struct plan {
 
 /* What a trace has from the begin; strides of a single entry stand for the whole region. */
 static const struct plan plans[] = {
-	{ KS_REGION_RING, KS_RING_SLOT, RING(2048), 1, 0 },
-	{ KS_REGION_RARE, KS_RARE_SLOT, LANE(2048, KS_RARE_SLOT), 1, 1024 },
-	{ KS_REGION_STRINGS, 0, 1, 192 << 10, 0 },
-	{ KS_REGION_MODULES, 0, sizeof(struct ks_module), 256, 0 },
-	{ KS_REGION_THREADS, 0, sizeof(struct ks_thread), 256, 0 },
-	{ KS_REGION_CHECKPOINTS, sizeof(struct ks_checkpoint), LANE(512, sizeof(struct ks_checkpoint)), 1, 128 },
-	{ KS_REGION_OUTPUT, 1, LANE(64 << 10, 1), 1, 0 },
-	{ KS_REGION_CRASH, 0, 1, 96 << 10, 0 },
-	{ KS_REGION_RING, KS_RING_SLOT, RING(256), 4, 0 },
+	[KS_FIRST_RING]		= { KS_REGION_RING, KS_RING_SLOT, RING(2048), 1, 0, 8192 },
+	[KS_FIRST_RARE]		= { KS_REGION_RARE, KS_RARE_SLOT, LANE(2048, KS_RARE_SLOT), 1, 1024, 16384 },
+	[KS_FIRST_STRINGS]	= { KS_REGION_STRINGS, 0, 1, 192 << 10, 0, 16384 },
+	[KS_FIRST_MODULES]	= { KS_REGION_MODULES, 0, sizeof(struct ks_module), 256, 0, 16384 },
+	[KS_FIRST_THREADS]	= { KS_REGION_THREADS, 0, sizeof(struct ks_thread), 256, 0, 4096 },
+	[KS_FIRST_CHECKPOINTS]	= { KS_REGION_CHECKPOINTS, sizeof(struct ks_checkpoint),
+				    LANE(512, sizeof(struct ks_checkpoint)), 1, 128, 4096 },
+	[KS_FIRST_OUTPUT]	= { KS_REGION_OUTPUT, 1, LANE(64 << 10, 1), 1, 0, 4096 },
+	[KS_FIRST_CRASH]	= { KS_REGION_CRASH, 0, 1, 96 << 10, 0, 4096 },
+	[KS_FIRST_RINGS]	= { KS_REGION_RING, KS_RING_SLOT, RING(256), 4, 0, 0 },
 };
 #define NPLANS	(sizeof(plans) / sizeof(plans[0]))
 
-static uint64_t plan_offset(unsigned i)		/* each region begins on its own 64 bytes */
+static uint64_t plan_size(unsigned i)
+{
+	return (uint64_t)plans[i].stride * plans[i].count;
+}
+
+static uint64_t plan_offset(unsigned i)		/* each region begins on a page of its own, where pages are small */
 {
 	uint64_t at = KS_HEADER_SIZE;
 
 	for (unsigned k = 0; k < i; k++)
-		at += ((uint64_t)plans[k].stride * plans[k].count + 63) & ~63ull;
+		at += (plan_size(k) + 4095) & ~4095ull;
 	return at;
+}
+
+/* End of the part of region i that has its space at once: the page that it ends in is whole. */
+static uint64_t first_end(unsigned i)
+{
+	const uint64_t page = getauxval(AT_PAGESZ) ?: 4096, end = plan_offset(i) + plan_size(i);
+	uint64_t at = (plan_offset(i) + plans[i].first + page - 1) & -page;
+
+	if (!plans[i].first)
+		return plan_offset(i);
+	return at < end ? at : end;
 }
 
 static void lay_out(char *base)
@@ -239,7 +222,7 @@ static void lay_out(char *base)
 		r->kind = plans[i].kind;
 		r->slot = plans[i].slot;
 		r->offset = plan_offset(i);
-		r->size = (uint64_t)plans[i].stride * plans[i].count;
+		r->size = plan_size(i);
 		r->stride = plans[i].stride;
 		r->count = plans[i].count;
 		r->aux[0] = plans[i].aux0;
@@ -253,7 +236,7 @@ static void lay_out(char *base)
 			ks.output_size = r->size - sizeof(struct ks_ring_head);
 		} else if (r->kind == KS_REGION_CRASH) {
 			ks.crash = mapped[i];
-			ks.crash_room = r->size - sizeof(struct ks_crash);
+			ks.crash_room = first_end(i) - r->offset - sizeof(struct ks_crash);
 		}
 	}
 	__atomic_store_n(&ks.head->region_count, NPLANS, __ATOMIC_RELEASE);
@@ -297,7 +280,9 @@ static int open_file(uint64_t size, uint64_t realtime)
 	if (fd < 0)
 		return fd;
 	rc = (int)ks_sys(SYS_pwrite64, fd, &first, sizeof(first), 0);
-	rc = rc == sizeof(first) ? write_zeros(fd, sizeof(first), size - sizeof(first)) : rc < 0 ? rc : -ENOSPC;
+	rc = rc == sizeof(first) ? ks_space_write(fd, size - 4096, 4096) : rc < 0 ? rc : -ENOSPC;
+	for (unsigned i = 0; i < NPLANS && rc == 0; i++)
+		rc = ks_space_write(fd, plan_offset(i), first_end(i) - plan_offset(i));
 	if (rc == 0 && ks_sys_fstat(fd, &st) == 0) {
 		ks.dev = st.st_dev;
 		ks.inode = st.st_ino;
@@ -310,7 +295,7 @@ static int open_file(uint64_t size, uint64_t realtime)
 
 void ks_open(void)
 {
-	uint64_t size = (plan_offset(NPLANS) + 4095) & ~4095ull;
+	uint64_t size = plan_offset(NPLANS);
 	uint64_t realtime = clock_ns(CLOCK_REALTIME);
 	char *p, *end = ks.path + sizeof(ks.path);
 	int fd;
@@ -319,7 +304,7 @@ void ks_open(void)
 	ks.pid = ks_sys_getpid();
 	ks.head = NULL;
 	ks.path[0] = '\0';
-	if (!allowed(size, size) || make_directory(ks.config.dir) < 0)
+	if (!ks_space_allowed(size, size) || make_directory(ks.config.dir) < 0)
 		return;
 	p = ks_put(ks.path, end, ks.config.dir);
 	p = ks_put(p, end, "/");
@@ -343,6 +328,78 @@ void ks_open(void)
 	return;
 none:
 	ks.path[0] = '\0';
+}
+
+/* --- the rest of it: by the plans, for the table in the trace may be overwritten --- */
+
+static void rest_is_there(void)
+{
+	ks.crash_room = plan_size(KS_FIRST_CRASH) - sizeof(struct ks_crash);
+	__atomic_store_n(&ks.whole, true, __ATOMIC_RELEASE);
+}
+
+/* The file under its name, as long as that is still ours. */
+static int open_again(struct stat *st)
+{
+	int fd = ks_sys_open(ks.path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return fd;
+	if (ks_sys_fstat(fd, st) == 0 && st->st_dev == ks.dev && st->st_ino == ks.inode)
+		return fd;
+	ks_sys_close(fd);
+	return -ESTALE;
+}
+
+/* By writing, which is the quickest; by the mapping, where the process cannot open its file any more (it has
+ * changed its user, or its root). */
+static bool make_space(void)
+{
+	struct stat st;
+	int fd = ks_limit(RLIMIT_FSIZE) < plan_offset(NPLANS) ? -EFBIG : open_again(&st), rc = 0;
+
+	for (unsigned i = 0; i < NPLANS && rc == 0; i++) {
+		const uint64_t from = first_end(i), page = getauxval(AT_PAGESZ) ?: 4096;
+		const uint64_t size = plan_offset(i) + plan_size(i) - from;
+		const uintptr_t at = (uintptr_t)ks.head + from;
+
+		if (fd >= 0)
+			rc = ks_space_write(fd, from, size);
+		else if (size)
+			rc = (int)ks_sys(SYS_madvise, at & -page, (at & (page - 1)) + size, MADV_POPULATE_WRITE);
+	}
+	if (fd >= 0)
+		ks_sys_close(fd);
+	return rc == 0;
+}
+
+bool ks_make_whole(void)
+{
+	static uint32_t failed;		/* generation + 1 */
+
+	if (ks.whole || !ks.on || failed == ks.generation + 1 || !ks_mine())
+		return ks.whole;
+	if (__atomic_exchange_n(&ks.growing, 1, __ATOMIC_ACQUIRE))
+		return false;
+	if (ks.whole || make_space())
+		rest_is_there();
+	else
+		failed = ks.generation + 1;
+	__atomic_store_n(&ks.growing, 0, __ATOMIC_RELEASE);
+	return ks.whole;
+}
+
+uint64_t ks_ready_size(unsigned region)
+{
+	return region >= NPLANS ? ks_region(region)->size : ks.whole ? plan_size(region) : first_end(region) - plan_offset(region);
+}
+
+/* Asked for early, so that others find room while one makes more. */
+bool ks_ready_slowly(unsigned region, uint64_t size)
+{
+	const uint64_t first = region < NPLANS ? first_end(region) - plan_offset(region) : UINT64_MAX;
+
+	return size <= first / 2 || ks_make_whole() || size <= first;
 }
 
 /* --- the end of a trace that somebody has cut off, or that its server has lost --- */
@@ -379,17 +436,12 @@ static void *grow(uint32_t kind, uint32_t slot, uint32_t stride, uint32_t count,
 	struct ks_region *r = ks_region(n);
 	struct stat st;
 	void *at = NULL;
-	int fd;
+	int fd = n < KS_MAX_REGIONS ? open_again(&st) : -ENOSPC;
 
-	if (n >= KS_MAX_REGIONS)
-		return NULL;
-	fd = ks_sys_open(ks.path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd < 0)
 		return NULL;
-	if (ks_sys_fstat(fd, &st) < 0 || st.st_dev != ks.dev || st.st_ino != ks.inode)
-		goto out;
 	offset = ((uint64_t)st.st_size + 4095) & ~4095ull;
-	if (!allowed(offset + room, room) || write_zeros(fd, offset, room) < 0)
+	if (!ks_space_allowed(offset + room, room) || ks_space_write(fd, offset, room) < 0)
 		goto out;
 	at = map_file(fd, offset, room);
 	if (!at)
@@ -413,65 +465,4 @@ void *ks_grow(enum ks_region_kind kind, uint32_t stride, uint32_t count, uint64_
 	at = grow(kind, kind == KS_REGION_RING ? KS_RING_SLOT : 0, stride, count, aux0);
 	__atomic_store_n(&ks.growing, 0, __ATOMIC_RELEASE);
 	return at;
-}
-
-/* --- blocks --- */
-
-/*
- * A block of memory ends earlier where its next page cannot be read (glibc 2.42 and later make guard
- * pages inside a mapping): its head must say so, or all that follows in the file is lost.
- */
-static void shorten(int fd, uint64_t written, struct ks_block *b)
-{
-	struct stat st;
-	int again = ks_sys_open(ks.path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-
-	ks_sys(SYS_write, fd, zeros, -written & 7);
-	b->size = written - sizeof(*b);
-	if (again >= 0 && ks_sys_fstat(again, &st) == 0)
-		ks_sys(SYS_pwrite64, again, b, sizeof(*b), (uint64_t)st.st_size - ((written + 7) & ~7ul));
-	if (again >= 0)
-		ks_sys_close(again);
-}
-
-static int append(struct ks_block *b, const void *data)
-{
-	struct iovec iov[3] = {
-		{ b, sizeof(*b) }, { (void *)data, b->size }, { zeros, (size_t)(-b->size & 7) },
-	};
-	struct stat st;
-	int fd = ks_sys_open(ks.path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0);
-	long n = -EIO;
-
-	if (fd < 0)
-		return fd;
-	if (ks_sys_fstat(fd, &st) == 0 && st.st_dev == ks.dev && st.st_ino == ks.inode &&
-	    (uint64_t)st.st_size + b->size + sizeof(*b) + 8 <= ks_limit(RLIMIT_FSIZE))
-		n = ks_sys(SYS_writev, fd, iov, 3);
-	if (n >= (long)sizeof(*b) && n < (long)(sizeof(*b) + b->size))
-		shorten(fd, (uint64_t)n, b);
-	ks_sys_close(fd);
-	return n < 0 ? (int)n : 0;
-}
-
-int ks_block(enum ks_block_kind kind, uint32_t tid, uint64_t address, const void *data, size_t size, bool inside)
-{
-	struct ks_block b = { KS_BLOCK_MAGIC, kind, tid, address, size, ks_clock(), 0 };
-	size_t whole = sizeof(b) + ((size + 7) & ~7ul);
-
-	if (!ks.head)
-		return -ENODEV;
-	if (inside && whole <= ks.crash_room) {
-		uint64_t at = __atomic_load_n(&ks.crash->block_size, __ATOMIC_RELAXED);
-
-		if (at + whole <= ks.crash_room) {
-			char *to = (char *)(ks.crash + 1) + at;
-
-			memcpy(to + sizeof(b), data, size);
-			memcpy(to, &b, sizeof(b));
-			__atomic_store_n(&ks.crash->block_size, at + whole, __ATOMIC_RELEASE);
-			return 0;
-		}
-	}
-	return append(&b, data);
 }

@@ -176,6 +176,18 @@ static void processor(void)
 
 /* --- the process --- */
 
+char *const *ks_start_args;
+
+/* As the kernel would give them, without asking it. */
+static long copy_args(char *line, size_t size)
+{
+	char *p = line;
+
+	for (char *const *arg = ks_start_args; *arg && p < line + size - 1; arg++)
+		p = ks_put(p, line + size, *arg) + 1;
+	return p - line;
+}
+
 /* What multiprocessing and loky start beside the workers: python -c "from … import main; main(3)". */
 static bool is_helper(const char *arg)
 {
@@ -187,7 +199,7 @@ static bool is_helper(const char *arg)
 static void command_line(char *connection, size_t size)
 {
 	static char line[4096];
-	long n = ks_read_file("/proc/self/cmdline", line, sizeof(line));
+	long n = ks_start_args ? copy_args(line, sizeof(line)) : ks_read_file("/proc/self/cmdline", line, sizeof(line));
 	char *p = text, *end = text + 4096;
 	unsigned state = 0;
 	bool next = false, named = false, helper = false;
@@ -321,6 +333,7 @@ void ks_begin(void)
 
 void ks_facts_soon(void)
 {
+	ks_make_whole();
 	boot_id();
 	namespace("pid_namespace", "/proc/self/ns/pid");
 }

@@ -13,7 +13,7 @@ const struct ks_header *ks_forked_from;
 
 bool ks_mine(void)
 {
-	return !ks.sealed && ks.pid == ks_sys_getpid();
+	return !ks.sealed && (ks.starting || ks.pid == ks_sys_getpid());
 }
 
 void ks_end(int kind, int code)

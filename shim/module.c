@@ -21,7 +21,9 @@ static struct ks_module *claim(ks_str path)
 			struct ks_module *m = ks_region_at(i);
 
 			for (uint32_t k = 0; r->kind == KS_REGION_MODULES && k < r->count; k++)
-				if (!m[k].state || (m[k].state == 3 && m[k].path == path))
+				if (!ks_ready(i, (k + 1) * sizeof(*m)))
+					break;
+				else if (!m[k].state || (m[k].state == 3 && m[k].path == path))
 					return &m[k];
 		}
 		if (!ks_grow(KS_REGION_MODULES, sizeof(struct ks_module), 512, 0))

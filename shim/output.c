@@ -18,9 +18,8 @@ static uint64_t kept_next;
 static uint32_t kept_generation;
 
 /* Only the last room bytes can stay: the others are counted and skipped. */
-static void put(char *ring, size_t room, uint64_t *next, const char *bytes, size_t size)
+static void put(char *ring, size_t room, uint64_t at, const char *bytes, size_t size)
 {
-	uint64_t at = __atomic_fetch_add(next, size, __ATOMIC_RELAXED);
 	size_t first;
 
 	if (size > room) {
@@ -44,14 +43,17 @@ void ks_output(const char *bytes, size_t size)
 	if (!size || !is_wanted())
 		return;
 	if (ks.on && ks.output && ks.output_size) {
-		put((char *)(ks.output + 1), ks.output_size, &ks.output->next, bytes, size);
+		uint64_t at = __atomic_fetch_add(&ks.output->next, size, __ATOMIC_RELAXED);
+
+		if (ks_ready(KS_FIRST_OUTPUT, sizeof(*ks.output) + at + size))
+			put((char *)(ks.output + 1), ks.output_size, at, bytes, size);
 		return;
 	}
 	if (kept_generation != ks.generation) {
 		kept_generation = ks.generation;
 		kept_next = 0;
 	}
-	put(kept, KEPT, &kept_next, bytes, size);
+	put(kept, KEPT, __atomic_fetch_add(&kept_next, size, __ATOMIC_RELAXED), bytes, size);
 }
 
 void ks_output_woken(void)

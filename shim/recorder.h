@@ -126,6 +126,8 @@ struct ks {
 	union {
 		struct {
 			bool on;			/* this process is recorded now, its trace is mapped */
+			bool whole;			/* all of the first part of the trace has its space */
+			bool starting;			/* in the constructor: nobody else is here yet */
 			bool crashing;			/* a crash is being recorded: no growth, no new rings */
 			bool sealed;			/* a seccomp filter may kill for what we call: no system call of ours any more */
 			struct ks_header *head;		/* the mapped trace, NULL: none */
@@ -190,6 +192,21 @@ void *ks_grow(enum ks_region_kind kind, uint32_t stride, uint32_t count, uint64_
 /* Ring and counters of the calling thread are made at its first event; given back here. */
 void ks_thread_ended(void);
 struct ks_thread *ks_thread_counters(void);	/* of the caller, made if need be; NULL: none */
+
+/* The regions that each trace begins with, in their order. */
+enum {
+	KS_FIRST_RING, KS_FIRST_RARE, KS_FIRST_STRINGS, KS_FIRST_MODULES, KS_FIRST_THREADS, KS_FIRST_CHECKPOINTS,
+	KS_FIRST_OUTPUT, KS_FIRST_CRASH, KS_FIRST_RINGS,
+};
+/* May the first size bytes of this region be written? They have their space then (shim/file.c); if not, a
+ * store could end the process. Takes it where need be: system calls, any context. */
+bool ks_ready_slowly(unsigned region, uint64_t size);
+static inline bool ks_ready(unsigned region, uint64_t size)
+{
+	return KS_LIKELY(ks.whole) || ks_ready_slowly(region, size);
+}
+uint64_t ks_ready_size(unsigned region);	/* bytes of it that have their space; a look at the others costs, too */
+bool ks_make_whole(void);		/* take it for all of them now: the process has lived for a while */
 
 /* Appends a block to the file behind everything (opens it fresh; raw system calls only), or
  * puts it into the crash area where inside is set and it fits. Returns 0 or -errno. */

@@ -65,6 +65,8 @@ static uintptr_t find_free(uint32_t tid)
 		if (ks_region(i)->kind != KS_REGION_RING)
 			continue;
 		for (uint32_t k = 0; k < ks_region(i)->count; k++) {
+			if (!ks_ready(i, sizeof(struct ks_ring_head) + (uint64_t)k * ks_region(i)->stride))
+				break;
 			if (take(unpack(pack(i, k)), tid))
 				return pack(i, k);
 		}
@@ -110,6 +112,10 @@ static void emit_rare(enum ks_event event, const uint64_t *fields, unsigned coun
 		return;
 	ks_tid();
 	n = __atomic_fetch_add(&ks.rare->next, 1, __ATOMIC_RELAXED);
+	if (!ks_ready(KS_FIRST_RARE, sizeof(*ks.rare) + (n + 1) * KS_RARE_SLOT)) {
+		__atomic_fetch_add(&ks.head->lost_events, 1, __ATOMIC_RELAXED);
+		return;
+	}
 	fill((void *)((char *)(ks.rare + 1) + (n < keep ? n : keep + (n - keep) % (total - keep)) * KS_RARE_SLOT), n,
 	     event, fields, count);
 }
@@ -136,6 +142,10 @@ void ks_emit(enum ks_event event, enum ks_lane lane, const uint64_t *fields, uns
 	}
 	head = unpack(ring);
 	n = __atomic_fetch_add(&head->next, 1, __ATOMIC_RELAXED);
+	if (KS_UNLIKELY(!ks_ready(KS_FIRST_RING, sizeof(*head) + (n + 1) * KS_RING_SLOT))) {
+		__atomic_fetch_add(&ks.head->lost_events, 1, __ATOMIC_RELAXED);
+		return;
+	}
 	fill((void *)((char *)(head + 1) + (n & ((1ul << (ring & 63)) - 1)) * KS_RING_SLOT), n, event, fields, count);
 }
 
@@ -164,10 +174,14 @@ static struct ks_thread *take_counters(struct ks_self *self)
 	for (unsigned i = 0; i < n; i++) {
 		const struct ks_region *r = ks_region(i);
 		struct ks_thread *t = ks_region_at(i);
+		uint32_t count;
 
 		if (r->kind != KS_REGION_THREADS || seen++ < __atomic_load_n(&ks.threads_taken, __ATOMIC_RELAXED))
 			continue;
-		for (uint32_t k = first_in(t, r->count); k < r->count; k++) {
+		count = (uint32_t)(ks_ready_size(i) / sizeof(*t));
+		if (!ks.whole && t[count / 2].state && ks_make_whole())
+			count = r->count;
+		for (uint32_t k = first_in(t, count); k < count; k++) {
 			uint32_t unused = 0;
 
 			if (t[k].state || !__atomic_compare_exchange_n(&t[k].state, &unused, 1, false,
@@ -177,7 +191,8 @@ static struct ks_thread *take_counters(struct ks_self *self)
 			t[k].start_time = ks_clock();
 			return &t[k];
 		}
-		__atomic_store_n(&ks.threads_taken, seen, __ATOMIC_RELAXED);
+		if (count == r->count)
+			__atomic_store_n(&ks.threads_taken, seen, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }

@@ -45,6 +45,7 @@ uint64_t ks_line_number(const char *text, const char *word);
 /* info.c: the same, and as facts in the trace; and what else the first full checkpoint writes. */
 void ks_cgroup_record(const char *text);
 void ks_facts_soon(void);
+extern char *const *ks_start_args;	/* in the constructor: argv, later NULL (the program may write there) */
 
 /* --- checkpoint.c --- */
 

@@ -11,9 +11,10 @@
 
 #define LONGEST	4096
 #define KNOWN	8192		/* entries of the table, a power of two */
+#define FEW	512		/* and of the first part, which is used alone at first: one page */
 #define OFTEN_SHARE	8	/* stacks of frequent events get one part in so many of the whole trace */
 
-static struct ks_string *known[KNOWN];
+static struct ks_string *known[FEW + KNOWN] __attribute__((aligned(4096)));
 
 /* A forked child empties the table of its parent now: most never come here, and all of its pages would be copied. */
 void ks_text_begin(void)
@@ -43,10 +44,10 @@ static struct ks_string *claim(size_t bytes)
 		struct ks_region *r = ks_region(i);
 		uint64_t at;
 
-		if (r->kind != KS_REGION_STRINGS || r->aux[0] + bytes > r->size)
+		if (r->kind != KS_REGION_STRINGS || r->aux[0] + bytes > r->size || !ks_ready(i, r->aux[0] + bytes))
 			continue;
 		at = __atomic_fetch_add(&r->aux[0], bytes, __ATOMIC_RELAXED);
-		if (at + bytes <= r->size)
+		if (at + bytes <= r->size && ks_ready(i, at + bytes))
 			return (void *)((char *)ks_region_at(i) + at);
 	}
 	return NULL;
@@ -89,8 +90,8 @@ static ks_str keep(enum ks_string_kind kind, const void *data, size_t size, bool
 	uint32_t h = hash(data, size) + kind;
 	struct ks_string *s = NULL;
 
-	for (unsigned i = 0; i < 4; i++) {
-		struct ks_string **place = &known[(h + i) & (KNOWN - 1)];
+	for (unsigned i = 0; i < 8; i++) {
+		struct ks_string **place = i < 4 ? &known[(h + i) & (FEW - 1)] : &known[FEW + ((h + i) & (KNOWN - 1))];
 
 		s = __atomic_load_n(place, __ATOMIC_ACQUIRE);
 		if (!s) {
@@ -104,7 +105,7 @@ static ks_str keep(enum ks_string_kind kind, const void *data, size_t size, bool
 	}
 	s = may_make(size, often) ? make(kind, data, size) : NULL;
 	if (s)
-		__atomic_store_n(&known[h & (KNOWN - 1)], s, __ATOMIC_RELEASE);
+		__atomic_store_n(&known[FEW + (h & (KNOWN - 1))], s, __ATOMIC_RELEASE);
 	return s ? ks_offset_of(s) : 0;
 }
 
