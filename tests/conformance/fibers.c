@@ -123,7 +123,8 @@ static void sizes(void)
 	struct fiber f;
 
 	for (unsigned i = 0; i < sizeof(more) / sizeof(*more); i++) {
-		size_t size = (getauxval(AT_MINSIGSTKSZ) + (size_t)more[i] + 4095) & ~(size_t)4095;
+		size_t signal = getauxval(AT_MINSIGSTKSZ) ?: 5120;
+		size_t size = (signal + (size_t)more[i] + 4095) & ~(size_t)4095;
 
 		current = more[i];
 		make(&f, size, does);
