@@ -5,6 +5,7 @@
  * The JSON report has everything as it is.
  */
 #include "analyzer/report_parts.h"
+#include "analyzer/proof.h"
 
 #include <string.h>
 
@@ -184,13 +185,6 @@ static void where_python(struct report *r)
 
 /* --- native --- */
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* The frames of the interpreter say nothing that the Python frames do not say better; nor does what
  * starts every thread. */
 bool report_interpreter_frame(const struct frame *f)
@@ -201,8 +195,7 @@ bool report_interpreter_frame(const struct frame *f)
 	for (unsigned i = 0; f->symbol && i < sizeof(starts) / sizeof(starts[0]); i++)
 		if (strncmp(f->symbol, starts[i], strlen(starts[i])) == 0)
 			return true;
-	return f->module &&
-	       (f->module->flags & KS_MODULE_MAIN || strncmp(f->module->name, "libpython", 9) == 0);
+	return module_is_python(f->module);	/* another program's own functions are what is asked about */
 }
 
 /* Without the arguments of templates and functions: "tensorflow::EagerExecute". t is empty. */

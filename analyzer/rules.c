@@ -160,6 +160,43 @@ static const char *stable_name(struct arena *arena, const char *path)
 	return arena_text(arena, name, n);
 }
 
+/*
+ * A mangled name without what changes from build to build: ".constprop.0" and kin, the release in
+ * Abseil's inline namespace (lts_20240116), Rust's hash (17h and 16 digits).
+ */
+static const char *stable_symbol(struct arena *arena, const char *raw)
+{
+	char *copy, *to;
+
+	if (!raw)
+		return NULL;
+	copy = to = arena_text(arena, raw, strcspn(raw + 1, ".") + 1);
+	for (const char *p = copy; *p;) {
+		if (strncmp(p, "lts_", 4) == 0)
+			p += 4 + strspn(p + 4, "0123456789");
+		else if (strncmp(p, "17h", 3) == 0 && strspn(p + 3, "0123456789abcdef") >= 16)
+			p += 19;
+		else
+			*to++ = *p++;
+	}
+	*to = '\0';
+	return copy;
+}
+
+/* "C.f.<locals>.g" (3.11 and later) and "g" are the same function. */
+static const char *stable_function(const char *name)
+{
+	const char *dot = name ? strrchr(name, '.') : NULL;
+
+	return dot && dot[1] ? dot + 1 : name;
+}
+
+/*
+ * What goes into it: the cause, the file or library that the verdict names without its version, the
+ * symbol, the three innermost functions of libraries, and the two innermost ones of Python. No
+ * address, no folder, no line: those change with ASLR, the machine and the release. The
+ * interpreter's own frames do, too (shared or static, 3.11's calls that make no frames).
+ */
 static void fingerprint(const struct model *m, struct verdict *v)
 {
 	const struct stack *stack = v->context->stack;
@@ -176,13 +213,13 @@ static void fingerprint(const struct model *m, struct verdict *v)
 	for (size_t i = 0; stack && i < stack->n && used < 3; i++) {
 		const struct frame *f = &stack->frames[i];
 
-		if (!f->module || f->ours || module_is_runtime(f->module))
+		if (!f->module || f->ours || module_is_runtime(f->module) || module_is_python(f->module))
 			continue;
-		hash = mix(mix(hash, stable_name(v->arena, f->module->path)), f->raw);
+		hash = mix(mix(hash, stable_name(v->arena, f->module->path)), stable_symbol(v->arena, f->raw));
 		used++;
 	}
 	for (size_t i = 0; thread && i < thread->npython && i < 2; i++)
-		hash = mix(hash, thread->python[i].function);
+		hash = mix(hash, stable_function(thread->python[i].function));
 	snprintf(v->fingerprint, sizeof(v->fingerprint), "%016" PRIx64, hash);
 }
 

@@ -256,6 +256,95 @@ static void a_case_gives_its_verdict(void **state)
 	run_close(&r);
 }
 
+/* --- fingerprints --- */
+
+/* The lines of a case, with one text for another in all of them. */
+static void rewrite(struct a_case *c, const char *from, const char *to)
+{
+	for (unsigned i = 0; i < c->lines; i++) {
+		struct text t = { 0 };
+
+		for (const char *p = c->line[i]; *p;) {
+			bool here = strncmp(p, from, strlen(from)) == 0;
+
+			if (here)
+				text_add(&t, to);
+			else
+				text_char(&t, *p);
+			p += here ? strlen(from) : 1;
+		}
+		c->line[i] = strdup(text_get(&t));
+		assert_non_null(c->line[i]);
+		text_free(&t);
+	}
+}
+
+static void copy_case(struct a_case *to, const struct a_case *c)
+{
+	*to = *c;
+	rewrite(to, "\n", "\n");	/* own copies */
+}
+
+static void free_case(struct a_case *c)
+{
+	for (unsigned i = 0; i < c->lines; i++)
+		free(c->line[i]);
+}
+
+static void same_fingerprint(const struct a_case *a, const struct a_case *b, bool same, const char *what)
+{
+	struct run x, y;
+
+	run_open(&x, a, MOST_LINES);
+	run_open(&y, b, MOST_LINES);
+	if ((strcmp(x.verdict.fingerprint, y.verdict.fingerprint) == 0) != same)
+		fail_msg("%s: %s and %s with %s", same ? "not the same" : "the same", x.verdict.fingerprint, y.verdict.fingerprint, what);
+	run_close(&x);
+	run_close(&y);
+}
+
+static const struct a_case *named(const char *name)
+{
+	for (unsigned i = 0; i < ncases; i++) {
+		if (strcmp(cases[i].name, name) == 0)
+			return &cases[i];
+	}
+	fail_msg("there is no %s", name);
+	return NULL;
+}
+
+static const struct {
+	const char *from, *to;
+	bool same;
+} changes[] = {
+	{ "0x7f0002", "0x7f5552", true },		/* another run: addresses */
+	{ "/venv/", "/home/jo/.conda/envs/ml/", true },	/* another machine: folders */
+	{ "3.11", "3.12", true },			/* another minor version */
+	{ "line=2", "line=7", true },
+	{ "csr_matvec", "csr_matvec.constprop.0", true },
+	{ "csr_matvec", "csr_tocsc", false },		/* another function */
+	{ "_sparsetools.so", "_other.so", false },	/* another library */
+	{ "<module>", "train", false },			/* called by other code */
+	{ " pc=0x7f0002005000", " pc=0x0", false },	/* another cause */
+};
+
+static void a_fingerprint_is_the_death_and_not_the_machine(void **state)
+{
+	const struct a_case *c = named("crash.in-library.1.case");
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct a_case other;
+
+		copy_case(&other, c);
+		rewrite(&other, changes[i].from, changes[i].to);
+		if (strcmp(changes[i].from, "0x7f0002") == 0)	/* its module moves with it */
+			rewrite(&other, "_sparsetools.so\"", "_sparsetools.so\" base=0x7f5552000000 start=0x7f5552000000 end=0x7f5553000000");
+		same_fingerprint(c, &other, changes[i].same, changes[i].to);
+		free_case(&other);
+	}
+}
+
 /* --- mutation --- */
 
 static bool is_word_of(const char *list, const char *word)
@@ -337,7 +426,7 @@ int main(int argc, char **argv)
 
 	read_cases(argc > 1 ? argv[1] : "tests/cases");
 	qsort(cases, ncases, sizeof(cases[0]), by_name);
-	all = calloc(2 * ncases + 1, sizeof(*all));
+	all = calloc(2 * ncases + 2, sizeof(*all));
 	if (!all || !ncases) {
 		fprintf(stderr, "no cases in tests/cases\n");
 		return 1;
@@ -349,6 +438,7 @@ int main(int argc, char **argv)
 		all[n++] = (struct CMUnitTest){ cases[i].name, a_case_gives_its_verdict, NULL, NULL, &cases[i] };
 		all[n++] = (struct CMUnitTest){ mutation, without_a_record_it_names_no_other_cause, NULL, NULL, &cases[i] };
 	}
+	all[n++] = (struct CMUnitTest)cmocka_unit_test(a_fingerprint_is_the_death_and_not_the_machine);
 	all[n++] = (struct CMUnitTest)cmocka_unit_test(every_rule_has_a_case_a_page_and_sources);
 	return _cmocka_run_group_tests("rules", all, n, NULL, NULL);
 }

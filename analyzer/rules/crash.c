@@ -263,6 +263,20 @@ static const char *access_text(const struct model *m, struct finding *f)
 			    (unsigned long long)m->crash.address, m->crash.map_address ? "it may not" : "no memory is");
 }
 
+/* What it said before it gave up is often the reason, and stands for itself: no proof. */
+static void tell_last_line(const struct model *m, struct finding *f)
+{
+	const char *tail = m->stderr_tail ? m->stderr_tail : "";
+	size_t end = strlen(tail), begin;
+
+	while (end && (tail[end - 1] == '\n' || tail[end - 1] == ' '))
+		end--;
+	for (begin = end; begin && tail[begin - 1] != '\n';)
+		begin--;
+	if (end > begin)
+		finding_say(f, "The last line on stderr before that was: %.300s", arena_text(f->arena, tail + begin, end - begin));
+}
+
 static void explain_library(const struct model *m, struct finding *f)
 {
 	const struct frame *pc = m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL;
@@ -273,7 +287,8 @@ static void explain_library(const struct model *m, struct finding *f)
 		finding_cite(f, f->context->end ? f->context->end->record : m->crash.record,
 			     m->ending.time, "abort was called by %s",
 			     frame_text(f->arena, f->frame));
-		finding_say(f, "%s called abort().", frame_text(f->arena, f->frame));
+		finding_say(f, "%s called abort(): it gave up by itself.", frame_text(f->arena, f->frame));
+		tell_last_line(m, f);
 	} else {
 		finding_title(f, "%s in %s", signal_word(m->ending.signal), module_name(f->module));
 		cite_fault(m, f);
