@@ -73,6 +73,22 @@ static bool in_loader(const struct frame *f)
 			     strncmp(f->module->name, "ld-2.", 5) == 0);
 }
 
+/* The loader, or who has just called it: where a stack follows frame pointers, the loader has none. */
+static bool loads(const struct frame *f)
+{
+	static const char *const callers[] = {"dlopen", "dlmopen", "py_dl_open", "_PyImport_FindSharedFuncptr"};
+
+	if (in_loader(f))
+		return true;
+	for (unsigned i = 0; f->symbol && i < sizeof(callers) / sizeof(*callers); i++) {
+		const size_t n = strlen(callers[i]);
+
+		if (strncmp(f->symbol, callers[i], n) == 0 && (!f->symbol[n] || f->symbol[n] == '@'))
+			return true;
+	}
+	return false;
+}
+
 /* How many loads a stack shows in progress: each leaves frames of the loader between those of
  * others. */
 static unsigned loads_on_stack(const struct stack *s)
@@ -80,7 +96,7 @@ static unsigned loads_on_stack(const struct stack *s)
 	unsigned n = 0;
 
 	for (size_t i = 0; s && i < s->n; i++)
-		if (in_loader(&s->frames[i]) && (!i || !in_loader(&s->frames[i - 1])))
+		if (loads(&s->frames[i]) && (!i || !loads(&s->frames[i - 1])))
 			n++;
 	return n;
 }
