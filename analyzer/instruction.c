@@ -25,6 +25,7 @@ static const struct {
 	{ "AVXAES", "AVX" }, { "AVX2GATHER", "AVX2" }, { "AVX2", "AVX2" }, { "AVX", "AVX" }, { "AMX_", "AMX" },
 	{ "FMA4", "FMA4" }, { "FMA", "FMA" }, { "F16C", "F16C" }, { "BMI1", "BMI1" }, { "BMI2", "BMI2" },
 	{ "LZCNT", "LZCNT" }, { "MOVBE", "MOVBE" }, { "POPCNT", "POPCNT" }, { "XOP", "XOP" }, { "TBM", "TBM" },
+	{ "PENTIUMMMX", "MMX" }, { "SSE2MMX", "SSE2" }, { "SSEMXCSR", "SSE" },
 	{ "SSE3", "SSE3" }, { "SSSE3", "SSSE3" }, { "SSE42", "SSE4.2" }, { "SSE4A", "SSE4A" }, { "SSE4", "SSE4.1" },
 	{ "AES", "AES" }, { "PCLMULQDQ", "PCLMULQDQ" }, { "VAES", "VAES" }, { "VPCLMULQDQ", "VPCLMULQDQ" },
 	{ "SHA", "SHA" }, { "GFNI", "GFNI" }, { "ADOX_ADCX", "ADX" }, { "RDRAND", "RDRAND" }, { "RDSEED", "RDSEED" },

@@ -278,8 +278,9 @@ static void where_native(struct report *r)
 	const struct stack *stack = report_stack(m);
 	bool crash = stack && stack == m->crash.stack,
 	     sent = crash && m->crash.raw->code <= 0 && m->ending.kind == END_SIGNAL;
-	const char *interpreter = "… the Python interpreter";
+	static const char interpreter[] = "… the Python interpreter";
 	size_t skipped = 0;
+	bool python = false;
 	struct lines l = { 0 };
 	struct section *s;
 
@@ -293,6 +294,7 @@ static void where_native(struct report *r)
 		const struct frame *f = &stack->frames[i];
 
 		if (i > 2 && report_interpreter_frame(f)) {
+			python |= module_is_python(f->module);
 			skipped++;
 			continue;
 		}
@@ -302,7 +304,7 @@ static void where_native(struct report *r)
 			 report_native_line(r, f, f));
 		skipped = 0;
 	}
-	if (skipped)
+	if (skipped && python)	/* else what starts every thread */
 		add_line(r, &l, interpreter, interpreter);
 	put_lines(r, s, &l, sent ? SENT_FRAMES : MOST_FRAMES, stack->cut);
 }

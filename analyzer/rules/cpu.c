@@ -116,6 +116,8 @@ static enum confidence match_missing(const struct model *m, struct finding *f)
 	f->symbol = flag_of(f->arena, isa);
 	if (!flags || !*flags)
 		return NO_MATCH;	/* nobody knows what this processor offers */
+	if (has_word("xsavec xsaveopt xsaves serialize cldemote 3dnow 3dnowprefetch", f->symbol))
+		return NO_MATCH;	/* the recorder does not ask for these: their absence says nothing */
 	/* The processor has it: something else is wrong, and nobody may say that it lacks it. */
 	return has_word(flags, f->symbol) ? NO_MATCH : PROVEN;
 }
@@ -129,11 +131,30 @@ static void tell_arm(struct finding *f)
 	finding_fix(f, "Or another numpy: python -m pip install 'numpy!=1.19.5'");
 }
 
+/* Who stands between this process and the processor, by the signature of CPUID leaf 0x40000000; NULL: nobody. */
+static const char *machine(const struct model *m)
+{
+	static const char *const names[][2] = {
+		{ "KVMKVMKVM", "a virtual machine of KVM" }, { "Microsoft Hv", "a virtual machine of Hyper-V (WSL, Azure)" },
+		{ "VMwareVMware", "a virtual machine of VMware" }, { "VBoxVBoxVBox", "a virtual machine of VirtualBox" },
+		{ "XenVMMXenVMM", "a virtual machine of Xen" }, { "TCGTCGTCGTCG", "an emulator, QEMU" },
+		{ "bhyve", "a virtual machine of bhyve" }, { "lrpepyh", "a virtual machine of Parallels" }, { "prl hyperv", "a virtual machine of Parallels" },
+	};
+	const char *signature = model_info(m, "hypervisor");
+
+	if (model_info(m, "emulator") && *model_info(m, "emulator"))
+		return "an emulator, QEMU";
+	for (size_t i = 0; signature && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strstr(signature, names[i][0]))
+			return names[i][1];
+	}
+	return has_word(model_info(m, "cpu_flags"), "hypervisor") ? "a virtual machine or an emulator" : NULL;
+}
+
 static void explain_missing(const struct model *m, struct finding *f)
 {
-	const char *cpu = model_info(m, "cpu");
-	const char *hyper = has_word(model_info(m, "cpu_flags"), "hypervisor") ? " This is a virtual machine or an emulator: "
-			    "the processor model that it shows to its guest decides." : "";
+	const char *cpu = model_info(m, "cpu"), *between = machine(m);
+	const char *hyper = between ? arena_printf(f->arena, " This is %s: the processor model that it shows to its guest decides.", between) : "";
 
 	if (f->text) {
 		finding_title(f, "The processor has no AVX, which jaxlib needs");
@@ -166,7 +187,7 @@ static void explain_missing(const struct model *m, struct finding *f)
 		    m->crash.instruction ? m->crash.instruction : "see the bytes", cpu ? ", " : "",
 		    cpu ? cpu : "", hyper);
 	if (f->confidence == PROVEN)
-		finding_cite(f, 0, 0, "the processor's features, asked at the start, do not hold %s", f->symbol);
+		finding_cite(f, 0, 0, "the features that processor and system offer (CPUID, XCR0) do not hold %s", f->symbol);
 	if (module_like(f->module, "_pywrap_tensorflow") || module_like(f->module, "libtensorflow"))
 		finding_fix(f, "TensorFlow from PyPI needs AVX from release 1.6 on. Use a build "
 			       "for this processor (conda, or build from "

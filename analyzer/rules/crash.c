@@ -252,14 +252,14 @@ static const char *access_text(const struct model *m, struct finding *f)
 	bool write = m->arch == KS_ARCH_X86_64 && (m->crash.raw->fault_error & 2);
 
 	if (m->ending.signal != SIGSEGV && m->ending.signal != SIGBUS)
-		return arena_printf(f->arena, "an instruction ended in %s", signal_word(m->ending.signal));
+		return arena_printf(f->arena, "ran into an instruction that ended in %s", signal_word(m->ending.signal));
 	if (at_null(m))
-		return arena_printf(f->arena, "it %s address 0x%llx: a null pointer was followed", write ? "wrote to" : "read from",
+		return arena_printf(f->arena, "%s address 0x%llx: it followed a pointer that was null (0)", write ? "wrote to" : "read from",
 				    (unsigned long long)m->crash.address);
 	if (m->crash.map_address && *m->crash.map_address->perms == '-')
-		return arena_printf(f->arena, "it touched 0x%llx, memory that is set aside and may not be used",
+		return arena_printf(f->arena, "touched 0x%llx, memory that is set aside and may not be used",
 				    (unsigned long long)m->crash.address);
-	return arena_printf(f->arena, "it %s address 0x%llx, where %s", write ? "wrote to" : "read from",
+	return arena_printf(f->arena, "%s address 0x%llx, where %s", write ? "wrote to" : "read from",
 			    (unsigned long long)m->crash.address, m->crash.map_address ? "it may not" : "no memory is");
 }
 
@@ -292,7 +292,7 @@ static void explain_library(const struct model *m, struct finding *f)
 	} else {
 		finding_title(f, "%s in %s", signal_word(m->ending.signal), module_name(f->module));
 		cite_fault(m, f);
-		finding_say(f, "In %s %s.", frame_text(f->arena, pc ? pc : f->frame), access_text(m, f));
+		finding_say(f, "%s %s.", frame_text(f->arena, pc ? pc : f->frame), access_text(m, f));
 		if (f->frame && pc && pc->module != f->module)
 			finding_say(f, "It was called by %s.", frame_text(f->arena, f->frame));
 	}
