@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* build: -fnon-call-exceptions -fasynchronous-unwind-tables */
-/* Handlers of faults throw C++ exceptions, on the stack of the fault and on an alternate one: they are caught where they would be. */
+/* Handlers of faults throw C++ exceptions, on the stack of the fault and on an alternate one: they are caught as ever. */
 #include <csignal>
 #include <cstdio>
 #include <cstring>
