@@ -154,10 +154,14 @@ CONTEXT_CALL(cuDevicePrimaryCtxRelease, (ks_cudev device), (device), NULL, devic
 CONTEXT_CALL(cuDevicePrimaryCtxRelease_v2, (ks_cudev device), (device), NULL, device, )
 CONTEXT_CALL(cuDevicePrimaryCtxReset, (ks_cudev device), (device), NULL, device, ended(NULL, device))
 CONTEXT_CALL(cuDevicePrimaryCtxReset_v2, (ks_cudev device), (device), NULL, device, ended(NULL, device))
-CONTEXT_CALL(cuCtxDestroy_v2, (ks_cuctx context), (context), context, -1,
-	     if (context) { ended(context, -1); if (ks_cuda_context() == context) pop(); })
+
+#define DESTROYED if (context) { ended(context, -1); if (ks_cuda_context() == context) pop(); }
+CONTEXT_CALL(cuCtxDestroy, (ks_cuctx context), (context), context, -1, DESTROYED)
+CONTEXT_CALL(cuCtxDestroy_v2, (ks_cuctx context), (context), context, -1, DESTROYED)
 
 #define MAKE_KNOWN if (MADE) { know(MADE, device, false); push(MADE); }
+CONTEXT_CALL(cuCtxCreate, (ks_cuctx *context, unsigned flags, ks_cudev device), (context, flags, device), MADE, device,
+	     MAKE_KNOWN)
 CONTEXT_CALL(cuCtxCreate_v2, (ks_cuctx *context, unsigned flags, ks_cudev device), (context, flags, device), MADE, device,
 	     MAKE_KNOWN)
 CONTEXT_CALL(cuCtxCreate_v3, (ks_cuctx *context, void *affinity, int n, unsigned flags, ks_cudev device),
@@ -178,7 +182,9 @@ CONTEXT_CALL(cuCtxCreate_v4, (ks_cuctx *context, void *parameters, unsigned flag
 		return result;                                                                     \
 	}
 CONTEXT_TOLD(cuCtxSetCurrent, (ks_cuctx context), (context), set_top(context))
+CONTEXT_TOLD(cuCtxPushCurrent, (ks_cuctx context), (context), push(context))
 CONTEXT_TOLD(cuCtxPushCurrent_v2, (ks_cuctx context), (context), push(context))
+CONTEXT_TOLD(cuCtxPopCurrent, (ks_cuctx *context), (context), pop())
 CONTEXT_TOLD(cuCtxPopCurrent_v2, (ks_cuctx *context), (context), pop())
 CONTEXT_TOLD(cuCtxGetCurrent, (ks_cuctx *context), (context), if (context) set_top(*context))
 CONTEXT_TOLD(cuCtxGetDevice, (ks_cudev *device), (device),
