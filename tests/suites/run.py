@@ -169,7 +169,7 @@ class Suite:
             if self.kind == "programs":
                 return self.program(run, glob.glob(os.path.join(traces, "*.trace")))
             tests, where, really = read(answer, folder)
-            if run.timed_out or run.status:
+            if run.timed_out or run.status or not tests:        # a module that is a script has no tests, but an end
                 tests[THE_PROCESS] = "does not end" if run.timed_out else f"ends with {run.status}"
             return tests, where, really, run.output
         finally:

@@ -16,6 +16,7 @@ The suites of `make check-suites`, as data. To add one: a row in SUITES. Members
     needs         as in kit.meets
 
 REASONS: differences that cannot be removed, each with why: (suite/chunk/test as a glob, plain and recorded word, reason).
+UNSTEADY: what is known of tests that go by chance.
 """
 
 NEW = ["3.13", "3.12", "3.11"]
@@ -79,6 +80,7 @@ SUITES = {
     "jpype": {
         "python": NEW, "requires": ["jpype1==1.7.1", "numpy==2.5.5"] + PYTEST, "needs": "javac",
         "source": "jpype1==1.7.1", "kind": "pytest", "chunks": {"jpypetest": ["test/jpypetest"]}, "limit": 900,
+        "arguments": ["--ignore-glob=*/test_sql_*"],        # they want drivers of three databases
         "prepare": "rm -rf jpype; cd test; mkdir classes; javac -nowarn -g -d classes $(find harness/jpype harness/org -name '*.java'); "
                    "javac -nowarn -cp classes -d classes $(find harness/java8 -name '*.java'); "
                    "javac -nowarn -cp classes --add-exports java.base/jdk.internal.reflect=ALL-UNNAMED -d classes $(find harness/java9 -name '*.java')"},
@@ -96,3 +98,9 @@ SUITES = {
 }
 
 REASONS = []
+
+# What is known of tests that are not steady: (suite/chunk/test as a glob, why).
+UNSTEADY = [
+    ("gevent/test__issue1686/*", "The test gives its child 0.5 s to destroy a loop whose epoll descriptor it shares; a child that takes longer takes the "
+                                 "parent's watchers away. With 0 s it hangs in half of the plain runs, too."),
+]

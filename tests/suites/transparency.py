@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """tests/TRANSPARENCY.md from the results that run-suites kept: a row for each suite, then every difference, then what is unsteady."""
+import fnmatch
 import json
 import os
 
@@ -54,6 +55,10 @@ def words(d):
     return ", ".join(f"{w} × {n}" for w, n in sorted(d.items()))
 
 
+def known(name):
+    return next((why for pattern, why in table.UNSTEADY if fnmatch.fnmatchcase(name, pattern)), "")
+
+
 def write(results, path, reason):
     found = load(results)
     lines = [HEAD + "| suite | version | Python | tests | plain: passed / skipped / failed | differences | reason |\n|---|---|---|---|---|---|---|"]
@@ -64,8 +69,8 @@ def write(results, path, reason):
     lines += [f"| {s}/{c}: {cell(t)} | {words(d['plain'])} | {words(d['recorded'])} | {cell(reason(f'{s}/{c}', t, d) or '**not known**')} |" for s, c, t, d in each]
     shaky = [(s, c, t, d) for s, chunks in found.items() for c, r in chunks.items() for t, d in r.get("unsteady", {}).items()]
     lines.append("\n## Unsteady\n\nDifferent in the first pair of runs, not in the next ones: chance, on one side or both. Outcomes of four runs each.\n")
-    lines += ["| test | plain | recorded |\n|---|---|---|"] if shaky else ["None."]
-    lines += [f"| {s}/{c}: {cell(t)} | {words(d['plain'])} | {words(d['recorded'])} |" for s, c, t, d in shaky]
+    lines += ["| test | plain | recorded | what is known |\n|---|---|---|---|"] if shaky else ["None."]
+    lines += [f"| {s}/{c}: {cell(t)} | {words(d['plain'])} | {words(d['recorded'])} | {known(f'{s}/{c}/{t}')} |" for s, c, t, d in shaky]
     builds = sorted({r["recorder"] for chunks in found.values() for r in chunks.values()})
     lines.append(f"\nBuilds of libkshim.so that were tested (begin of their SHA-256): {', '.join(builds)}.")
     with open(path, "w") as f:
