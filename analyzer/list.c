@@ -98,9 +98,15 @@ static const char *what(struct arena *a, const struct model *m)
 	return n ? base_name(argv[0]) : "";
 }
 
+/* One line in a list of lines. */
 static const char *kept(struct arena *a, const char *s)
 {
-	return s ? arena_text(a, s, strlen(s)) : NULL;
+	char *copy = s ? arena_text(a, s, strlen(s)) : NULL;
+
+	for (char *p = copy; p && *p; p++)
+		if (*p == '\n' || *p == '\t')
+			*p = ' ';
+	return copy;
 }
 
 static void look_inside(struct arena *a, struct row *r, enum looked how)

@@ -81,7 +81,7 @@ static int32_t instruction_of(const struct live_python *p, const struct view *fr
 	if (p->minor <= 10) {
 		int32_t last = (int32_t)view_half(frame, p->at.frame_instr);
 
-		return last < 0 ? -1 : p->minor == 10 ? last * 2 : last;
+		return last < 0 || last > 1 << 24 ? -1 : p->minor == 10 ? last * 2 : last;
 	}
 	distance = (int64_t)(view_word(frame, p->at.frame_instr) - code_begin(p, frame, code));
 	return distance < 0 || distance > 1 << 24 ? -1 : (int32_t)distance;

@@ -29,6 +29,7 @@ struct job {
 	unsigned n;
 	uint64_t pc[MOST_FRAMES];
 	bool exact[MOST_FRAMES];
+	bool whole;			/* it came to where the thread began */
 	uint64_t start_pc, start_sp;	/* behind a call that led nowhere */
 	uint64_t frame_pointer;		/* found on the stack; 0: not */
 };
@@ -323,26 +324,29 @@ static bool follow_frame_pointer(struct job *job, bool whole)
 	return follow(job);
 }
 
-/* The frames of one thread, and the mark behind them. */
-static void walk(const struct model *m, struct job *job, unsigned with_lines)
+static void walk(const struct model *m, struct job *job)
 {
-	struct found end = { .last = 1 };
-
 	job->n = 0;
 	job->frame_pointer = 0;
 	find_start(m, job);
-	end.line = follow(job);
+	job->whole = follow(job);
 	if (job->n && job->u->places_only && m->arch == KS_ARCH_X86_64 && job->start_pc == job->u->pc)
-		end.line = follow_frame_pointer(job, end.line);
+		job->whole = follow_frame_pointer(job, job->whole);
 	if (job->n == (unsigned)(job->start_pc != job->u->pc)) {
 		job->pc[job->n] = job->start_pc;
 		job->exact[job->n++] = job->start_pc == job->u->pc;
 	}
+	/* The frame behind a call that led nowhere begins with a return address, whatever libdwfl thinks. */
+	if (job->start_pc != job->u->pc && job->n > 1)
+		job->exact[1] = false;
+}
+
+/* The frames of one thread, and the mark behind them. */
+static void send_walk(struct job *job, unsigned with_lines)
+{
+	const struct found end = { .last = 1, .line = job->whole };
+
 	for (unsigned i = 0; i < job->n; i++) {
-		/* The frame behind a call that led nowhere begins with a return address, whatever
-		 * libdwfl thinks. */
-		if (i == 1 && job->start_pc != job->u->pc)
-			job->exact[i] = false;
 		if (i < with_lines)
 			send_with_lines(job, job->pc[i], job->exact[i]);
 		else
@@ -352,21 +356,25 @@ static void walk(const struct model *m, struct job *job, unsigned with_lines)
 		_exit(1);
 }
 
-void symbols_child(const struct model *m, const struct unwind *u, size_t n, const struct reported *r, int to)
+static void set_limits(void)
 {
-	static struct job job;
 	const struct rlimit none = { 0, 0 };
 #if !defined(__SANITIZE_ADDRESS__)	/* its shadow alone needs more */
 	const struct rlimit memory = { MOST_MEMORY, MOST_MEMORY };
-#endif
 
-	setrlimit(RLIMIT_CORE, &none);
-#if !defined(__SANITIZE_ADDRESS__)
 	setrlimit(RLIMIT_DATA, &memory);
 #endif
+	setrlimit(RLIMIT_CORE, &none);
 	for (int i = 1; i < NSIG; i++)
 		signal(i, SIG_DFL);
 	alarm(MILLISECONDS / 1000 + 1);
+}
+
+void symbols_child(const struct model *m, const struct unwind *u, size_t n, const struct reported *r, int to)
+{
+	static struct job job, again[THREADS_WITH_LINES];
+
+	set_limits();
 	job.u = u;
 	job.to = to;
 	job.dwfl = dwfl_begin(&callbacks);
@@ -376,7 +384,12 @@ void symbols_child(const struct model *m, const struct unwind *u, size_t n, cons
 	}
 	for (size_t i = 0; i < n; i++) {
 		job.u = &u[i];
-		walk(m, &job, i < THREADS_WITH_LINES ? WITH_LINES : 0);
+		walk(m, &job);
+		send_walk(&job, 0);
+		if (i < THREADS_WITH_LINES)
+			again[i] = job;
 	}
+	for (size_t i = 0; i < n && i < THREADS_WITH_LINES && job.dwfl; i++)
+		send_walk(&again[i], WITH_LINES);
 	_exit(0);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Between unwind.c, which asks, and symbols.c, which answers from a child process through a pipe:
- * a row of struct found, each followed by its two texts.
+ * a row of struct found, each followed by its two texts. First the frames of all threads; then those
+ * of the first few once more, with lines and inlined functions: only for these are files read whose
+ * size and time nobody knows, so that what comes before is there whatever becomes of that.
  */
 #ifndef SYMBOLS_PRIVATE_H
 #define SYMBOLS_PRIVATE_H

@@ -113,57 +113,95 @@ struct answer {				/* what the child wrote, and how far it was taken */
 	size_t at;
 };
 
-/* The frames of one thread. */
-static struct stack *take_frames(struct model *m, struct answer *a, struct made_frame ***made)
-{
-	struct private *p = m->private;
-	struct stack *s = arena_alloc(&p->arena, sizeof(*s));
-	const size_t most = MOST_FRAMES + WITH_LINES * MOST_INLINED;
-	size_t room = 0, made_room = 0;
-	struct frame *frames = NULL;
+struct taken {				/* the frames of one thread */
+	struct frame *frames;
+	struct made_frame **made;	/* where each gets its name from */
+	size_t n, room, made_room;
+	bool ended, whole;		/* its mark was read; what that says */
+};
 
-	*made = NULL;
-	s->cut = true;
-	while (a->all.n - a->at >= sizeof(struct found) && s->n < most) {
+static void take_frames(struct model *m, struct answer *a, struct taken *t)
+{
+	const size_t most = MOST_FRAMES + WITH_LINES * MOST_INLINED;
+
+	while (a->all.n - a->at >= sizeof(struct found) && t->n < most && !t->ended) {
 		struct found f;
 		const char *texts;
 
 		memcpy(&f, a->all.s + a->at, sizeof(f));
 		a->at += sizeof(f);
 		if (f.last) {
-			s->cut = !f.line;
-			break;
+			t->ended = true;
+			t->whole = f.line;
+			return;
 		}
 		if ((size_t)f.file_size + f.name_size > a->all.n - a->at)
-			break;
+			return;
 		texts = a->all.s + a->at;
-		frames = grow(frames, s->n, &room, sizeof(*frames));
-		*made = grow(*made, s->n, &made_room, sizeof(**made));
-		(*made)[s->n] = add_frame(m, &frames[s->n], &f, texts, texts + f.file_size);
-		s->n++;
+		t->frames = grow(t->frames, t->n, &t->room, sizeof(*t->frames));
+		t->made = grow(t->made, t->n, &t->made_room, sizeof(*t->made));
+		t->made[t->n] = add_frame(m, &t->frames[t->n], &f, texts, texts + f.file_size);
+		t->n++;
 		a->at += (size_t)f.file_size + f.name_size;
 	}
-	s->frames = arena_alloc(&p->arena, s->n * sizeof(*frames));
+}
+
+/* Frames with lines in the places of those without, as far as they came: of a frame and those inlined into it, all. */
+static void take_lines(struct taken *t, struct taken *lines)
+{
+	size_t outer = 0;
+
+	while (lines->n && lines->frames[lines->n - 1].inlined)
+		lines->n--;
+	for (size_t i = 0; i < lines->n; i++)
+		outer += !lines->frames[i].inlined;
+	for (; outer < t->n; outer++, lines->n++) {
+		lines->frames = grow(lines->frames, lines->n, &lines->room, sizeof(*lines->frames));
+		lines->made = grow(lines->made, lines->n, &lines->made_room, sizeof(*lines->made));
+		lines->frames[lines->n] = t->frames[outer];
+		lines->made[lines->n] = t->made[outer];
+	}
+	free(t->frames);
+	free(t->made);
+	t->frames = lines->frames;
+	t->made = lines->made;
+	t->n = lines->n;
+}
+
+static struct stack *keep_stack(struct model *m, const struct taken *t)
+{
+	struct private *p = m->private;
+	struct stack *s = arena_alloc(&p->arena, sizeof(*s));
+
+	s->cut = !t->whole;
+	s->n = t->n;
+	s->frames = arena_alloc(&p->arena, s->n * sizeof(*s->frames));
 	if (s->n)
-		memcpy(s->frames, frames, s->n * sizeof(*frames));
-	free(frames);
+		memcpy(s->frames, t->frames, s->n * sizeof(*s->frames));
 	return s;
 }
 
 static void take_all(struct model *m, struct answer *a, size_t n, const struct stack **stack)
 {
-	struct made_frame ***made = xalloc(n, sizeof(*made));
+	struct taken *all = xalloc(n, sizeof(*all));
 
 	for (size_t i = 0; i < n; i++)
-		stack[i] = take_frames(m, a, &made[i]);
+		take_frames(m, a, &all[i]);
+	for (size_t i = 0; i < n && all[i].ended && a->at < a->all.n; i++) {
+		struct taken lines = { .n = 0 };
+
+		take_frames(m, a, &lines);
+		take_lines(&all[i], &lines);
+	}
 	model_symbolise(m);
 	for (size_t i = 0; i < n; i++) {
-		name_frames(stack[i], made[i]);
-		free(made[i]);
-		if (!stack[i]->n)
-			stack[i] = NULL;
+		stack[i] = all[i].n ? keep_stack(m, &all[i]) : NULL;
+		if (stack[i])
+			name_frames(stack[i], all[i].made);
+		free(all[i].frames);
+		free(all[i].made);
 	}
-	free(made);
+	free(all);
 }
 
 void symbols_unwind(struct model *m, const struct unwind *u, size_t n, const struct stack **stack)

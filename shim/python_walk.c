@@ -231,7 +231,7 @@ static int32_t instruction_of(const struct view *frame, uintptr_t code)
 	if (ks_python.minor <= 10) {
 		int32_t last = (int32_t)half(frame, at->frame_instr);
 
-		return last < 0 ? -1 : ks_python.minor == 10 ? last * 2 : last;
+		return last < 0 || last > 1 << 24 ? -1 : ks_python.minor == 10 ? last * 2 : last;
 	}
 	distance = (intptr_t)(word(frame, at->frame_instr) - code_begin(frame, code));
 	return distance < 0 || distance > 1 << 24 ? -1 : (int32_t)distance;

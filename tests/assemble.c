@@ -215,6 +215,8 @@ static const char *add_python(struct making *m, const struct line *l)
 	text_add_n(&m->python, (const char *)&f, sizeof(f));
 	text_add_n(&m->python, text_get(&texts), texts.n);
 	text_free(&texts);
+	if (cut)		/* the outermost one that was kept */
+		end_python(m);
 	return NULL;
 }
 

@@ -235,13 +235,15 @@ static void a_dump_comes_back_as_it_was(void **state)
 {
 	static const char *const lines[] = {
 		"event_65000 time=0.5", "field_1=0x7", "exit_call time=-0.250000000", "field_9=0x5", "/\xc3\xbf/\xe2\x82\xac.py", "function=\"\xf0\x9f\x90\x8d\"",
+		"function=\"f\" cut=1", "function=\"g\" cut=1",
 	};
 	struct image image;
 	char *first, *second;
 
 	(void)state;
 	assert_null(assemble("event_65000 time=0.5 tid=3 field_1=0x7\nexit_call time=-0.25 status=3 field_9=5\n"
-			     "python file=\"/\xc3\xbf/\xe2\x82\xac.py\" line=3 function=\"\xf0\x9f\x90\x8d\"\n", &image));
+			     "python file=\"/\xc3\xbf/\xe2\x82\xac.py\" line=3 function=\"\xf0\x9f\x90\x8d\"\n"
+			     "python tid=9 file=\"a.py\" line=3 function=\"f\" cut=1\npython tid=9 file=\"b.py\" line=3 function=\"g\" cut=1\n", &image));
 	first = dumped(image.bytes, image.size);
 	free(image.bytes);
 	assert_null(assemble(first, &image));
