@@ -105,14 +105,15 @@ static void memory(struct report *r, struct section *s, const struct gpu *g)
 	const struct ks_gpu *totals = r->where->gpu;
 	struct arena *a = &r->arena;
 	struct gpu_owner owner[16];
-	size_t n = gpu_owners(r->where, NULL, owner, 16);
+	/* Where a request was refused: who held it then. A program that ends in order frees it before its end. */
+	size_t n = gpu_owners(r->where, g->refused, owner, 16);
 
 	if (g->peak)
 		report_put(s, ITEM_FACT, "memory",
 			   arena_printf(a, "at most %s at once%s%s%s%s", size_text(a, g->peak), g->total != UNKNOWN ? " of " : "",
 					g->total != UNKNOWN ? size_text(a, g->total) : "",
 					totals && g->live < g->peak ? ", at the end " : "",
-					totals && g->live < g->peak ? size_text(a, g->live) : ""));
+					!totals || g->live >= g->peak ? "" : g->live ? size_text(a, g->live) : "nothing"));
 	for (size_t i = 0; i < n && i < 3; i++)
 		if (owner[i].module && owner[i].bytes >= g->peak / 20)
 			report_put(s, ITEM_FACT, i ? "" : "asked for by",

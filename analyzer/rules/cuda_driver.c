@@ -349,7 +349,9 @@ static enum confidence match_too_old(const struct model *m, struct finding *f)
 static void explain_too_old(const struct model *m, struct finding *f)
 {
 	int have = (int)f->number[0], need = (int)f->number[1];
-	const char *minimum = need ? cuda_minimum_driver(need) : NULL, *ships = need ? cuda_driver_of(need) : NULL;
+	/* libcudart.so.12 does not tell which 12 it is. */
+	bool minor = need % 1000 != 0;
+	const char *minimum = need ? cuda_minimum_driver(need) : NULL, *ships = minor ? cuda_driver_of(need) : NULL;
 
 	(void)m;
 	finding_title(f, "The NVIDIA driver is too old for this CUDA runtime");
@@ -366,8 +368,8 @@ static void explain_too_old(const struct model *m, struct finding *f)
 	else
 		finding_say(f, "The driver %s is of version %s.", f->path ? f->path : "", f->name);
 	if (need && minimum)
-		finding_say(f, "The program's CUDA runtime is %s, which needs a driver of version %s or newer%s%s.",
-			    cuda_version_text(f->arena, need), minimum, ships ? "; with that toolkit came " : "", ships ? ships : "");
+		finding_say(f, "The program's CUDA runtime is of CUDA %s, which needs a driver of version %s or newer%s%s.",
+			    minor ? cuda_version_text(f->arena, need) : arena_printf(f->arena, "%d", need / 1000), minimum, ships ? "; with that toolkit came " : "", ships ? ships : "");
 	finding_fix(f, "Install a newer NVIDIA driver%s%s, or upgrade the host's where this is a container.",
 		    minimum ? ": at least " : "", minimum ? minimum : "");
 	if (have)
