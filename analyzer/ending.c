@@ -158,6 +158,7 @@ static void from_outside(struct model *m)
 		return;
 	}
 	e->kind = END_KILLED;
+	m->hidden = !w && process_hidden(m->header);
 	e->signal = w && WIFSIGNALED(w->raw.status) ? SIGKILL : 0;
 }
 

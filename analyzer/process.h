@@ -7,5 +7,7 @@
 #include "shim/format.h"
 
 bool process_alive(const struct ks_header *h);
+/* It is another container's, whose processes cannot be seen from here: it may run, or not. */
+bool process_hidden(const struct ks_header *h);
 
 #endif

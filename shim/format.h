@@ -102,7 +102,8 @@ struct ks_header {
 	uint64_t kernel_parent;		/* JPY_PARENT_PID of a kernel */
 	uint64_t read_time;		/* ns since 1970: when a report of this death was first printed; 0: nobody has read it */
 	uint64_t role;			/* enum ks_role */
-	uint64_t spare[10];
+	uint64_t pid_namespace;		/* inode of /proc/self/ns/pid, written with boot_id: pid is a number in it; 0: not known */
+	uint64_t spare[9];
 };
 
 enum ks_role {

@@ -88,12 +88,16 @@ static uint8_t hex_digit(char c)
 	return (uint8_t)(c >= 'a' ? c - 'a' + 10 : c - '0');
 }
 
+/* Whose number our pid is: of which boot, in which namespace. */
 static void boot_id(void)
 {
 	uint8_t *to = ks.head->boot_id;
 	char id[64];
 	const char *p = id;
+	struct stat st;
 
+	if (ks_sys_stat("/proc/self/ns/pid", &st, 0) == 0)
+		ks.head->pid_namespace = st.st_ino;
 	if (ks_read_file("/proc/sys/kernel/random/boot_id", id, sizeof(id)) < 36)
 		return;
 	for (int i = 0; i < 16; i++, p += 2) {

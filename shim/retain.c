@@ -109,10 +109,14 @@ static void find(struct sweep *s)
 
 /* --- which may go --- */
 
+/* Another container's process cannot be asked for: it may run. */
 static bool runs(const struct ks_header *h)
 {
-	return memcmp(h->boot_id, ks.head->boot_id, sizeof(h->boot_id)) == 0 &&
-	       ks_sys(SYS_kill, h->pid, 0) != -ESRCH;
+	if (memcmp(h->boot_id, ks.head->boot_id, sizeof(h->boot_id)) != 0)
+		return false;
+	if (h->pid_namespace && ks.head->pid_namespace && h->pid_namespace != ks.head->pid_namespace)
+		return true;
+	return ks_sys(SYS_kill, h->pid, 0) != -ESRCH;
 }
 
 static void classify(struct sweep *s, struct item *item)

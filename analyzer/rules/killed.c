@@ -334,7 +334,7 @@ static enum confidence match_unknown(const struct model *m, struct finding *f)
 {
 	(void)f;
 	if (m->ending.kind == END_KILLED)
-		return PROVEN;
+		return m->hidden ? LIKELY : PROVEN;
 	/* Python or a library does not come back from these, and no fault was recorded. */
 	return m->ending.kind == END_SIGNAL && !m->crash.present && !m->ending.sender_pid
 		       ? LIKELY
@@ -359,7 +359,9 @@ static void explain_unknown(const struct model *m, struct finding *f)
 {
 	const struct checkpoint *c = m->ncheckpoints ? &m->checkpoints[m->ncheckpoints - 1] : NULL;
 
-	if (m->ending.kind == END_KILLED)
+	if (m->hidden)
+		finding_title(f, "Of another container: it runs there, or was killed; from here that cannot be seen");
+	else if (m->ending.kind == END_KILLED)
 		finding_title(f, "Killed from outside with SIGKILL; by whom is not known");
 	else
 		finding_title(f, "Ended by %s; who sent it is not known",

@@ -18,6 +18,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 PYTHON, VICTIM, TRACES, GROUPS = "/usr/bin/python3", "/victim.py", "/tmp/traces", "/sys/fs/cgroup"
 POWER_OFF = 0x4321fedc      # reboot(2)
 MIB = 1 << 20
+PATIENCE = 300      # seconds: the machine is emulated, on one that may be busy
 
 
 def mount(kind, where):
@@ -95,7 +96,7 @@ class Machine:
         return env
 
     def run(self, *words, recorded=True, **more):
-        return kit.run([PYTHON, VICTIM, *words], self.environment(recorded, **more), 60)
+        return kit.run([PYTHON, VICTIM, *words], self.environment(recorded, **more), PATIENCE)
 
     def begin(self, *words, recorded=True):
         p = subprocess.Popen([PYTHON, VICTIM, *words], env=self.environment(recorded), stdout=subprocess.PIPE, universal_newlines=True)
@@ -193,7 +194,7 @@ class Machine:
                     "assert l.mount(b'cgroup2', b'/sys/fs/cgroup', b'cgroup2', 0, None) == 0\n"
                     "os.environ.update(LD_PRELOAD='/libkshim.so')\n"
                     "os.execv(sys.executable, [sys.executable, '/victim.py', 'spawns', 'grows'])")
-            kit.run([PYTHON, "-c", code, box.path], self.environment(False, KSHIM_DIR=TRACES), 60)
+            kit.run([PYTHON, "-c", code, box.path], self.environment(False, KSHIM_DIR=TRACES), PATIENCE)
             r = self.says("mem.oom-killed-cgroup|killed.unknown", "proven|likely")
             if r["verdict"]["cause"] == "killed.unknown" and "grows" in r["process"]["argv"]:
                 raise Failed("its parent was in the same container, and knows")
