@@ -87,7 +87,8 @@ static void devices(struct report *r, struct section *s)
 
 	while ((e = model_next(r->where, KS_cuda_device, 0, e))) {
 		const char *name = FIELD_TEXT(e, cuda_device, name);
-		uint64_t major = FIELD(e, cuda_device, major), minor = FIELD(e, cuda_device, minor), total = FIELD(e, cuda_device, total);
+		uint64_t major = FIELD(e, cuda_device, major), minor = FIELD(e, cuda_device, minor);
+		uint64_t total = FIELD(e, cuda_device, total);
 
 		if (FIELD_SIGNED(e, cuda_device, device) >= 0)
 			report_put(s, ITEM_FACT,

@@ -241,7 +241,9 @@ static const struct event *granted_after(const struct model *m, const struct eve
 
 struct shortage shortage_of_pool(const struct model *m, const struct gpu *g, const struct event *e)
 {
-	struct shortage s = { .size = UNKNOWN, .free = UNKNOWN, .total = g->total, .live = g->live, .others = UNKNOWN, .refused = e };
+	struct shortage s = {
+		.size = UNKNOWN, .free = UNKNOWN, .total = g->total, .live = g->live, .others = UNKNOWN, .refused = e,
+	};
 	const struct event *granted = e ? granted_after(m, e) : NULL;
 
 	if (s.total == UNKNOWN)

@@ -4,6 +4,8 @@
  * and each is there even where it is null. Addresses are hexadecimal texts, since JSON's numbers
  * end at 2^53; times are seconds since the trace began, dates ISO 8601.
  */
+#include "analyzer/report_json.h"
+
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,6 @@
 #include "analyzer/live.h"
 #include "analyzer/merge.h"
 #include "analyzer/report.h"
-#include "analyzer/report_json.h"
 #include "analyzer/words.h"
 
 #define SCHEMA	"kshim-report-1"
