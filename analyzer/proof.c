@@ -309,6 +309,20 @@ char *arena_line(struct arena *arena, const char *text)
 	return arena_text(arena, text, strcspn(text, "\n"));
 }
 
+const char *arena_cut(struct arena *arena, const char *text, size_t most)
+{
+	char *line = arena_line(arena, text);
+	size_t n = most;
+
+	if (strlen(line) <= most)
+		return line;
+	while (n > most / 2 && line[n] != ' ')
+		n--;
+	while (n && (line[n] & 0xc0) == 0x80)
+		n--;
+	return arena_printf(arena, "%.*s …", (int)n, line);
+}
+
 const struct event *python_ready(const struct model *m)
 {
 	return model_last(m, KS_py_ready, 0, NULL);

@@ -127,6 +127,9 @@ bool has_word(const char *list, const char *word); /* in a list separated by spa
 char *arena_line(struct arena *arena,
 		 const char *text); /* copy of the first line that is not empty */
 
+/* The first line that is not empty, cut between words with "…" where it is longer than most bytes. */
+const char *arena_cut(struct arena *arena, const char *text, size_t most);
+
 /* Python's version as text ("3.8"), NULL. */
 const char *python_version(const struct model *m, struct arena *arena);
 const struct event *python_ready(const struct model *m);

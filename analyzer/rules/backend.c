@@ -64,9 +64,9 @@ static void tell_error(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
 
-	finding_cite(f, e->event ? e->event->record : 0, e->event ? e->event->time : m->ending.time, "%s: %.200s", e->type,
-		     arena_line(f->arena, e->text));
-	finding_say(f, "The import ended with %s: %.200s", e->type, arena_line(f->arena, e->text));
+	finding_cite(f, e->event ? e->event->record : 0, e->event ? e->event->time : m->ending.time, "%s: %s", e->type,
+		     arena_cut(f->arena, e->text, 200));
+	finding_say(f, "The import ended with %s: %s", e->type, arena_cut(f->arena, e->text, 200));
 	if (e->file)
 		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
 }
@@ -190,14 +190,46 @@ static enum confidence match_failed(const struct model *m, struct finding *f)
 	return NO_MATCH;
 }
 
+static const struct { const char *backend, *words, *means, *fix; } hints[] = {
+#define BACKEND_HINT(backend, words, means, fix, source) { backend, words, means, fix },
+#include "analyzer/rules/backends.def"
+#undef BACKEND_HINT
+};
+
+/* False: its words are not among those that are known. */
+static bool tell_hint(struct finding *f)
+{
+	const char *text = f->context->error.text;
+
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		if (strcmp(hints[i].backend, f->name) != 0 || !strstr(text, hints[i].words))
+			continue;
+		finding_say(f, "%s", hints[i].means);
+		finding_fix(f, "%s", hints[i].fix);
+		return true;
+	}
+	return false;
+}
+
+static void tell_variable(const struct model *m, struct finding *f, const char *name)
+{
+	const char *value = model_env(m, name);
+
+	if (value && *value)
+		finding_say(f, "%s is set to \"%s\" in this process.", name, value);
+}
+
 static void explain_failed(const struct model *m, struct finding *f)
 {
 	finding_title(f, "Keras's backend %s is there, but its import failed", f->name);
 	tell_error(m, f);
 	finding_say(f, "Keras began to import %s; the exception was raised inside it.", f->name);
 	tell_choice(m, f, f->name);
-	finding_fix(f, "Repair it: %s", package_command(m, f->arena, f->name, NULL, true));
-	finding_fix(f, "Or choose another backend: KERAS_BACKEND=…");
+	if (strcmp(f->name, "theano") == 0)
+		tell_variable(m, f, "THEANO_FLAGS");
+	if (!tell_hint(f))
+		finding_fix(f, "Repair it: %s", package_command(m, f->arena, f->name, NULL, true));
+	finding_fix(f, "Or choose another backend: KERAS_BACKEND=… (tensorflow, jax, torch; theano in Keras 2.3 and older)");
 }
 
 const struct rule rule_backend_import_failed = {

@@ -78,14 +78,14 @@ static void explain_stray(const struct model *m, struct finding *f)
 	finding_title(f, "%s is imported from another installation%s%s", s.package, s.variable ? ", through " : "",
 		      !s.variable ? "" : strcmp(s.variable, "PYTHONPATH") == 0 ? "PYTHONPATH" : "the user's own packages");
 	finding_cite(f, s.module->record, s.module->load_time, "%s was loaded", s.module->path);
-	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.160s", e->type, arena_line(f->arena, e->text));
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %s", e->type, arena_cut(f->arena, e->text, 160));
 	finding_say(f, "%s%s%s was taken from %s, which does not belong to the environment that runs (%s).", s.package,
 		    s.version ? " " : "", s.version ? s.version : "", s.site, FIELD_TEXT(python_ready(m), py_ready, prefix));
 	finding_say(f, "%s.", s.way);
 	if (s.own)
 		finding_say(f, "It hides this environment's own copy%s%s, which should have been taken: %s.",
 			    s.own_version ? ", " : "", s.own_version ? s.own_version : "", s.own);
-	finding_say(f, "The import ended with %s: %.200s", e->type, arena_line(f->arena, e->text));
+	finding_say(f, "The import ended with %s: %s", e->type, arena_cut(f->arena, e->text, 200));
 	if (s.variable && strcmp(s.variable, "PYTHONPATH") == 0)
 		finding_fix(f, "Start Python without it: unset PYTHONPATH (and take it out of ~/.bashrc, kernel.json or the "
 			       "module that sets it).");
@@ -146,8 +146,8 @@ static void explain_mixed(const struct model *m, struct finding *f)
 	}
 	finding_title(f, "Python %s imports from the packages of a Python %s%s", f->name, f->symbol,
 		      f->text ? ", through PYTHONPATH" : "");
-	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.160s", e->type,
-		     arena_line(f->arena, e->text));
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %s", e->type,
+		     arena_cut(f->arena, e->text, 160));
 	finding_cite(f, 0, m->ending.time, "it was raised below %s", f->path);
 	finding_say(f,
 		    "This is Python %s, but the exception (%s: %.120s) was raised in %s, a folder "
@@ -350,8 +350,8 @@ static void explain_shadowed(const struct model *m, struct finding *f)
 		      strcmp(base_name(f->path), "__init__.py") == 0 ?
 			      arena_printf(f->arena, "The folder %s", f->name ? f->name : f->path) :
 			      arena_printf(f->arena, "The file %s", base_name(f->path)));
-	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.200s", e->type,
-		     arena_line(f->arena, e->text));
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %s", e->type,
+		     arena_cut(f->arena, e->text, 200));
 	finding_say(f,
 		    "%s lies in a folder that is searched first, so that importing %s gives this "
 		    "file and not the package: %.160s",
@@ -415,9 +415,9 @@ static void explain_conflict(const struct model *m, struct finding *f)
 	const struct py_error *e = &f->context->error;
 
 	finding_title(f, "%s", f->name);
-	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %.200s", e->type,
-		     arena_line(f->arena, e->text));
-	finding_say(f, "%s: %.300s", e->type, arena_line(f->arena, e->text));
+	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %s", e->type,
+		     arena_cut(f->arena, e->text, 200));
+	finding_say(f, "%s: %s", e->type, arena_cut(f->arena, e->text, 300));
 	if (e->file)
 		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
 	finding_fix(f, "%s",

@@ -186,12 +186,12 @@ static void explain_exception(const struct model *m, struct finding *f)
 	}
 	finding_title(f, "An uncaught Python exception: %s", f->name);
 	if (e->event)
-		finding_cite(f, e->event->record, e->event->time, "%s reached the top: %.200s",
-			     f->name, arena_line(f->arena, f->text));
+		finding_cite(f, e->event->record, e->event->time, "%s reached the top: %s",
+			     f->name, arena_cut(f->arena, f->text, 200));
 	else
-		finding_cite(f, 0, m->ending.time, "the traceback on stderr ends with %s: %.200s",
-			     f->name, arena_line(f->arena, f->text));
-	finding_say(f, "%s: %.300s", f->name, arena_line(f->arena, f->text));
+		finding_cite(f, 0, m->ending.time, "the traceback on stderr ends with %s: %s",
+			     f->name, arena_cut(f->arena, f->text, 200));
+	finding_say(f, "%s: %s", f->name, arena_cut(f->arena, f->text, 300));
 	if (e->file)
 		finding_say(f, "It was raised at %s, line %d%s%s.", e->file, e->line,
 			    e->function ? ", in " : "", e->function ? e->function : "");

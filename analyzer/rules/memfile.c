@@ -55,6 +55,43 @@ static bool is_full(const struct finding *f)
 	return f->number[2] != UNKNOWN && f->number[3] && f->number[2] <= 1024 * 1024 && f->number[2] <= f->number[3] / 64;
 }
 
+/*
+ * A write was refused with ENOSPC and the exception ended the program. numpy's tofile keeps the error
+ * number to itself ("1000000 requested and 511984 written"): likely, where no limit of
+ * file sizes says more (limit.file-size). shm: that of /dev/shm, as PyTorch names its files there.
+ */
+static enum confidence no_space(struct finding *f, bool shm)
+{
+	const struct py_error *e = &f->context->error;
+	const char *text = e->text;
+	bool told = strstr(text, "[Errno 28]") || strstr(text, "No space left on device");
+	bool short_write = strstr(e->type, "OSError") && strstr(text, " requested and ") && strstr(text, " written");
+
+	if (!e->uncaught || (!told && !short_write) || (strstr(text, "/dev/shm") || strstr(text, "</torch_")) != shm)
+		return NO_MATCH;
+	f->number[5] = 1;
+	f->text = text;
+	return told ? PROVEN : shm ? NO_MATCH : LIKELY;
+}
+
+static void explain_no_space(const struct model *m, struct finding *f, bool shm)
+{
+	const struct py_error *e = &f->context->error;
+	bool told = f->confidence == PROVEN;
+
+	finding_title(f, shm ? "/dev/shm is full" : told ? "No space is left on the file system that it wrote to" :
+					      "A file could not be written to its end: its file system is probably full");
+	finding_cite(f, e->event ? e->event->record : 0, e->event ? e->event->time : m->ending.time, "%s: %.200s", e->type,
+		     arena_line(f->arena, f->text));
+	finding_say(f, "%s: %.200s", e->type, arena_line(f->arena, f->text));
+	if (e->file)
+		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
+	finding_say(f, told ? "That is the system's answer to a write for which there was no room (ENOSPC), or to a quota that is used up." :
+			      "NumPy does not say why the write ended early; no limit on file sizes was reached, so the disk or a quota is full.");
+	finding_fix(f, "%s", shm ? "Give the container more shared memory: docker run --shm-size=8g (or --ipc=host); or use fewer workers." :
+				   "See which one is full: df -h . /tmp; df -i shows whether it is the number of files; quota -s shows a quota.");
+}
+
 static void tell(const struct model *m, struct finding *f)
 {
 	const struct thread *t = m->crash.thread;
@@ -75,6 +112,10 @@ static void tell(const struct model *m, struct finding *f)
 
 static enum confidence match_shm(const struct model *m, struct finding *f)
 {
+	enum confidence told = no_space(f, true);
+
+	if (told != NO_MATCH)
+		return told;
 	if (!look(m, f) || !is_shm(f->path, f->name) || beyond_end(f))
 		return NO_MATCH;
 	return is_full(f) ? PROVEN : NO_MATCH;
@@ -82,6 +123,10 @@ static enum confidence match_shm(const struct model *m, struct finding *f)
 
 static void explain_shm(const struct model *m, struct finding *f)
 {
+	if (f->number[5]) {
+		explain_no_space(m, f, true);
+		return;
+	}
 	const char *total = size_text(f->arena, f->number[3]);
 
 	finding_title(f, "/dev/shm is full (%s)", total);
@@ -117,6 +162,10 @@ const struct rule rule_mem_shared_memory_full = {
 
 static enum confidence match_full(const struct model *m, struct finding *f)
 {
+	enum confidence told = no_space(f, false);
+
+	if (told != NO_MATCH)
+		return told;
 	if (!look(m, f) || is_shm(f->path, f->name) || beyond_end(f))
 		return NO_MATCH;
 	return is_full(f) ? PROVEN : NO_MATCH;
@@ -124,6 +173,10 @@ static enum confidence match_full(const struct model *m, struct finding *f)
 
 static void explain_full(const struct model *m, struct finding *f)
 {
+	if (f->number[5]) {
+		explain_no_space(m, f, false);
+		return;
+	}
 	finding_title(f, "No space is left on the file system of %s", base_name(f->path));
 	finding_say(
 		f,
