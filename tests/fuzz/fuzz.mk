@@ -20,7 +20,7 @@ fuzz_bin := $(fuzz_names:%=$(fuzz_dir)/fuzz_%)
 fuzz_shared := $(fuzz_obj)/tests/fuzz/mutate.o $(fuzz_obj)/tests/fuzz/output.o $(fuzz_obj)/tests/assemble.o
 fuzz_ana := $(patsubst %.c,$(fuzz_obj)/%.o,$(filter-out analyzer/main.c,$(ana_src)))
 FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -iquote . -iquote $(O)/gen -O1 -g -fno-omit-frame-pointer -MMD -MP -Wall -Wextra -Wno-missing-field-initializers -Wno-unused-parameter \
-	-fno-sanitize-recover=all $(ANA_DEFS) $(FUZZ_COVER) $(shell pkg-config --cflags $(ana_pkgs))
+	-fno-sanitize-recover=all $(if $(findstring address,$(FUZZ_SAN)),-D__SANITIZE_ADDRESS__) $(ANA_DEFS) $(FUZZ_COVER) $(shell pkg-config --cflags $(ana_pkgs))
 FUZZ_COVER :=
 
 $(fuzz_obj)/%.o: %.c Makefile tests/fuzz/fuzz.mk
