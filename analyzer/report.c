@@ -245,10 +245,19 @@ static void proof(struct report *r)
 	const struct finding *f = &r->v->best;
 	struct section *s =
 		report_begin(r, f->confidence == PROVEN ? "The proof" : "What this rests on");
+	unsigned done = 0;		/* a bit for each piece of evidence */
 
-	for (unsigned i = 0; i < f->nevidence; i++)
-		report_put(s, ITEM_FACT, report_time(r, f->evidence[i].time + later(r)),
-			   f->evidence[i].text);
+	/* As it went on: by time, what has the same one in the rule's order. */
+	for (unsigned told = 0; told < f->nevidence; told++) {
+		const struct evidence *next = NULL;
+
+		for (unsigned i = 0; i < f->nevidence; i++) {
+			if (!(done >> i & 1) && (!next || f->evidence[i].time < next->time))
+				next = &f->evidence[i];
+		}
+		done |= 1u << (next - f->evidence);
+		report_put(s, ITEM_FACT, report_time(r, next->time + later(r)), next->text);
+	}
 	if (!s->n)
 		r->n--;
 }

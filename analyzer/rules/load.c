@@ -107,7 +107,7 @@ static enum confidence match_missing(const struct model *m, struct finding *f)
 	}
 	if (!failed)
 		return NO_MATCH;
-	finding_title(f, "%u loads failed, the first of %s", failed, base_name(first->path));
+	finding_title(f, failed == 1 ? "%u load failed, of %s" : "%u loads failed, the first of %s", failed, base_name(first->path));
 	f->load = first;
 	f->why_not = "the same thread went on: looking for files that may be missing is normal";
 	return SEEN;

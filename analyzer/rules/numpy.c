@@ -33,13 +33,30 @@ static const struct module *numpy_module(const struct model *m)
 }
 
 /* The line of stderr that says it best: the first of the texts that is there. */
+/* NumPy breaks its message into lines of some 60 columns: up to the end of the sentence. */
+static const char *sentence(struct arena *arena, const char *text)
+{
+	const char *end = strstr(text, ".\n"), *paragraph = strstr(text, "\n\n");
+	size_t n = strcspn(text, "\n");
+	char *line;
+
+	if (end && (!paragraph || end < paragraph) && end - text < 240)
+		n = (size_t)(end + 1 - text);
+	line = arena_text(arena, text, n);
+	for (char *p = line; *p; p++) {
+		if (*p == '\n')
+			*p = ' ';
+	}
+	return line;
+}
+
 static const char *said(const struct model *m, struct arena *arena)
 {
 	for (int i = 0; texts[i]; i++) {
 		const char *line = model_stderr_line(m, texts[i], true);
 
 		if (line)
-			return arena_line(arena, line);
+			return sentence(arena, strstr(m->stderr_tail, line) ? strstr(m->stderr_tail, line) : line);
 	}
 	return NULL;
 }
@@ -115,10 +132,10 @@ static void explain(const struct model *m, struct finding *f)
 	if (f->frame)
 		finding_say(f, "%s went on without it and then failed a check of its own: %.200s", who, f->name);
 	if (want < 0) {
-		finding_fix(f, "%s", package_command(m, f->arena, "'numpy<2'", NULL, false));
+		finding_fix(f, "Install the NumPy that it was built for: %s", package_command(m, f->arena, "'numpy<2'", NULL, false));
 		finding_fix(f, "Or upgrade the package that complains to a release that was built for NumPy 2.");
 	} else if (want > 0) {
-		finding_fix(f, "%s", package_command(m, f->arena, "--upgrade numpy", NULL, false));
+		finding_fix(f, "Install a newer NumPy: %s", package_command(m, f->arena, "--upgrade numpy", NULL, false));
 	} else {
 		finding_fix(f, "Upgrade numpy or the package that complains, so that they belong together: %s",
 			    package_command(m, f->arena, "--upgrade numpy", NULL, false));

@@ -65,7 +65,10 @@ static void explain_duplicate(const struct model *m, struct finding *f)
 {
 	if (f->confidence == SEEN)
 		return;
-	finding_title(f, "Two copies of the OpenMP runtime: %s and %s", f->module->name, f->other->name);
+	if (strcmp(f->module->name, f->other->name) == 0)
+		finding_title(f, "Two copies of the OpenMP runtime %s, from two folders", f->module->name);
+	else
+		finding_title(f, "Two copies of the OpenMP runtime: %s and %s", f->module->name, f->other->name);
 	finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time, "the end came from %s",
 		     frame_text(f->arena, f->context->blame));
 	finding_cite(f, f->module->record, f->module->load_time, "loaded: %s", f->module->path);

@@ -48,7 +48,8 @@ static void explain(const struct model *m, struct finding *f)
 		     "abort by %s", frame_text(f->arena, f->context->blame));
 	if (f->text)
 		finding_cite(f, 0, m->ending.time, "on stderr: %.200s", arena_line(f->arena, f->text));
-	finding_say(f, "Qt (%s) could not initialise a platform plugin and called abort().", f->module->path);
+	finding_say(f, "Qt (%s) could not start the part that draws on a screen (a platform plugin) and gave up: it called abort().",
+		    module_name(f->module));
 	if (f->number[0])
 		finding_say(f, "Neither DISPLAY nor WAYLAND_DISPLAY is set in this process: there "
 			       "is no display, as on a server, in a container or over ssh.");
