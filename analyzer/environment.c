@@ -197,7 +197,7 @@ const char *package_version(struct arena *arena, const char *path)
 		const char *end = strstr(e->d_name, ".dist-info");
 
 		end = end ? end : strstr(e->d_name, ".egg-info");
-		if (end && strncmp(e->d_name, top, n) == 0 && e->d_name[n] == '-')
+		if (end && strncasecmp(e->d_name, top, n) == 0 && e->d_name[n] == '-')
 			version = arena_text(arena, e->d_name + n + 1,
 					     strcspn(e->d_name + n + 1, "-"));
 		if (version && strstr(version, ".dist"))
@@ -275,6 +275,27 @@ const char *module_hidden(const struct model *m, struct arena *arena, const char
 		list += n + (list[n] == ':');
 	}
 	return first;
+}
+
+const char *keras_json(const struct model *m, struct arena *arena, const char **file)
+{
+	const char *home = model_env(m, "HOME"), *folder = model_env(m, "KERAS_HOME"), *at, *end;
+	const char *backend = NULL;
+	char *text;
+
+	/* Whose report it is, he reads it himself, most of the time. */
+	home = home && *home ? home : getenv("HOME");
+	if (!(folder && *folder) && !(home && *home))
+		return NULL;
+	*file = folder && *folder ? arena_printf(arena, "%s/keras.json", folder) : arena_printf(arena, "%s/.keras/keras.json", home);
+	text = read_regular(*file, 65536);
+	at = text ? strstr(text, "\"backend\"") : NULL;
+	at = at ? strchr(at + strlen("\"backend\""), '"') : NULL;
+	end = at ? strchr(at + 1, '"') : NULL;
+	if (end)
+		backend = arena_clean(arena, at + 1, (size_t)(end - at - 1));
+	free(text);
+	return backend;
 }
 
 /* The interpreter of this process, as one would type it. */

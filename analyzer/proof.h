@@ -140,6 +140,8 @@ const char *package_of(struct arena *arena, const char *path);
 const char *package_version(struct arena *arena, const char *path);
 /* The address that its METADATA gives for bug reports; NULL. */
 const char *package_tracker(struct arena *arena, const char *path);
+/* The backend that keras.json names as it is now, and that file; NULL: there is none, or it names none. */
+const char *keras_json(const struct model *m, struct arena *arena, const char **file);
 /* The first file of sys.path that importing name finds, and the next one, which it hides; NULL. */
 const char *module_hidden(const struct model *m, struct arena *arena, const char *name, const char **hides);
 /* What is installed, as a shell takes it: our own "'numpy<2'" and "--upgrade numpy", or a name out of the trace. */

@@ -48,16 +48,40 @@ static bool keras_asked(const struct model *m, const struct context *c)
 	return false;
 }
 
+/* A file of Keras's own among those of the traceback; NULL. */
+static const char *keras_file(struct arena *arena, const struct py_error *e)
+{
+	for (const char *p = e->chain; p && (p = strstr(p, "File \""));) {
+		const char *path = arena_text(arena, p + 6, strcspn(p + 6, "\"\n"));
+
+		p += 6;
+		if (strstr(path, "-packages/keras/"))
+			return path;
+	}
+	return NULL;
+}
+
+/* Which Keras it is, which backend it meant to use, and what told it so. */
 static void tell_choice(const struct model *m, struct finding *f, const char *name)
 {
-	const char *env = model_env(m, "KERAS_BACKEND");
+	const char *env = model_env(m, "KERAS_BACKEND"), *file = NULL, *told;
+	const char *path = keras_file(f->arena, &f->context->error);
+	const char *version = path ? package_version(f->arena, path) : NULL;
 
+	if (version)
+		finding_say(f, "This is Keras %s.", version);
 	if (env && *env) {
-		finding_say(f, "KERAS_BACKEND is set to \"%s\" in this process.", env);
+		finding_say(f, "KERAS_BACKEND is set to \"%s\" in this process; it comes before ~/.keras/keras.json.", env);
 		environment_hint(m, f, "KERAS_BACKEND", env);
-	} else {
-		finding_say(f, "KERAS_BACKEND is not set; %s was chosen by ~/.keras/keras.json, or is the default.", name);
+		return;
 	}
+	told = keras_json(m, f->arena, &file);
+	if (told && strcmp(told, name) == 0)
+		finding_say(f, "KERAS_BACKEND is not set; %s names \"%s\".", file, told);
+	else if (told)
+		finding_say(f, "KERAS_BACKEND is not set; %s names \"%s\" as it is now.", file, told);
+	else
+		finding_say(f, "KERAS_BACKEND is not set; %s was chosen by ~/.keras/keras.json, or is the default.", name);
 }
 
 static void tell_error(const struct model *m, struct finding *f)
@@ -147,13 +171,21 @@ static void explain_wrong(const struct model *m, struct finding *f)
 	const char *asked = f->name && *f->name ? f->name
 			    : colon ? arena_line(f->arena, colon + 1 + (colon[1] == ' '))
 				    : "another one";
+	const char *old;
 
 	finding_title(f, "Keras was told to use a backend that it does not have: %s", asked);
 	tell_error(m, f);
 	tell_choice(m, f, asked);
-	finding_say(f, "Keras 3 knows tensorflow, jax, torch (and openvino and numpy for "
-		       "inference); theano and cntk ended with Keras 2.3.");
-	finding_fix(f, "Choose one that this Keras has: KERAS_BACKEND=tensorflow (or jax, torch), "
+	old = keras_file(f->arena, &f->context->error) ? package_version(f->arena, keras_file(f->arena, &f->context->error)) : NULL;
+	old = old && old[0] < '3' && old[1] == '.' ? old : NULL;
+	if (old)
+		finding_say(f, "Keras %s knows tensorflow, theano and cntk, in small letters.", old);
+	else
+		finding_say(f, "Keras 3 knows tensorflow, jax, torch (and openvino and numpy for "
+			       "inference); theano and cntk ended with Keras 2.3.");
+	finding_fix(f, old ? "Choose one that this Keras has: KERAS_BACKEND=tensorflow (or theano), in the environment, in "
+			     "kernel.json's \"env\", or as \"backend\" in ~/.keras/keras.json." :
+		       "Choose one that this Keras has: KERAS_BACKEND=tensorflow (or jax, torch), "
 		       "in the environment, in kernel.json's \"env\", or as "
 		       "\"backend\" in ~/.keras/keras.json.");
 }
