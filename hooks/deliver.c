@@ -203,7 +203,7 @@ void ks_on_signal(int sig, siginfo_t *info, void *context)
 		return;
 	handler = prepare(sig, info, context);
 
-	if (KS_UNLIKELY(ks_on_own_altstack((uintptr_t)info)))
+	if (KS_UNLIKELY(ks_on_own_altstack((uintptr_t)info)) && !ks_altstack_is_real)
 		call_below(handler, sig, info, context);
 	else
 		handler(sig, info, context);

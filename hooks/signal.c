@@ -28,6 +28,7 @@ int __sigaction(int sig, const struct sigaction *act, struct sigaction *oact);
 struct ks_disposition ks_dispositions[KS_SIGNALS];
 bool ks_signals_virtual;
 
+bool ks_altstack_is_real;
 static bool program_altstack;		/* the program has set an alternate stack in some thread */
 static uint32_t setting;		/* tid of the thread that changes the table */
 static uint32_t changes[KS_SIGNALS];
@@ -183,6 +184,18 @@ static void note_change(int sig, const struct sigaction *act, const struct sigac
 		.caller = caller, .old = (uintptr_t)old->sa_handler);
 }
 
+static void pass_on_altstack(void);
+
+/* The first handler of Go's: what it finds with a system call of its own has to be what it gets. */
+static void look_for_go(const struct sigaction *program)
+{
+	if (ks_altstack_is_real || !(program->sa_flags & SA_ONSTACK) || !is_function(program) ||
+	    !ks_is_go((uintptr_t)program->sa_sigaction))
+		return;
+	ks_altstack_is_real = true;
+	pass_on_altstack();
+}
+
 int ks_virtual_sigaction(int sig, const struct sigaction *act, struct sigaction *oact, uintptr_t caller)
 {
 	struct sigaction want, old, before;
@@ -196,6 +209,8 @@ int ks_virtual_sigaction(int sig, const struct sigaction *act, struct sigaction 
 		ks_python_try();
 	if (act)
 		want = *act;
+	if (mine)
+		look_for_go(&want);
 	entered = mine && enter();
 	before = ks_dispositions[sig].program;
 	rc = mine ? install(sig, &want, &old) : set(sig, act ? &want : NULL, &old);
@@ -293,6 +308,7 @@ void ks_signals_start(void)
 			continue;
 		if (is_function(&d->program)) {
 			d->handler = d->program.sa_sigaction;
+			look_for_go(&d->program);
 			ours = wrapped(&d->program);
 			set(sig, &ours, NULL);
 		} else if (d->program.sa_handler == SIG_DFL) {

@@ -24,6 +24,8 @@ extern struct ks_disposition ks_dispositions[KS_SIGNALS];
 extern bool ks_signals_virtual;		/* the kernel may have functions of ours */
 
 int ks_virtual_sigaction(int signal, const struct sigaction *act, struct sigaction *old, uintptr_t caller);
+extern bool ks_altstack_is_real;	/* handlers run on our alternate stack where their thread has no other (go.c) */
+bool ks_is_go(uintptr_t code);		/* go.c: it belongs to a Go program or library */
 void ks_signal_restarts(int signal, bool yes);	/* siginterrupt was called */
 
 void ks_on_signal(int signal, siginfo_t *info, void *context);	/* for handlers of the program */
