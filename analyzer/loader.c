@@ -9,6 +9,7 @@
  */
 #include "analyzer/proof.h"
 
+#include <signal.h>
 #include <string.h>
 
 /* Text between begin and the next of stop; NULL where begin is not in text. */
@@ -143,10 +144,40 @@ static bool function_on_stack(const struct context *c, const struct frame *calle
 	return false;
 }
 
+#define NULL_PAGE 0x10000	/* what lies behind a pointer that is null: mmap_min_addr, proc(5) */
+
+/* The thread has done other things since: it got over the failure. */
+static bool went_on(const struct model *m, const struct load *l)
+{
+	int64_t since = l->end >= 0 ? l->end : l->begin;
+
+	for (size_t i = m->nevents; i-- > 0 && m->events[i].time > since;) {
+		const struct event *e = &m->events[i];
+
+		switch (e->tid == l->tid ? e->number : 0) {
+		case KS_fork:
+		case KS_child_end:
+		case KS_alloc_big:
+		case KS_free_big:
+		case KS_py_import:
+		case KS_py_cell:
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A fault is no decision of the program's: it may come of the failure where something that is null was used. */
+static bool fault_may_follow(const struct model *m, const struct load *l)
+{
+	return m->crash.present && (m->crash.pc < NULL_PAGE || m->crash.address < NULL_PAGE) &&
+	       m->ending.signal == SIGSEGV && !went_on(m, l);
+}
+
 /*
  * The same object asked for the file and then ended the process, on the same thread. That is
  * proof where the asking function is still among the callers, or its last words repeat the
- * loader's; TensorFlow probes for CUDA from the object that may fail a check much later.
+ * loader's, and it comes at once; TensorFlow probes for CUDA from the object that may fail a check much later.
  */
 static enum link link_to_death(const struct model *m, const struct context *c, const struct load *l)
 {
@@ -157,7 +188,9 @@ static enum link link_to_death(const struct model *m, const struct context *c, c
 	if (l->tid != c->tid || !l->caller.module || module_is_python(l->caller.module) || 
 	    !(module_on_stack(c->stack, l->caller.module) || (c->blame && c->blame->module == l->caller.module)))
 		return LINK_NONE;
-	if (function_on_stack(c, &l->caller) || (said && gap < 2000000000))
+	if (m->ending.kind == END_SIGNAL && !said && !fault_may_follow(m, l))
+		return LINK_NONE;
+	if (gap < 2000000000 && (function_on_stack(c, &l->caller) || said))
 		return LINK_CALLER;
 	return gap >= 0 && gap < 20000000 ? LINK_TIME : LINK_NONE;
 }
@@ -179,7 +212,7 @@ static enum link link_of(const struct model *m, const struct context *c, const s
 struct bad_load loader_decisive(const struct model *m, const struct context *c)
 {
 	struct bad_load best = { .link = LINK_NONE };
-	bool went_on = m->ending.kind == END_CLEAN || m->ending.kind == END_RUNNING;
+	bool lives = m->ending.kind == END_CLEAN || m->ending.kind == END_RUNNING;
 
 	for (size_t i = m->nloads; i-- > 0;) {
 		const struct load *l = &m->loads[i];
@@ -190,7 +223,7 @@ struct bad_load loader_decisive(const struct model *m, const struct context *c)
 		link = link_of(m, c, l);
 		if (link <= best.link)
 			continue;
-		if ((link != LINK_EXCEPTION || went_on) && made_good(m, l))
+		if ((link != LINK_EXCEPTION || lives) && made_good(m, l))
 			continue;
 		best.load = l;
 		best.link = link;
