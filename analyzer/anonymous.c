@@ -110,7 +110,7 @@ static const char *public_path(struct arena *arena, const char *path)
 {
 	static const char *const known[] = { "/usr/", "/lib/", "/lib64/", "/proc/", "/sys/", "/dev/", "/etc/", "/opt/conda/" };
 	static const char *const packages[] = { "/site-packages/", "/dist-packages/" };
-	bool home = strncmp(path, "/home/", 6) == 0 || strncmp(path, "/root/", 6) == 0 || strncmp(path, "/Users/", 7) == 0;
+	bool home = strncmp(path, "/home/", 6) == 0 || (strncmp(path, "/root", 5) == 0 && path[5] == '/') || strncmp(path, "/Users/", 7) == 0;
 
 	for (int i = 0; i < 2; i++) {
 		const char *at = strstr(path, packages[i]);

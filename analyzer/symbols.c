@@ -18,7 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "analyzer/frame_pointer.h"
+#include "analyzer/symbols_frame_pointer.h"
 
 #define MOST_MEMORY	(1u << 30)
 

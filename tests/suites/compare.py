@@ -56,7 +56,7 @@ def chunk(suite, lib, arguments, logs, clock):
 def repeat(suite, lib, arguments, seen, where, took, logs):
     files = sorted({where[t] for t in seen if t in where}) if all(t in where for t in seen) and took > FEW_SECONDS else None
     if files and any("{folder}" in f for f in files):       # in the suite's own copy of its source
-        files = [re.sub(r"^\{folder\}/work/source/", "", f) for f in files]
+        files = [f.replace("/".join(("{folder}", "work", "source", "")), "") for f in files]
     for i in range(AGAIN):
         for n, recorded in ((0, False), (1, True)):
             found, _, _, output = suite.once(lib, arguments, recorded, files)

@@ -8,7 +8,7 @@
  *
  * Context: the child of symbols.c, which has little time and memory.
  */
-#include "analyzer/frame_pointer.h"
+#include "analyzer/symbols_frame_pointer.h"
 
 #include <gelf.h>
 #include <string.h>

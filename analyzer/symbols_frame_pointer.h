@@ -4,8 +4,8 @@
  * proc(5)): distributions whose programs keep one (Ubuntu from 24.04, Fedora from 38) have CFI that
  * asks for it.
  */
-#ifndef FRAME_POINTER_H
-#define FRAME_POINTER_H
+#ifndef SYMBOLS_FRAME_POINTER_H
+#define SYMBOLS_FRAME_POINTER_H
 
 #include <elfutils/libdwfl.h>
 #include <stdbool.h>
