@@ -53,8 +53,8 @@ bool ks_is_go(uintptr_t code)
 			first = false;
 		}
 		at = (const char *)(base + p[i].p_vaddr);
-		if (p[i].p_type == PT_NOTE && (uintptr_t)at >= (uintptr_t)o.start && (uintptr_t)at + p[i].p_filesz <= (uintptr_t)o.end &&
-		    has_go_note(at, at + p[i].p_filesz))
+		if (p[i].p_type == PT_NOTE && (uintptr_t)at >= (uintptr_t)o.start &&
+		    (uintptr_t)at + p[i].p_filesz <= (uintptr_t)o.end && has_go_note(at, at + p[i].p_filesz))
 			return true;
 	}
 	return false;
