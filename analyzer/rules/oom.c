@@ -12,7 +12,7 @@
 #define FRESH	60000000000	/* a look so short before the end was taken on the way to it, ns */
 
 struct counters {
-	uint64_t cg_before, cg_after, sys_before, sys_after, usage, limit, rss, live, grown, available;
+	uint64_t cg_before, cg_after, sys_before, sys_after, usage, limit, rss, grown, available;
 	const struct witness *witness;
 	const struct checkpoint *first, *last;
 	bool fresh;		/* the last look inside was shortly before the end */
@@ -54,9 +54,8 @@ static void tell_heap(const struct model *m, struct counters *c)
 	}
 	if (alloc < freed || !p || p->heap_alloc == UNKNOWN || p->heap_free == UNKNOWN || p->heap_alloc < p->heap_free)
 		return;
-	c->live = alloc - freed;
-	if (c->live > p->heap_alloc - p->heap_free && c->live < 1ull << 50)
-		c->grown = c->live - (p->heap_alloc - p->heap_free);
+	if (alloc - freed > p->heap_alloc - p->heap_free && alloc - freed < 1ull << 50)
+		c->grown = alloc - freed - (p->heap_alloc - p->heap_free);
 }
 
 static struct counters count(const struct model *m)
@@ -229,11 +228,12 @@ static void explain_worker(const struct model *m, struct finding *f)
  */
 static bool is_own(const struct counters *c)
 {
-	const bool largest = (c->rss != UNKNOWN && c->rss + c->grown >= c->limit / 2) || c->live >= c->limit / 2;
+	const uint64_t held = c->rss != UNKNOWN ? c->rss + c->grown : 0;
 
-	if (c->cg_doubtful || c->witness->raw.kind != 1)
-		return largest && c->fresh;
-	return largest || c->fresh;
+	/* Who looks later than a parent may see the kill of one that came after it. */
+	if (c->witness->raw.kind != 1)
+		return held >= c->limit / 4 * 3 && c->fresh;
+	return held >= c->limit / 2 ? c->fresh || !c->cg_doubtful : c->fresh && !c->cg_doubtful;
 }
 
 static enum confidence match_cgroup(const struct model *m, struct finding *f)
