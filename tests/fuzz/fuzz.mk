@@ -41,7 +41,7 @@ $(fuzz_dir)/seeds $(fuzz_dir)/every: $(fuzz_dir)/%: $(fuzz_obj)/tests/fuzz/%.o $
 	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_COVER) -fsanitize=$(FUZZ_SAN) -o $@ $^ $(ana_libs)
 
 .PHONY: fuzz fuzz-build fuzz-every fuzz-cover
-.SECONDARY:
+.PRECIOUS: $(fuzz_obj)/%.o
 fuzz-build: $(fuzz_bin) $(fuzz_dir)/seeds $(fuzz_dir)/every
 fuzz: fuzz-build
 	$(Q)O=$(O) tests/fuzz/run --seconds $(FUZZ_SECONDS) --runs $(FUZZ_RUNS) $(if $(FUZZ),--only $(FUZZ))
