@@ -110,8 +110,11 @@ static enum confidence match_wild(const struct model *m, struct finding *f)
 
 	if (!is_fault(m) || m->crash.pc < 4096 || executable || (m->crash.module && !m->crash.map_pc))
 		return NO_MATCH;
-	/* Without the maps nothing can be said about the address. */
-	if (!m->nmaps || (m->ending.signal == SIGSEGV && m->crash.address != m->crash.pc && m->crash.address != 0))
+	/*
+	 * Without the maps nothing can be said about the address. What fails is the fetch of the instruction, which the
+	 * kernel tells no address of where it is no possible one (SI_KERNEL).
+	 */
+	if (!m->nmaps || (m->ending.signal == SIGSEGV && m->crash.address != m->crash.pc && m->crash.raw->code != SI_KERNEL))
 		return NO_MATCH;
 	f->frame = f->context->blame;
 	f->module = f->frame ? f->frame->module : NULL;
