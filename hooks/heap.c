@@ -19,9 +19,6 @@
  */
 #include "hooks/heap.h"
 
-#include "shim/cfi.h"
-#include "shim/eh_frame.h"
-
 __thread struct ks_heap_self ks_heap_self __attribute__((tls_model("initial-exec")));
 
 static void *early_malloc(size_t size);
@@ -119,23 +116,11 @@ void ks_heap_own(bool begin)
 	}
 }
 
-/* The object of an address. dladdr looks for the function's name as well, which takes 15 µs; dl_iterate_phdr is
- * a sanitizer's here, and not ready yet. */
-static const void *object_of(const void *address)
-{
-	struct ks_eh_object o;
-	Dl_info info;
-
-	if (ks_find_object)
-		return ks_eh_object_at((uintptr_t)address, &o) ? o.start : NULL;
-	return dladdr(address, &info) ? info.dli_fbase : NULL;
-}
-
 static bool libc_serves(void)
 {
-	const void *libc = object_of((void *)gnu_get_libc_version);
+	const void *libc = ks_object_of((void *)gnu_get_libc_version);
 
-	return libc && real.malloc && object_of((void *)real.malloc) == libc && object_of((void *)real.free) == libc;
+	return libc && real.malloc && ks_object_of((void *)real.malloc) == libc && ks_object_of((void *)real.free) == libc;
 }
 
 /* The size word is there only where libc itself serves, and untagged (no MTE on aarch64). */

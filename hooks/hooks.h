@@ -48,6 +48,8 @@ extern struct ks_real real KS_HIDDEN;
 
 /* Finds all real functions; harmless when done already. dl calls: constructor or first use only. */
 void ks_resolve(void) KS_HIDDEN;
+/* Where the object begins that this address is of; NULL: none. Not in handlers. */
+const void *ks_object_of(const void *address) KS_HIDDEN;
 #define REAL(name) (KS_LIKELY(real.name != NULL) ? real.name : (ks_resolve(), real.name))
 
 /*

@@ -32,9 +32,8 @@ struct ks_old ks_old;
 static void *old_version(void *now, const char *name)
 {
 	void *old = now ? dlvsym(RTLD_NEXT, name, KS_LIBC_BASE) : NULL;
-	Dl_info a, b;
 
-	return old && old != now && dladdr(old, &a) && dladdr(now, &b) && a.dli_fbase == b.dli_fbase ? old : NULL;
+	return old && old != now && ks_object_of(old) && ks_object_of(old) == ks_object_of(now) ? old : NULL;
 }
 
 void ks_versions_find(void)
