@@ -55,7 +55,8 @@ static double mixed(void)
 }
 
 static double (*what)(void);
-static double best[8];
+#define THREADS 16
+static double best[THREADS];
 
 static void *work(void *arg)
 {
@@ -74,7 +75,7 @@ static void *work(void *arg)
 int main(int argc, char **argv)
 {
 	int threads = argc > 2 ? atoi(argv[2]) : 1;
-	pthread_t id[8];
+	pthread_t id[THREADS];
 	double sum = 0;
 
 	what = argc > 1 && strcmp(argv[1], "mixed") == 0 ? mixed : small;
