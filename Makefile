@@ -41,7 +41,7 @@ lib_src := $(wildcard shim/*.c hooks/*.c)
 MACROS := $(shell $(CC) -mgeneral-regs-only -dM -E -x c /dev/null)
 ifneq ($(filter __x86_64__,$(MACROS)),)
 vector_src := $(if $(filter __SSE2__,$(MACROS)),$(filter-out hooks/heap.c shim/ring.c,$(lib_src)),hooks/output.c hooks/heap_slow.c)
-any_stack = $(if $(filter $(vector_src),$<),-mstackrealign,-mgeneral-regs-only)
+any_stack = $(if $(filter $(vector_src),$<),-mstackrealign -DKS_ALIGNS_STACK,-mgeneral-regs-only)
 endif
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
@@ -68,8 +68,8 @@ help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
 # Each start of each program pays for what the loader has to do for us: fewer segments, no code of the compiler's that begins and
-# ends nothing (and makes the loader look for four names that are nowhere).
-LIB_START := -nostartfiles -Wl,-z,noseparate-code
+# ends nothing (and makes the loader look for four names that are nowhere). zig's linker does not know the first.
+LIB_START := -nostartfiles $(shell t=$$(mktemp) && $(CC) -shared -nostartfiles -Wl,-z,noseparate-code -x c -o $$t /dev/null 2>/dev/null && echo -Wl,-z,noseparate-code; rm -f $$t)
 
 $(O)/libkshim.so: $(lib_obj) $(O)/gen/exports.map
 	$(call say,LINK,$@)$(CC) -shared $(LIB_START) -o $@.new $(lib_obj) \

@@ -336,6 +336,7 @@ void *ks_before_ks_other_dlsym(uintptr_t handle, uintptr_t name, uintptr_t c, ui
 	return dlsym_slowly((void *)handle, s, caller, sp);
 }
 
+#if defined(__OPTIMIZE__) && !defined(KS_ALIGNS_STACK)
 /* The usual one in C, for a stub costs it 2 ns of 45: it has no frame and jumps on, as the compiler makes of its last call
  * (scripts/check-exports looks). Its name is not libc's here: name may be NULL. */
 KS_EXPORT void *ks_dlsym(void *handle, const char *name) __asm__("dlsym");
@@ -349,6 +350,13 @@ void *ks_dlsym(void *handle, const char *name)
 	self.caller = KS_CALLER();
 	return real.dlsym(handle, name);
 }
+#else	/* such a function has a frame and calls */
+KS_TAIL_JUMP_2(dlsym);
+void *ks_before_dlsym(uintptr_t handle, uintptr_t name, uintptr_t c, uintptr_t d, uintptr_t caller, uintptr_t sp)
+{
+	return ks_before_ks_other_dlsym(handle, name, c, d, caller, sp);
+}
+#endif
 
 /* --- dlerror, dlclose --- */
 
