@@ -192,6 +192,9 @@ def meets(needs):
         if word == "root":
             if os.getuid() != 0:
                 raise Skip("needs root")
+        elif word == "mounts":          # in a chroot whose root is no mount, none can be made
+            if os.getuid() or not shutil.which("unshare") or subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode:
+                raise Skip("needs root and mounts of one's own")
         elif word in ("x86_64", "aarch64"):
             if os.uname().machine != word:
                 raise Skip(f"only on {word}")

@@ -1,5 +1,5 @@
 # A file system whose server does not answer (FUSE here; NFS, a cloud's bucket): who reads there waits in the kernel.
-# needs: root file:/dev/fuse
+# needs: mounts file:/dev/fuse
 # who: child
 # cause: none
 # thread: waits for a FUSE file system
