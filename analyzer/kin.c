@@ -87,6 +87,19 @@ static bool passes_on(const struct case_file *parent, const struct case_file *ch
 	       strcmp(child->verdict.best.rule->id, "exit.by-program") != 0;
 }
 
+/* Ended with what shells and subprocess make of the signal that it saw end this child. */
+static bool passes_signal_on(const struct case_file *parent, const struct case_file *child)
+{
+	const struct model *m = parent->model;
+
+	if (strcmp(parent->verdict.best.rule->id, "crash.in-child") != 0 || parent->verdict.best.confidence != PROVEN)
+		return false;
+	for (const struct event *e = NULL; (e = model_last(m, KS_child_end, 0, e));)
+		if (FIELD(e, child_end, pid) == child->model->pid)
+			return (FIELD(e, child_end, status) & 0x7f) == (uint64_t)child->model->ending.signal;
+	return false;
+}
+
 /* Ended from outside while it waited for a child that hangs. */
 static bool waits_for(const struct case_file *parent, const struct case_file *child)
 {
@@ -122,7 +135,7 @@ bool case_find_child(const struct folder *f, const struct case_file *parent,
 		    !case_open(child, e->path, &why))
 			continue;
 		if (m->ending.kind == END_EXIT && !ended_by_parent(child->model, m) &&
-		    (speaks_of_a_child(m, e->head.pid) || passes_on(parent, child)))
+		    (speaks_of_a_child(m, e->head.pid) || passes_on(parent, child) || passes_signal_on(parent, child)))
 			return true;
 		if (m->ending.kind == END_SIGNAL && waits_for(parent, child))
 			return true;
