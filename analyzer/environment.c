@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which environment made this process, and the command that repairs a package in it: a virtual
- * environment with pip or uv, conda, the system's own packages, the user's site folder. And
- * which package a file belongs to: from the RECORD files of its site-packages, or from its path.
+ * Which package a file belongs to: from the RECORD files of its site-packages, or from its path.
+ * What installs it is in installer.c.
  *
  * Paths come from the trace: only regular files are opened, and only read (design.md 8).
  */
@@ -45,7 +44,7 @@ static const char *const renamed[][2] = {
 };
 
 /* A regular file, whole, as text; NULL. */
-static char *read_regular(const char *path, size_t most)
+char *read_regular(const char *path, size_t most)
 {
 	struct stat st;
 	char *text = NULL;
@@ -296,106 +295,6 @@ const char *keras_json(const struct model *m, struct arena *arena, const char **
 		backend = arena_clean(arena, at + 1, (size_t)(end - at - 1));
 	free(text);
 	return backend;
-}
-
-/* The interpreter of this process, as one would type it. */
-static const char *interpreter(const struct model *m, struct arena *arena, const char **prefix,
-			       const char **base)
-{
-	const struct event *e = python_ready(m);
-	const char *executable = e ? FIELD_TEXT(e, py_ready, executable) : NULL;
-
-	*prefix = e ? FIELD_TEXT(e, py_ready, prefix) : NULL;
-	*base = e ? FIELD_TEXT(e, py_ready, base_prefix) : NULL;
-	if (executable && *executable)
-		return executable;
-	if (*prefix && **prefix)
-		return arena_printf(arena, "%s/bin/python", *prefix);
-	executable = model_env(m, "VIRTUAL_ENV");
-	if (executable && *executable)
-		return arena_printf(arena, "%s/bin/python", executable);
-	executable = model_info(m, "exe");
-	return executable && *executable ? executable : "python3";
-}
-
-static bool made_by_uv(struct arena *arena, const char *prefix)
-{
-	char *text =
-		prefix ? read_regular(arena_printf(arena, "%s/pyvenv.cfg", prefix), 65536) : NULL;
-	bool uv = text && (strncmp(text, "uv = ", 5) == 0 || strstr(text, "\nuv = "));
-
-	free(text);
-	return uv;
-}
-
-static bool is_conda(const struct model *m, struct arena *arena, const char *prefix)
-{
-	const char *active = model_env(m, "CONDA_PREFIX");
-	struct stat st;
-
-	if (!prefix || !*prefix)
-		return false;
-	if (active && *active && strcmp(active, prefix) == 0)
-		return true;
-	return stat(arena_printf(arena, "%s/conda-meta/history", prefix), &st) == 0 &&
-	       S_ISREG(st.st_mode);
-}
-
-/* A package that conda itself put there has a file in conda-meta; pip's packages do not. */
-/* The name of a package or an environment, nothing else. */
-static bool package_is_plain(const char *name)
-{
-	return *name && *name != '-' && !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
-}
-
-const char *package_words(struct arena *arena, const char *package)
-{
-	const char *name = strncmp(package, "--upgrade ", 10) == 0 ? package + 10 : package;
-	const char *end = *name == '\'' ? strchr(name + 1, '\'') : NULL;
-
-	if (package_is_plain(name) || (end && end > name + 1 && !end[1] && name[1] != '-'))
-		return package;
-	return arena_shell(arena, package);
-}
-
-static const char *conda_command(struct arena *arena, const char *prefix, const char *package,
-				 bool again)
-{
-	const char *envs = strstr(prefix, "/envs/");
-	const char *where = envs && package_is_plain(envs + 6) ? arena_printf(arena, "-n %s", envs + 6)
-							       : arena_printf(arena, "-p %s", arena_shell(arena, prefix));
-
-	return arena_printf(arena, "conda install %s%s %s", where,
-			    again ? " --force-reinstall" : "", package);
-}
-
-const char *package_command(const struct model *m, struct arena *arena, const char *package,
-			    const char *path, bool again)
-{
-	const char *prefix, *base, *python = interpreter(m, arena, &prefix, &base);
-	bool venv = prefix && base && *base && strcmp(prefix, base) != 0;
-	const char *flags = again ? "--force-reinstall --no-cache-dir " : "";
-
-	if (path && path_under(path, "/usr/lib/python3") && strstr(path, "/dist-packages/"))
-		return arena_printf(
-			arena,
-			"sudo apt-get install --reinstall \"$(dpkg -S %s | cut -d: -f1)\"",
-			arena_shell(arena, path));
-	if (!package || !*package)
-		return NULL;
-	package = package_words(arena, package);
-	python = arena_shell(arena, python);
-	if (is_conda(m, arena, prefix) && strncmp(package, "--upgrade ", 10) != 0)
-		return conda_command(arena, prefix, package, again);
-	if (is_conda(m, arena, prefix))
-		return conda_command(arena, prefix, package + 10, false);
-	if (venv && made_by_uv(arena, prefix))
-		return arena_printf(arena, "uv pip install --python %s %s%s", python,
-				    again ? "--reinstall " : "", package);
-	if (path && strstr(path, "/.local/lib/python"))
-		return arena_printf(arena, "%s -m pip install --user %s%s", python, flags,
-				    package);
-	return arena_printf(arena, "%s -m pip install %s%s", python, flags, package);
 }
 
 /* Where a variable of a kernel may come from: its kernel.json. */

@@ -144,6 +144,8 @@ const char *package_tracker(struct arena *arena, const char *path);
 const char *keras_json(const struct model *m, struct arena *arena, const char **file);
 /* The first file of sys.path that importing name finds, and the next one, which it hides; NULL. */
 const char *module_hidden(const struct model *m, struct arena *arena, const char *name, const char **hides);
+/* The text of a regular file of at most so many bytes, to be freed; NULL: it is none, or larger. */
+char *read_regular(const char *path, size_t most);
 /* What is installed, as a shell takes it: our own "'numpy<2'" and "--upgrade numpy", or a name out of the trace. */
 const char *package_words(struct arena *arena, const char *package);
 /* The command that installs or repairs packages in the environment of this process. */

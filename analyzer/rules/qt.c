@@ -56,7 +56,7 @@ static void explain(const struct model *m, struct finding *f)
 	else
 		finding_say(f, "DISPLAY is \"%s\".", f->name ? f->name : "not set");
 	if (cv2)
-		finding_fix(f, "Use OpenCV without windows: %s (after removing opencv-python)",
+		finding_fix(f, "Remove opencv-python, then take OpenCV without windows: %s",
 			    package_command(m, f->arena, "opencv-python-headless", NULL, false));
 	finding_fix(f, "Draw without a display: QT_QPA_PLATFORM=offscreen (matplotlib: "
 		       "MPLBACKEND=agg), and no imshow or show windows; or give it one: "

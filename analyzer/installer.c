@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command that installs or repairs a package in the environment of this process, as its maker
+ * would: pip in a virtual environment, uv, conda for what conda put there, pipx, the system's
+ * packages, the user's site folder. What would undo it stands behind it, as a comment of the shell.
+ *
+ * Paths come from the trace: only regular files are opened, and only read (design.md 8).
+ */
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "analyzer/proof.h"
+
+/* The interpreter of this process, as one would type it. */
+static const char *interpreter(const struct model *m, struct arena *arena, const char **prefix,
+			       const char **base)
+{
+	const struct event *e = python_ready(m);
+	const char *executable = e ? FIELD_TEXT(e, py_ready, executable) : NULL;
+
+	*prefix = e ? FIELD_TEXT(e, py_ready, prefix) : NULL;
+	*base = e ? FIELD_TEXT(e, py_ready, base_prefix) : NULL;
+	if (executable && *executable)
+		return executable;
+	if (*prefix && **prefix)
+		return arena_printf(arena, "%s/bin/python", *prefix);
+	executable = model_env(m, "VIRTUAL_ENV");
+	if (executable && *executable)
+		return arena_printf(arena, "%s/bin/python", executable);
+	executable = model_info(m, "exe");
+	return executable && *executable ? executable : "python3";
+}
+
+static bool made_by_uv(struct arena *arena, const char *prefix)
+{
+	char *text =
+		prefix ? read_regular(arena_printf(arena, "%s/pyvenv.cfg", prefix), 65536) : NULL;
+	bool uv = text && (strncmp(text, "uv = ", 5) == 0 || strstr(text, "\nuv = "));
+
+	free(text);
+	return uv;
+}
+
+static bool is_conda(const struct model *m, struct arena *arena, const char *prefix)
+{
+	const char *active = model_env(m, "CONDA_PREFIX");
+	struct stat st;
+
+	if (!prefix || !*prefix)
+		return false;
+	if (active && *active && strcmp(active, prefix) == 0)
+		return true;
+	return stat(arena_printf(arena, "%s/conda-meta/history", prefix), &st) == 0 &&
+	       S_ISREG(st.st_mode);
+}
+
+/* The name of a package or an environment, nothing else. */
+static bool package_is_plain(const char *name)
+{
+	return *name && *name != '-' && !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
+}
+
+const char *package_words(struct arena *arena, const char *package)
+{
+	const char *name = strncmp(package, "--upgrade ", 10) == 0 ? package + 10 : package;
+	const char *end = *name == '\'' ? strchr(name + 1, '\'') : NULL;
+
+	if (package_is_plain(name) || (end && end > name + 1 && !end[1] && name[1] != '-'))
+		return package;
+	return arena_shell(arena, package);
+}
+
+static const char *conda_command(struct arena *arena, const char *prefix, const char *package,
+				 bool again)
+{
+	const char *envs = strstr(prefix, "/envs/");
+	const char *where = envs && package_is_plain(envs + 6) ? arena_printf(arena, "-n %s", envs + 6)
+							       : arena_printf(arena, "-p %s", arena_shell(arena, prefix));
+
+	return arena_printf(arena, "conda install %s%s %s", where,
+			    again ? " --force-reinstall" : "", package);
+}
+
+/* A pattern of glob(3) that is this text, with any of its separators in package names (PEP 503). */
+static const char *as_pattern(struct arena *arena, const char *text, bool name)
+{
+	struct text t = { 0 };
+	const char *made;
+
+	for (; *text; text++) {
+		if (name && strchr("-_.", *text))
+			text_add(&t, "[-_.]");
+		else if (strchr("*?[]\\", *text))
+			text_printf(&t, "\\%c", *text);
+		else
+			text_char(&t, *text);
+	}
+	made = arena_text(arena, text_get(&t), strlen(text_get(&t)));
+	text_free(&t);
+	return made;
+}
+
+/* Is the package there, and not by conda? Who put it there says INSTALLER (PEP 376; conda writes "conda"). */
+static bool put_by_pip(struct arena *arena, const char *prefix, const char *package)
+{
+	const char *name = *package == '\'' ? package + 1 : package;
+	const char *pattern = arena_printf(arena, "%s/lib/python3*/site-packages/%s-[0-9]*.dist-info/INSTALLER",
+					   as_pattern(arena, prefix, false),
+					   as_pattern(arena, arena_text(arena, name, strcspn(name, "'<>=!~[; ")), true));
+	bool found = false;
+	glob_t g;
+
+	if (glob(pattern, GLOB_NOSORT, NULL, &g) == 0) {
+		for (size_t i = 0; i < g.gl_pathc && !found; i++) {
+			char *by = read_regular(g.gl_pathv[i], 256);
+
+			found = by && strncmp(by, "conda", 5) != 0;
+			free(by);
+		}
+		globfree(&g);
+	}
+	return found;
+}
+
+/* pipx gives each program an environment of its own: …/pipx/venvs/NAME. */
+static const char *pipx_name(struct arena *arena, const char *prefix)
+{
+	const char *at = prefix ? strstr(prefix, "/pipx/venvs/") : NULL;
+	const char *name = at ? arena_text(arena, at + 12, strcspn(at + 12, "/")) : NULL;
+
+	return name && package_is_plain(name) ? name : NULL;
+}
+
+static const char *what_undoes_it(const struct model *m, const char *prefix)
+{
+	if (prefix && strstr(prefix, "/pypoetry/virtualenvs/"))
+		return "   # and \"poetry add\" it, or the next \"poetry install\" undoes this";
+	if (model_info(m, "container"))
+		return "   # and in what its image is made of (Dockerfile), or it goes with the container";
+	return "";
+}
+
+static const char *command_of(const struct model *m, struct arena *arena, const char *package, const char *path,
+			      bool again, const char **prefix)
+{
+	const char *base, *python = interpreter(m, arena, prefix, &base);
+	bool venv = *prefix && base && *base && strcmp(*prefix, base) != 0;
+	const char *flags = again ? "--force-reinstall --no-cache-dir " : "", *name;
+	bool upgrade;
+
+	if (path && path_under(path, "/usr/lib/python3") && strstr(path, "/dist-packages/"))
+		return arena_printf(arena, "sudo apt-get install --reinstall \"$(dpkg -S %s | cut -d: -f1)\"",
+				    arena_shell(arena, path));
+	if (!package || !*package)
+		return NULL;
+	package = package_words(arena, package);
+	python = arena_shell(arena, python);
+	upgrade = strncmp(package, "--upgrade ", 10) == 0;
+	name = upgrade ? package + 10 : package;
+	if (is_conda(m, arena, *prefix) && !put_by_pip(arena, *prefix, name))
+		return conda_command(arena, *prefix, name, again && !upgrade);
+	if (venv && made_by_uv(arena, *prefix))
+		return arena_printf(arena, "uv pip install --python %s %s%s", python, again ? "--reinstall " : "", package);
+	if (venv && pipx_name(arena, *prefix))
+		return arena_printf(arena, "pipx runpip %s install %s%s", pipx_name(arena, *prefix), flags, package);
+	if (path && strstr(path, "/.local/lib/python"))
+		return arena_printf(arena, "%s -m pip install --user %s%s", python, flags, package);
+	return arena_printf(arena, "%s -m pip install %s%s", python, flags, package);
+}
+
+const char *package_command(const struct model *m, struct arena *arena, const char *package,
+			    const char *path, bool again)
+{
+	const char *prefix = NULL, *command = command_of(m, arena, package, path, again, &prefix);
+
+	return command ? arena_printf(arena, "%s%s", command, what_undoes_it(m, prefix)) : NULL;
+}
