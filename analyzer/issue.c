@@ -138,13 +138,10 @@ static void tell_python(struct issue *i)
 	fprintf(i->out, "\n### Python stack (innermost first)\n\n```\n");
 	for (size_t k = 0; k < th->npython && shown < MOST_PYTHON; k++) {
 		const struct py_frame *f = &th->python[k];
-		bool library = strstr(f->file, "/site-packages/") || strstr(f->file, "/dist-packages/") ||
-			       strstr(f->file, "/lib/python") || *f->file == '<';
-
 		if (report_import_frame(f))
 			continue;
 		shown++;
-		if (library)
+		if (report_library_frame(f))
 			fprintf(i->out, "%s\n", clean(i, report_python_line(&i->lines, i->m, f)));
 		else
 			fprintf(i->out, "the program itself, line %d\n", f->line);

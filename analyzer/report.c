@@ -219,9 +219,14 @@ static void why(struct report *r)
 {
 	const struct finding *f = &r->v->best;
 	const char *series = r->series ? series_words(r->series, r->m, &r->arena) : NULL;
+	const char *own = r->bad && r->where->ending.kind != END_RUNNING ? report_own_line(r) : NULL;
 	struct section *s = report_begin(r, "Why");
 
 	report_put_lines(r, s, ITEM_TEXT, text_get(f->explanation));
+	if (own) {
+		report_put(s, ITEM_TEXT, NULL, "In your own code it was at");
+		report_put(s, ITEM_CODE, NULL, own);
+	}
 	if (series)
 		report_put(s, ITEM_TEXT, NULL, series);
 	if (!s->n)

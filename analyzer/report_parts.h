@@ -19,6 +19,9 @@ bool report_import_frame(
 	const struct py_frame *f); /* the machinery of imports, between any two modules */
 
 const char *report_python_line(struct report *r, const struct model *m, const struct py_frame *f);
+bool report_library_frame(const struct py_frame *f);
+/* The innermost line of the user's own code in the thread that ended, as report_python_line has it; NULL. */
+const char *report_own_line(struct report *r);
 /* before: the frame in the line above, NULL. */
 const char *report_native_line(struct report *r, const struct frame *f, const struct frame *before);
 bool report_interpreter_frame(const struct frame *f); /* says nothing that Python's do not say */

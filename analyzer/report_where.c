@@ -136,6 +136,26 @@ const char *report_python_line(struct report *r, const struct model *m, const st
 			    f->function);
 }
 
+/* Installed by somebody else: the standard library, a package, what has no file. */
+bool report_library_frame(const struct py_frame *f)
+{
+	return *f->file == '<' ? strncmp(f->file, "<ipython-input-", 15) != 0 :
+	       strstr(f->file, "/site-packages/") || strstr(f->file, "/dist-packages/") || strstr(f->file, "/lib/python");
+}
+
+const char *report_own_line(struct report *r)
+{
+	const struct thread *th = report_thread(r->where);
+
+	for (size_t i = 0; th && i < th->npython; i++) {
+		const struct py_frame *f = &th->python[i];
+
+		if (f->line && (cell_frame(r->where, f) || !report_library_frame(f)))
+			return report_python_line(r, r->where, f);
+	}
+	return NULL;
+}
+
 /* What lies below the outermost frame of a cell is the kernel's own machinery. */
 static size_t own_frames(const struct model *m, const struct thread *th)
 {

@@ -225,7 +225,7 @@ static void fingerprint(const struct model *m, struct verdict *v)
 
 static void add_also(struct verdict *v, const struct finding *f)
 {
-	static const char beaten[] = "a cause with a stronger or more specific proof was found";
+	static const char beaten[] = "the cause above says more of the same end, or has the stronger proof";
 	static const char unlinked[] = "nothing links it to the end";
 
 	v->also = realloc(v->also, (v->nalso + 1) * sizeof(*v->also));

@@ -88,6 +88,14 @@ static bool is_bundled(const char *file)
 
 /* --- load.missing-library --- */
 
+/* The failed load that is linked to the end, or one that failed for it, with the same words: another cause tells of it. */
+static bool ended_it(const struct context *c, const struct load *l)
+{
+	const struct load *bad = c->bad_load.load;
+
+	return bad && (l == bad || (l->error && bad->error && strcmp(l->error, bad->error) == 0));
+}
+
 static enum confidence match_missing(const struct model *m, struct finding *f)
 {
 	unsigned failed = 0;
@@ -100,7 +108,7 @@ static enum confidence match_missing(const struct model *m, struct finding *f)
 		return f->context->bad_load.confidence;
 	}
 	for (size_t i = 0; i < m->nloads; i++) {
-		if (m->loads[i].outcome == LOAD_FAILED && m->loads[i].path) {
+		if (m->loads[i].outcome == LOAD_FAILED && m->loads[i].path && !ended_it(f->context, &m->loads[i])) {
 			first = first ? first : &m->loads[i];
 			failed++;
 		}

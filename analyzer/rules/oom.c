@@ -202,7 +202,7 @@ static void explain_worker(const struct model *m, struct finding *f)
 	const char *limit = f->number[1] != UNKNOWN ? size_text(f->arena, f->number[1]) : NULL;
 
 	finding_title(f,
-		      "The kernel's OOM killer ended process %u, a worker of this one: the memory "
+		      "Linux's OOM killer ended process %u, a worker of this one: the memory "
 		      "limit of its container%s%s%s was reached",
 		      pid, limit ? " (" : "", limit ? limit : "", limit ? ")" : "");
 	finding_cite(f, f->event->record, f->event->time, "process %u, a child, was ended by SIGKILL", pid);
@@ -271,7 +271,7 @@ static void explain_cgroup(const struct model *m, struct finding *f)
 	if (f->number[1] == UNKNOWN) {
 		finding_say(f, "The memory limit of its cgroup%s%s was reached.", path ? " " : "", path ? path : "");
 	} else {
-		finding_title(f, "The kernel's OOM killer ended it: the memory limit of its container (%s) was reached", limit);
+		finding_title(f, "Linux's OOM killer ended it: the memory limit of its container (%s) was reached", limit);
 		finding_say(f,
 			    "Its memory cgroup%s%s has a limit of %s (%llu bytes)%s%s. When it is "
 			    "reached, the kernel ends a process of the cgroup with "
@@ -305,7 +305,7 @@ static void explain_cgroup(const struct model *m, struct finding *f)
 
 const struct rule rule_mem_oom_killed_cgroup = {
 	.id = "mem.oom-killed-cgroup",
-	.title = "The kernel's OOM killer ended it: the container's memory limit was reached",
+	.title = "Linux's OOM killer ended it: the container's memory limit was reached",
 	.match = match_cgroup,
 	.explain = explain_cgroup,
 	.page = "A container, a JupyterHub or a batch system limits the memory of a cgroup; beyond "
@@ -359,7 +359,7 @@ static void explain_system(const struct model *m, struct finding *f)
 
 const struct rule rule_mem_oom_killed_system = {
 	.id = "mem.oom-killed-system",
-	.title = "The kernel's OOM killer ended it: the machine was out of memory",
+	.title = "Linux's OOM killer ended it: the machine was out of memory",
 	.match = match_system,
 	.explain = explain_system,
 	.page = "The machine has no memory left, and the kernel kills the process with the highest "
