@@ -2,7 +2,7 @@
 /*
  * The command that installs or repairs a package in the environment of this process, as its maker
  * would: pip in a virtual environment, uv, conda for what conda put there, pipx, the system's
- * packages, the user's site folder. What would undo it stands behind it, as a comment of the shell.
+ * packages, the user's site folder. And what would undo it.
  *
  * Paths come from the trace: only regular files are opened, and only read (design.md 8).
  */
@@ -133,15 +133,6 @@ static const char *pipx_name(struct arena *arena, const char *prefix)
 	return name && package_is_plain(name) ? name : NULL;
 }
 
-static const char *what_undoes_it(const struct model *m, const char *prefix)
-{
-	if (prefix && strstr(prefix, "/pypoetry/virtualenvs/"))
-		return "   # and \"poetry add\" it, or the next \"poetry install\" undoes this";
-	if (model_info(m, "container"))
-		return "   # and in what its image is made of (Dockerfile), or it goes with the container";
-	return "";
-}
-
 static const char *command_of(const struct model *m, struct arena *arena, const char *package, const char *path,
 			      bool again, const char **prefix)
 {
@@ -173,7 +164,22 @@ static const char *command_of(const struct model *m, struct arena *arena, const 
 const char *package_command(const struct model *m, struct arena *arena, const char *package,
 			    const char *path, bool again)
 {
-	const char *prefix = NULL, *command = command_of(m, arena, package, path, again, &prefix);
+	const char *prefix = NULL;
 
-	return command ? arena_printf(arena, "%s%s", command, what_undoes_it(m, prefix)) : NULL;
+	return command_of(m, arena, package, path, again, &prefix);
+}
+
+const char *package_remark(const struct model *m, const char *fix)
+{
+	const struct event *e = python_ready(m);
+	const char *prefix = e ? FIELD_TEXT(e, py_ready, prefix) : NULL;
+
+	if (!strstr(fix, "pip install ") && !strstr(fix, "conda install ") && !strstr(fix, "pipx runpip "))
+		return NULL;
+	if (prefix && strstr(prefix, "/pypoetry/virtualenvs/"))
+		return "This environment is poetry's: \"poetry add\" the same package, or the next \"poetry install\" undoes it.";
+	if (model_info(m, "container"))
+		return "This is a container: put the same command into what its image is made of (Dockerfile: RUN), or it is gone "
+		       "with the container.";
+	return NULL;
 }

@@ -151,6 +151,8 @@ const char *package_words(struct arena *arena, const char *package);
 /* The command that installs or repairs packages in the environment of this process. */
 const char *package_command(const struct model *m, struct arena *arena, const char *package,
 			    const char *path, bool again);
+/* What else is to be done so that an installation in this text lasts; NULL. */
+const char *package_remark(const struct model *m, const char *fix);
 void environment_hint(const struct model *m, struct finding *f, const char *name,
 		      const char *value);
 

@@ -3,6 +3,7 @@
  * Puts a report together, section by section: what happened, why, what to do, the proof, where,
  * what else was seen, memory. Everything said here comes from the model or from the verdict.
  */
+#include "analyzer/proof.h"
 #include "analyzer/report_parts.h"
 
 #include <stdlib.h>
@@ -24,13 +25,6 @@ void report_put(struct section *s, enum item_kind kind, const char *label, const
 {
 	s->items = grow(s->items, s->n, &s->room, sizeof(*s->items));
 	s->items[s->n++] = (struct item){ kind, label, text };
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : path;
 }
 
 /* --- what died, and of what --- */
@@ -236,9 +230,12 @@ static void why(struct report *r)
 static void what_to_do(struct report *r)
 {
 	const struct finding *f = &r->v->best;
+	const char *remark = package_remark(r->where, text_get(f->fix));
 	struct section *s = report_begin(r, "What to do");
 
 	report_put_lines(r, s, ITEM_STEP, text_get(f->fix));
+	if (remark)
+		report_put(s, ITEM_TEXT, NULL, remark);
 	if (!s->n && f->rule->advice)
 		report_put_lines(r, s, ITEM_STEP, f->rule->advice);
 	if (!s->n)

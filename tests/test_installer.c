@@ -34,33 +34,62 @@ static void put(const char *prefix, const char *name, const char *text)
 	fclose(f);
 }
 
-/* What is said of numpy in the environment at this place of top; more: further lines of the trace. */
-static void says(const char *prefix, const char *more, const char *package, const char *wanted)
-{
-	char trace[2048], expected[1024];
-	struct arena arena = { 0 };
+struct subject_of {
 	struct image image;
 	struct trace *t;
 	struct model *m;
-	const char *why, *got;
+};
+
+/* The environment at this place of top; more: further lines of the trace. */
+static void in(struct subject_of *s, const char *prefix, const char *more)
+{
+	char trace[2048];
+	const char *why;
 
 	snprintf(trace, sizeof(trace),
 		 "header pid=4711 ppid=4700 end_kind=2 end_code=1\nmodule path=\"/usr/bin/python3.11\" flags=8\n%s\n"
 		 "py_ready version=\"3.11.7 (main)\" prefix=\"%s%s\" base_prefix=\"/usr\" executable=\"%s%s/bin/python\" hexversion=0x030b07f0\n",
 		 more, top, prefix, top, prefix);
-	why = assemble(trace, &image);
+	why = assemble(trace, &s->image);
 	if (why)
 		fail_msg("%s", why);
-	t = trace_from_memory("test.trace", image.bytes, image.size, &why);
-	assert_non_null(t);
-	m = model_build_plain(t);
-	got = package_command(m, &arena, package, NULL, false);
+	s->t = trace_from_memory("test.trace", s->image.bytes, s->image.size, &why);
+	assert_non_null(s->t);
+	s->m = model_build_plain(s->t);
+}
+
+static void out(struct subject_of *s)
+{
+	model_free(s->m);
+	trace_close(s->t);
+	free(s->image.bytes);
+}
+
+static void says(const char *prefix, const char *more, const char *package, const char *wanted)
+{
+	struct arena arena = { 0 };
+	struct subject_of s;
+	char expected[1024];
+
+	in(&s, prefix, more);
 	snprintf(expected, sizeof(expected), wanted, top);
-	assert_string_equal(got, expected);
+	assert_string_equal(package_command(s.m, &arena, package, NULL, false), expected);
 	arena_free(&arena);
-	model_free(m);
-	trace_close(t);
-	free(image.bytes);
+	out(&s);
+}
+
+static void remarks(const char *prefix, const char *more, const char *fix, const char *wanted)
+{
+	struct subject_of s;
+	const char *got;
+
+	in(&s, prefix, more);
+	got = package_remark(s.m, fix);
+	if (wanted)
+		assert_true(got && strstr(got, wanted));
+	else
+		assert_null(got);
+	out(&s);
 }
 
 static void each_maker_has_its_command(void **state)
@@ -79,11 +108,10 @@ static void each_maker_has_its_command(void **state)
 	says("/envs/ml", "", "torch", "conda install -n ml torch");
 	says("/envs/ml", "", "'scikit-learn<1.4'", "\"%s/envs/ml/bin/python\" -m pip install 'scikit-learn<1.4'");
 	says("/share/pipx/venvs/papermill", "", "numpy", "pipx runpip papermill install numpy");
-	says("/plain", "info key=\"container\" value=\"docker\"", "numpy",
-	     "\"%s/plain/bin/python\" -m pip install numpy   # and in what its image is made of (Dockerfile), or it goes with the container");
-	says("/cache/pypoetry/virtualenvs/x-py3.11", "", "numpy",
-	     "\"%s/cache/pypoetry/virtualenvs/x-py3.11/bin/python\" -m pip install numpy   "
-	     "# and \"poetry add\" it, or the next \"poetry install\" undoes this");
+	remarks("/plain", "", "conda install numpy", NULL);
+	remarks("/plain", "info key=\"container\" value=\"docker\"", "python -m pip install numpy", "Dockerfile");
+	remarks("/plain", "info key=\"container\" value=\"docker\"", "Use smaller batches.", NULL);
+	remarks("/cache/pypoetry/virtualenvs/x-py3.11", "", "python -m pip install numpy", "poetry add");
 }
 
 static int clean(void **state)
