@@ -2,14 +2,11 @@
 /* See demangle.h. */
 #include "analyzer/demangle.h"
 
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "analyzer/apart.h"
 
 #define LONGEST_NAME	2048	/* mangled */
 #define FEW_PARTS	24	/* the output cannot grow beyond some MiB */
@@ -19,14 +16,6 @@
 
 /* In libstdc++ (C++ ABI, 3.4): returns memory of malloc. */
 extern char *__cxa_demangle(const char *mangled, char *buffer, size_t *size, int *status);
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static bool here(const char *name, char *to, size_t room)
 {
@@ -44,64 +33,34 @@ static bool here(const char *name, char *to, size_t room)
 	return good;
 }
 
-static void in_child(const char *name, char *to, size_t room, int fd)
-{
-	const struct rlimit none = { 0, 0 };
-#if !defined(__SANITIZE_ADDRESS__)	/* its shadow alone needs more */
-	const struct rlimit memory = { MOST_MEMORY, MOST_MEMORY };
+struct name {
+	const char *mangled;
+	size_t room;
+};
 
-	setrlimit(RLIMIT_DATA, &memory);
-#endif
-	setrlimit(RLIMIT_CORE, &none);
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL);
-	alarm(MILLISECONDS / 1000 + 1);
-	if (here(name, to, room) && write(fd, to, strlen(to)) < 0)
+static void write_plain(void *arg, int fd)
+{
+	const struct name *name = arg;
+	char *to = malloc(name->room);
+
+	if (to && here(name->mangled, to, name->room) && write(fd, to, strlen(to)) < 0)
 		_exit(1);
-	_exit(0);
 }
 
-/* What the child wrote until its end or the deadline; at most as much as a pipe holds, so it never waits for us. */
-static bool receive(int fd, char *to, size_t room)
-{
-	int64_t deadline = now_ms() + MILLISECONDS;
-	size_t n = 0;
-
-	while (n < room - 1) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int64_t left = deadline - now_ms();
-		ssize_t got;
-
-		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
-			return false;
-		got = read(fd, to + n, room - 1 - n);
-		if (got <= 0)
-			break;
-		n += (size_t)got;
-	}
-	to[n] = '\0';
-	return n != 0;
-}
-
-static bool apart(const char *name, char *to, size_t room)
+static bool elsewhere(const char *mangled, char *to, size_t room)
 {
 	static unsigned failures;
-	bool good = false;
-	pid_t pid;
-	int fd[2];
+	struct name name = { mangled, room };
+	struct text plain = { 0 };
+	bool good = failures < MOST_FAILURES && apart(write_plain, &name, MILLISECONDS, MOST_MEMORY, room, &plain) && plain.n;
 
-	if (failures >= MOST_FAILURES || pipe(fd) < 0)
-		return false;
-	pid = fork();
-	if (pid == 0)
-		in_child(name, to, room, fd[1]);
-	close(fd[1]);
-	if (pid > 0) {
-		good = receive(fd[0], to, room);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+	if (good) {
+		size_t n = plain.n < room - 1 ? plain.n : room - 1;
+
+		memcpy(to, text_get(&plain), n);
+		to[n] = '\0';
 	}
-	close(fd[0]);
+	text_free(&plain);
 	failures += !good;
 	return good;
 }
@@ -115,5 +74,5 @@ bool demangle(const char *name, char *to, size_t room)
 		parts += name[n] == 'S' || name[n] == 'T';
 	if (n == LONGEST_NAME)
 		return false;
-	return parts <= FEW_PARTS ? here(name, to, room) : apart(name, to, room);
+	return parts <= FEW_PARTS ? here(name, to, room) : elsewhere(name, to, room);
 }

@@ -133,11 +133,11 @@ static const char *pipx_name(struct arena *arena, const char *prefix)
 	return name && package_is_plain(name) ? name : NULL;
 }
 
-static const char *command_of(const struct model *m, struct arena *arena, const char *package, const char *path,
-			      bool again, const char **prefix)
+const char *package_command(const struct model *m, struct arena *arena, const char *package,
+			    const char *path, bool again)
 {
-	const char *base, *python = interpreter(m, arena, prefix, &base);
-	bool venv = *prefix && base && *base && strcmp(*prefix, base) != 0;
+	const char *prefix, *base, *python = interpreter(m, arena, &prefix, &base);
+	bool venv = prefix && base && *base && strcmp(prefix, base) != 0;
 	const char *flags = again ? "--force-reinstall --no-cache-dir " : "", *name;
 	bool upgrade;
 
@@ -150,23 +150,15 @@ static const char *command_of(const struct model *m, struct arena *arena, const 
 	python = arena_shell(arena, python);
 	upgrade = strncmp(package, "--upgrade ", 10) == 0;
 	name = upgrade ? package + 10 : package;
-	if (is_conda(m, arena, *prefix) && !put_by_pip(arena, *prefix, name))
-		return conda_command(arena, *prefix, name, again && !upgrade);
-	if (venv && made_by_uv(arena, *prefix))
+	if (is_conda(m, arena, prefix) && !put_by_pip(arena, prefix, name))
+		return conda_command(arena, prefix, name, again && !upgrade);
+	if (venv && made_by_uv(arena, prefix))
 		return arena_printf(arena, "uv pip install --python %s %s%s", python, again ? "--reinstall " : "", package);
-	if (venv && pipx_name(arena, *prefix))
-		return arena_printf(arena, "pipx runpip %s install %s%s", pipx_name(arena, *prefix), flags, package);
+	if (venv && pipx_name(arena, prefix))
+		return arena_printf(arena, "pipx runpip %s install %s%s", pipx_name(arena, prefix), flags, package);
 	if (path && strstr(path, "/.local/lib/python"))
 		return arena_printf(arena, "%s -m pip install --user %s%s", python, flags, package);
 	return arena_printf(arena, "%s -m pip install %s%s", python, flags, package);
-}
-
-const char *package_command(const struct model *m, struct arena *arena, const char *package,
-			    const char *path, bool again)
-{
-	const char *prefix = NULL;
-
-	return command_of(m, arena, package, path, again, &prefix);
 }
 
 const char *package_remark(const struct model *m, const char *fix)

@@ -17,6 +17,18 @@ const char *base_name(const char *path)
 	return slash ? slash + 1 : path ? path : "";
 }
 
+const char *stderr_last_line(const struct model *m, struct arena *arena)
+{
+	const char *tail = m->stderr_tail ? m->stderr_tail : "";
+	size_t end = strlen(tail), begin;
+
+	while (end && (tail[end - 1] == '\n' || tail[end - 1] == ' '))
+		end--;
+	for (begin = end; begin && tail[begin - 1] != '\n';)
+		begin--;
+	return end > begin ? arena_text(arena, tail + begin, end - begin) : NULL;
+}
+
 bool module_like(const struct module *module, const char *prefix)
 {
 	size_t n = strlen(prefix);

@@ -119,6 +119,8 @@ bool module_on_stack(const struct stack *stack, const struct module *module);
 const char *size_text(struct arena *arena, uint64_t bytes);
 const char *signal_word(int signal);
 const char *base_name(const char *path);
+/* The last line that was written to stderr, NULL. */
+const char *stderr_last_line(const struct model *m, struct arena *arena);
 bool same_directory(const char *a, const char *b);
 bool path_under(const char *path, const char *directory);
 /* The entry of a list "a:b:c" that holds path; NULL: none. */

@@ -140,7 +140,7 @@ const char *report_python_line(struct report *r, const struct model *m, const st
 bool report_library_frame(const struct py_frame *f)
 {
 	return *f->file == '<' ? strncmp(f->file, "<ipython-input-", 15) != 0 :
-	       strstr(f->file, "/site-packages/") || strstr(f->file, "/dist-packages/") || strstr(f->file, "/lib/python");
+				 short_path(f->file) != f->file;
 }
 
 const char *report_own_line(struct report *r)

@@ -20,7 +20,6 @@
 
 #include "analyzer/symbols_frame_pointer.h"
 
-#define MOST_MEMORY	(1u << 30)
 
 struct job {
 	const struct unwind *u;
@@ -356,25 +355,10 @@ static void send_walk(struct job *job, unsigned with_lines)
 		_exit(1);
 }
 
-static void set_limits(void)
-{
-	const struct rlimit none = { 0, 0 };
-#if !defined(__SANITIZE_ADDRESS__)	/* its shadow alone needs more */
-	const struct rlimit memory = { MOST_MEMORY, MOST_MEMORY };
-
-	setrlimit(RLIMIT_DATA, &memory);
-#endif
-	setrlimit(RLIMIT_CORE, &none);
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL);
-	alarm(MILLISECONDS / 1000 + 1);
-}
-
 void symbols_child(const struct model *m, const struct unwind *u, size_t n, const struct reported *r, int to)
 {
 	static struct job job, again[THREADS_WITH_LINES];
 
-	set_limits();
 	job.u = u;
 	job.to = to;
 	job.dwfl = dwfl_begin(&callbacks);
@@ -391,5 +375,4 @@ void symbols_child(const struct model *m, const struct unwind *u, size_t n, cons
 	}
 	for (size_t i = 0; i < n && i < THREADS_WITH_LINES && job.dwfl; i++)
 		send_walk(&again[i], WITH_LINES);
-	_exit(0);
 }

@@ -15,7 +15,8 @@
 #define THREADS_WITH_LINES	4
 #define MOST_INLINED	16		/* at one address */
 #define MOST_MODULES	512
-#define MILLISECONDS	2000		/* that the child may take */
+#define MILLISECONDS	2000		/* that the child may take, and */
+#define MOST_MEMORY	(1u << 30)
 
 /* What the child says of one frame; the two texts follow. */
 struct found {
@@ -32,8 +33,7 @@ struct reported {			/* modules that an address on the stack points into */
 	size_t n;
 };
 
-/* In the child: walks one thread after the other, writes what it finds to the pipe, and ends the process. */
-void symbols_child(const struct model *m, const struct unwind *u, size_t n,
-		   const struct reported *r, int to) __attribute__((noreturn));
+/* In the child: walks one thread after the other, and writes what it finds to the pipe. */
+void symbols_child(const struct model *m, const struct unwind *u, size_t n, const struct reported *r, int to);
 
 #endif

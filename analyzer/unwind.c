@@ -5,15 +5,13 @@
  */
 #include "analyzer/symbols_private.h"
 
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "analyzer/apart.h"
 #include "analyzer/names.h"
+
+#define MOST_ANSWER	(4u << 20)
 
 static void want_module(const struct model *m, struct reported *r, uint64_t address)
 {
@@ -44,33 +42,6 @@ static void want_modules(const struct model *m, const struct unwind *u, struct r
 	}
 	for (unsigned i = 0; i < u->nregs; i++)
 		want_module(m, r, u->regs[i]);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void receive(int from, struct text *all)
-{
-	int64_t deadline = now_ms() + MILLISECONDS;
-	char piece[65536];
-
-	while (all->n < (4u << 20)) {
-		struct pollfd p = { .fd = from, .events = POLLIN };
-		int64_t left = deadline - now_ms();
-		ssize_t n;
-
-		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
-			return;
-		n = read(from, piece, sizeof(piece));
-		if (n <= 0)
-			return;
-		text_add_n(all, piece, (size_t)n);
-	}
 }
 
 static struct made_frame *add_frame(struct model *m, struct frame *to, const struct found *f,
@@ -204,30 +175,32 @@ static void take_all(struct model *m, struct answer *a, size_t n, const struct s
 	free(all);
 }
 
+struct asked {
+	const struct model *m;
+	const struct unwind *u;
+	size_t n;
+	const struct reported *r;
+};
+
+static void walk_all(void *arg, int fd)
+{
+	const struct asked *asked = arg;
+
+	symbols_child(asked->m, asked->u, asked->n, asked->r, fd);
+}
+
 void symbols_unwind(struct model *m, const struct unwind *u, size_t n, const struct stack **stack)
 {
 	struct reported r = { .n = 0 };
+	struct asked asked = { m, u, n, &r };
 	struct answer a = { .at = 0 };
-	int fd[2];
-	pid_t pid;
 
 	memset(stack, 0, n * sizeof(*stack));
 	for (size_t i = 0; i < n; i++)
 		want_modules(m, &u[i], &r);
-	if (!n || pipe(fd) < 0)
+	if (!n)
 		return;
-	pid = fork();
-	if (pid == 0) {
-		close(fd[0]);
-		symbols_child(m, u, n, &r, fd[1]);
-	}
-	close(fd[1]);
-	if (pid > 0) {
-		receive(fd[0], &a.all);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	close(fd[0]);
+	apart(walk_all, &asked, MILLISECONDS, MOST_MEMORY, MOST_ANSWER, &a.all);
 	take_all(m, &a, n, stack);
 	text_free(&a.all);
 }

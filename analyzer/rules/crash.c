@@ -269,15 +269,10 @@ static const char *access_text(const struct model *m, struct finding *f)
 /* What it said before it gave up is often the reason, and stands for itself: no proof. */
 static void tell_last_line(const struct model *m, struct finding *f)
 {
-	const char *tail = m->stderr_tail ? m->stderr_tail : "";
-	size_t end = strlen(tail), begin;
+	const char *line = stderr_last_line(m, f->arena);
 
-	while (end && (tail[end - 1] == '\n' || tail[end - 1] == ' '))
-		end--;
-	for (begin = end; begin && tail[begin - 1] != '\n';)
-		begin--;
-	if (end > begin)
-		finding_say(f, "The last line on stderr before that was: %.300s", arena_text(f->arena, tail + begin, end - begin));
+	if (line)
+		finding_say(f, "The last line on stderr before that was: %.300s", line);
 }
 
 static void explain_library(const struct model *m, struct finding *f)

@@ -61,19 +61,6 @@ static enum confidence match_library(const struct model *m, struct finding *f)
 	return PROVEN;
 }
 
-/* The last line that was written to stderr, NULL. */
-static const char *last_line(const struct model *m, struct arena *arena)
-{
-	const char *tail = m->stderr_tail ? m->stderr_tail : "";
-	size_t end = strlen(tail), begin;
-
-	while (end && (tail[end - 1] == '\n' || tail[end - 1] == ' '))
-		end--;
-	for (begin = end; begin && tail[begin - 1] != '\n';)
-		begin--;
-	return end > begin ? arena_text(arena, tail + begin, end - begin) : NULL;
-}
-
 /* The library's last words name a variable, or its value: that is what it refused. */
 static void fix_variable(const struct model *m, struct finding *f, const char *words)
 {
@@ -113,7 +100,7 @@ static void fix_known(struct finding *f)
 
 static void explain_library(const struct model *m, struct finding *f)
 {
-	const char *words = last_line(m, f->arena);
+	const char *words = stderr_last_line(m, f->arena);
 	uint64_t load = f->event->number == KS_exit_call ? FIELD(f->event, exit_call, load) : 0;
 	const struct load *l = load ? model_load(m, load) : NULL;
 	bool call = f->event->number == KS_exit_call;
