@@ -22,7 +22,7 @@
 #include "analyzer/report.h"
 #include "analyzer/rule.h"
 #include "analyzer/trace.h"
-#include "tests/assemble.h"
+#include "tests/opened.h"
 
 static double seconds(void)
 {
@@ -111,33 +111,20 @@ enum form { TEXT, HTML };
 
 static char *told(const char *text, enum form form)
 {
-	struct subject s = { .v = NULL };
-	struct image image;
-	struct verdict v;
+	struct opened o;
 	struct report r;
-	const char *why = assemble(text, &image);
-	struct trace *t;
 	char *out = NULL;
 	size_t n;
 	FILE *f = open_memstream(&out, &n);
 
-	if (why)
-		fail_msg("%s", why);
-	t = trace_from_memory("\x1b]0;x\afile.trace", image.bytes, image.size, &why);
-	assert_non_null(t);
-	s.m = s.where = model_build_plain(t);
-	s.v = &v;
-	rules_run(s.m, &v);
-	report_build(&r, &s);
+	open_text(&o, "\x1b]0;x\afile.trace", text);
+	report_build(&r, &o.subject);
 	if (form == TEXT)
 		report_text(&r, (struct look){ .width = 80 }, f);
 	else
 		report_html(&r, f);
 	report_free(&r);
-	verdict_free(&v);
-	model_free((struct model *)s.m);
-	trace_close(t);
-	free(image.bytes);
+	close_text(&o);
 	fclose(f);
 	return out;
 }

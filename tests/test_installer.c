@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 #include "analyzer/proof.h"
-#include "analyzer/trace.h"
-#include "tests/assemble.h"
+#include "tests/opened.h"
 
 static char top[] = "/tmp/kshim-installer-XXXXXX";
 
@@ -34,62 +33,43 @@ static void put(const char *prefix, const char *name, const char *text)
 	fclose(f);
 }
 
-struct subject_of {
-	struct image image;
-	struct trace *t;
-	struct model *m;
-};
-
 /* The environment at this place of top; more: further lines of the trace. */
-static void in(struct subject_of *s, const char *prefix, const char *more)
+static void in(struct opened *o, const char *prefix, const char *more)
 {
 	char trace[2048];
-	const char *why;
 
 	snprintf(trace, sizeof(trace),
 		 "header pid=4711 ppid=4700 end_kind=2 end_code=1\nmodule path=\"/usr/bin/python3.11\" flags=8\n%s\n"
 		 "py_ready version=\"3.11.7 (main)\" prefix=\"%s%s\" base_prefix=\"/usr\" executable=\"%s%s/bin/python\" hexversion=0x030b07f0\n",
 		 more, top, prefix, top, prefix);
-	why = assemble(trace, &s->image);
-	if (why)
-		fail_msg("%s", why);
-	s->t = trace_from_memory("test.trace", s->image.bytes, s->image.size, &why);
-	assert_non_null(s->t);
-	s->m = model_build_plain(s->t);
-}
-
-static void out(struct subject_of *s)
-{
-	model_free(s->m);
-	trace_close(s->t);
-	free(s->image.bytes);
+	open_text(o, "test.trace", trace);
 }
 
 static void says(const char *prefix, const char *more, const char *package, const char *wanted)
 {
 	struct arena arena = { 0 };
-	struct subject_of s;
+	struct opened o;
 	char expected[1024];
 
-	in(&s, prefix, more);
+	in(&o, prefix, more);
 	snprintf(expected, sizeof(expected), wanted, top);
-	assert_string_equal(package_command(s.m, &arena, package, NULL, false), expected);
+	assert_string_equal(package_command(o.model, &arena, package, NULL, false), expected);
 	arena_free(&arena);
-	out(&s);
+	close_text(&o);
 }
 
 static void remarks(const char *prefix, const char *more, const char *fix, const char *wanted)
 {
-	struct subject_of s;
+	struct opened o;
 	const char *got;
 
-	in(&s, prefix, more);
-	got = package_remark(s.m, fix);
+	in(&o, prefix, more);
+	got = package_remark(o.model, fix);
 	if (wanted)
 		assert_true(got && strstr(got, wanted));
 	else
 		assert_null(got);
-	out(&s);
+	close_text(&o);
 }
 
 static void each_maker_has_its_command(void **state)

@@ -10,10 +10,8 @@
 #include <cmocka.h>
 
 #include "analyzer/explain.h"
-#include "analyzer/report.h"
-#include "analyzer/trace.h"
 #include "analyzer/why_not.h"
-#include "tests/assemble.h"
+#include "tests/opened.h"
 
 static const char death[] =
 	"header pid=4711 ppid=4700 end_kind=1 end_code=11\n"
@@ -37,31 +35,18 @@ static const char death[] =
 /* asked: --why-not of this cause; NULL: --issue. */
 static char *text_of(const char *trace, const char *asked)
 {
-	struct image image;
-	const char *why = assemble(trace, &image);
-	struct trace *t;
-	struct verdict v;
-	struct subject s;
+	struct opened o;
 	char *out = NULL;
 	size_t size = 0;
 	FILE *f = open_memstream(&out, &size);
 
-	if (why)
-		fail_msg("%s", why);
-	t = trace_from_memory("test.trace", image.bytes, image.size, &why);
-	assert_non_null(t);
-	s = (struct subject){ .v = &v };
-	s.m = s.where = model_build_plain(t);
-	rules_run(s.m, &v);
+	open_text(&o, "test.trace", trace);
 	if (asked)
-		why_not(s.m, &v, rule_named(asked), f);
+		why_not(o.model, &o.verdict, rule_named(asked), f);
 	else
-		report_issue(&s, f);
+		report_issue(&o.subject, f);
 	fclose(f);
-	verdict_free(&v);
-	model_free((struct model *)s.m);
-	trace_close(t);
-	free(image.bytes);
+	close_text(&o);
 	return out;
 }
 

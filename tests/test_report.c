@@ -13,34 +13,24 @@
 #include "analyzer/report.h"
 #include "analyzer/trace.h"
 #include "analyzer/words.h"
-#include "tests/assemble.h"
+#include "tests/opened.h"
 #include "tests/sample.h"
 
 enum form { TEXT, HTML, JSON };
 
 static char *report_of(const char *text, enum form form, struct look look)
 {
-	struct image image;
-	const char *why = assemble(text, &image);
-	struct trace *t;
-	struct verdict v;
-	struct subject s;
+	struct opened o;
 	struct report r;
 	char *out = NULL;
 	size_t size = 0;
 	FILE *f = open_memstream(&out, &size);
 
-	if (why)
-		fail_msg("%s", why);
-	t = trace_from_memory("test.trace", image.bytes, image.size, &why);
-	assert_non_null(t);
-	s = (struct subject){ .v = &v };
-	s.m = s.where = model_build_plain(t);
-	rules_run(s.m, &v);
+	open_text(&o, "test.trace", text);
 	if (form == JSON) {
-		report_json(&s, f);
+		report_json(&o.subject, f);
 	} else {
-		report_build(&r, &s);
+		report_build(&r, &o.subject);
 		if (form == HTML)
 			report_html(&r, f);
 		else
@@ -48,10 +38,7 @@ static char *report_of(const char *text, enum form form, struct look look)
 		report_free(&r);
 	}
 	fclose(f);
-	verdict_free(&v);
-	model_free((struct model *)s.m);
-	trace_close(t);
-	free(image.bytes);
+	close_text(&o);
 	return out;
 }
 

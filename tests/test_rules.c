@@ -28,9 +28,8 @@
 #include "analyzer/model.h"
 #include "analyzer/rule.h"
 #include "analyzer/text.h"
-#include "analyzer/trace.h"
 #include "analyzer/why_not.h"
-#include "tests/assemble.h"
+#include "tests/opened.h"
 
 #define MOST_CASES	512
 #define MOST_LINES	400
@@ -145,17 +144,9 @@ static void read_cases(const char *folder)
 
 /* --- running --- */
 
-struct run {
-	struct image image;
-	struct trace *trace;
-	struct model *model;
-	struct verdict verdict;
-};
-
-static void run_open(struct run *r, const struct a_case *c, unsigned without)
+static void open_without(struct opened *r, const struct a_case *c, unsigned without)
 {
 	struct text text = { 0 };
-	const char *why;
 
 	for (unsigned i = 0; i < c->lines; i++) {
 		/* The places of the modules behind it stay. */
@@ -166,23 +157,8 @@ static void run_open(struct run *r, const struct a_case *c, unsigned without)
 		text_add(&text, c->line[i]);
 		text_char(&text, '\n');
 	}
-	why = assemble(text_get(&text), &r->image);
+	open_text(r, c->name, text_get(&text));
 	text_free(&text);
-	if (why)
-		fail_msg("%s: %s", c->name, why);
-	r->trace = trace_from_memory(c->name, r->image.bytes, r->image.size, &why);
-	if (!r->trace)
-		fail_msg("%s: %s", c->name, why);
-	r->model = model_build_plain(r->trace);
-	rules_run(r->model, &r->verdict);
-}
-
-static void run_close(struct run *r)
-{
-	verdict_free(&r->verdict);
-	model_free(r->model);
-	trace_close(r->trace);
-	free(r->image.bytes);
 }
 
 static const char *title_of(const struct finding *f)
@@ -238,9 +214,9 @@ static void a_case_gives_its_verdict(void **state)
 {
 	const struct a_case *c = *state;
 	enum confidence want = c->likely ? LIKELY : PROVEN;
-	struct run r;
+	struct opened r;
 
-	run_open(&r, c, MOST_LINES);
+	open_without(&r, c, MOST_LINES);
 	if (strcmp(r.verdict.best.rule->id, c->expect) != 0)
 		fail_msg("%s: %s (%s), not %s", c->name, r.verdict.best.rule->id, title_of(&r.verdict.best), c->expect);
 	if (r.verdict.best.confidence != want && strcmp(c->expect, "unknown") != 0)
@@ -253,7 +229,7 @@ static void a_case_gives_its_verdict(void **state)
 	check_words(c, &r.verdict.best);
 	check_seen(c, &r.verdict);
 	needs_each(r.model, r.verdict.context, c->expect, check_need, (void *)c);
-	run_close(&r);
+	close_text(&r);
 }
 
 /* --- fingerprints --- */
@@ -297,14 +273,14 @@ static void free_case(struct a_case *c)
 
 static void same_fingerprint(const struct a_case *a, const struct a_case *b, bool same, const char *what)
 {
-	struct run x, y;
+	struct opened x, y;
 
-	run_open(&x, a, MOST_LINES);
-	run_open(&y, b, MOST_LINES);
+	open_without(&x, a, MOST_LINES);
+	open_without(&y, b, MOST_LINES);
 	if ((strcmp(x.verdict.fingerprint, y.verdict.fingerprint) == 0) != same)
 		fail_msg("%s: %s and %s with %s", same ? "not the same" : "the same", x.verdict.fingerprint, y.verdict.fingerprint, what);
-	run_close(&x);
-	run_close(&y);
+	close_text(&x);
+	close_text(&y);
 }
 
 static const struct a_case *named(const char *name)
@@ -374,15 +350,15 @@ static void without_a_record_it_names_no_other_cause(void **state)
 
 	for (unsigned i = 0; i < c->lines; i++) {
 		const char *id;
-		struct run r;
+		struct opened r;
 
-		run_open(&r, c, i);
+		open_without(&r, c, i);
 		id = r.verdict.best.rule->id;
 		if (strcmp(id, c->expect) != 0 && !is_vague(c, id))
 			fail_msg("%s: without \"%.80s\" it says %s (%s)", c->name, c->line[i], id, title_of(&r.verdict.best));
 		if (c->decisive[i] && strcmp(id, c->expect) == 0 && r.verdict.best.confidence == PROVEN)
 			fail_msg("%s: without the decisive \"%.80s\" it still says %s", c->name, c->line[i], id);
-		run_close(&r);
+		close_text(&r);
 	}
 }
 
