@@ -14,9 +14,11 @@
 #include "shim/safe.h"
 
 #define TASKS		512
+#define SURE		64	/* tasks that are read whatever time it takes */
 #define LOOKED_INTO	32	/* other threads whose stacks are kept */
 #define INNER		(8u << 10)	/* bytes of each */
 #define AROUND		64	/* bytes around a word that a thread waits at */
+#define LOOKS		5	/* at a thread that runs where others wait: 1, 2, 4, 8 ms apart */
 
 static struct ks_thread_info tasks[TASKS];
 static unsigned ntasks;
@@ -128,10 +130,33 @@ static void keep_waits(const struct ks_fault *f)
 	}
 }
 
-/* All tasks of the process; the one that failed comes first. At most TASKS, at most 20 ms. */
+/*
+ * A thread that waits runs for a moment where a signal finds it: who ends the process ends itself
+ * next, and its SIGCHLD, which this thread blocks, goes to one of the others (complete_signal,
+ * kernel/signal.c), which begins its wait anew.
+ */
+static void look_again(void)
+{
+	struct timespec step = { 0, 1000 * 1000 };
+	unsigned run = 1;
+
+	for (int look = 1; look < LOOKS && run; look++, step.tv_nsec *= 2) {
+		run = 0;
+		for (unsigned i = 1; i < ntasks; i++)
+			run += tasks[i].state == 'R';
+		if (run)
+			ks_sys(SYS_nanosleep, &step, NULL);
+		for (unsigned i = 1; i < ntasks && run; i++)
+			if (tasks[i].state == 'R')
+				read_thread(tasks[i].tid, &tasks[i]);
+	}
+}
+
+/* All tasks of the process; the one that failed comes first. At most TASKS; after SURE of them 20 ms at most. */
 void ks_scene_threads(const struct ks_fault *f)
 {
 	uint64_t begin = ks_clock(), most = ks.head->clock_hz ? ks.head->clock_hz / 50 : 60u << 20;
+	bool sent = f->info.si_code <= 0 && f->info.si_pid != ks.pid;
 	int fd = ks_sys_open("/proc/self/task", O_RDONLY | O_DIRECTORY, 0);
 	long got;
 
@@ -141,7 +166,7 @@ void ks_scene_threads(const struct ks_fault *f)
 		got = ks_sys(SYS_getdents64, fd, entries, sizeof(entries));
 		if (got <= 0)
 			break;
-		for (long at = 0; at < got && ntasks < TASKS && ks_clock() - begin < most;) {
+		for (long at = 0; at < got && ntasks < TASKS && (ntasks < SURE || ks_clock() - begin < most);) {
 			const struct entry *e = (const struct entry *)(entries + at);
 			uint32_t tid = (uint32_t)ks_number(e->name, NULL);
 
@@ -154,7 +179,9 @@ void ks_scene_threads(const struct ks_fault *f)
 	}
 	if (fd >= 0)
 		ks_sys_close(fd);
+	if (sent)
+		look_again();
 	ks_block(KS_BLOCK_THREADS, f->tid, 0, tasks, ntasks * sizeof(tasks[0]), true);
-	if (f->info.si_code <= 0 && f->info.si_pid != ks.pid && ks.config.stack)
+	if (sent && ks.config.stack)
 		keep_waits(f);
 }
