@@ -18,7 +18,7 @@
 extern void ks_python_frames(uint32_t tid) __attribute__((weak));
 
 static uint32_t owner;			/* tid of the thread that records */
-static uint32_t never;			/* what the others wait for */
+static uint32_t never;			/* what is waited for by the clock */
 static const void *const *abort_message_at;
 
 void ks_crash_abort_message_at(const void *const *address)
@@ -48,12 +48,17 @@ enum ks_claim ks_crash_claim(void)
 	return nobody == tid ? KS_CLAIM_NESTED : KS_CLAIM_OTHER;
 }
 
+void ks_crash_pause(long nanoseconds)
+{
+	const struct timespec step = { 0, nanoseconds };
+
+	ks_sys(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &step);
+}
+
 void ks_crash_wait(void)
 {
-	const struct timespec step = { 0, 100 * 1000 * 1000 };
-
 	for (int i = 0; i < 20 && __atomic_load_n(&owner, __ATOMIC_ACQUIRE); i++)
-		ks_sys(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &step);
+		ks_crash_pause(100 * 1000 * 1000);
 }
 
 void ks_crash_give_up(void)

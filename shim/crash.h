@@ -35,6 +35,8 @@ enum ks_claim { KS_CLAIM_FIRST, KS_CLAIM_NESTED, KS_CLAIM_OTHER };
 /* Who records: the first thread that comes. A second one waits, at most two seconds. */
 enum ks_claim ks_crash_claim(void);
 void ks_crash_wait(void);
+/* Waits so long, less than a second; by the one system call of the crash path that can (calls.def). */
+void ks_crash_pause(long nanoseconds);
 /* A handler of the program has the last word after all: others may claim again. */
 void ks_crash_give_up(void);
 

@@ -137,15 +137,15 @@ static void keep_waits(const struct ks_fault *f)
  */
 static void look_again(void)
 {
-	struct timespec step = { 0, 1000 * 1000 };
+	long pause = 1000 * 1000;
 	unsigned run = 1;
 
-	for (int look = 1; look < LOOKS && run; look++, step.tv_nsec *= 2) {
+	for (int look = 1; look < LOOKS && run; look++, pause *= 2) {
 		run = 0;
 		for (unsigned i = 1; i < ntasks; i++)
 			run += tasks[i].state == 'R';
 		if (run)
-			ks_sys(SYS_nanosleep, &step, NULL);
+			ks_crash_pause(pause);
 		for (unsigned i = 1; i < ntasks && run; i++)
 			if (tasks[i].state == 'R')
 				read_thread(tasks[i].tid, &tasks[i]);
