@@ -18,7 +18,7 @@
 #include <elf.h>
 #include <sys/auxv.h>
 
-#include "shim/elf.h"
+#include "shim/module.h"
 #include "shim/safe.h"
 
 const struct ks_cuda_function ks_cuda_table[CU_COUNT] = {
@@ -120,7 +120,7 @@ static bool use_driver(uintptr_t address)
 	if (!ks.on)
 		return false;
 	m = find_module(address);
-	if (!m || !ks_elf_open(&elf, m->start, m->base) || !is_driver(&elf) || still_there())
+	if (!m || !ks_module_elf(m, &elf) || !is_driver(&elf) || still_there())
 		return false;
 	driver.start = driver.end = 0;
 	for (unsigned i = 0; i < CU_COUNT; i++)
@@ -233,7 +233,7 @@ void *ks_cuda_symbol(void *handle, const char *name, uintptr_t caller)
 		const struct ks_module *m = ks.on ? module_at((uintptr_t)found) : NULL;
 		struct ks_elf elf;
 
-		if (m && ks_elf_open(&elf, m->start, m->base) && is_driver(&elf))
+		if (m && ks_module_elf(m, &elf) && is_driver(&elf))
 			note_unhooked(name, 0, 0, found);
 		return found;
 	}
@@ -333,7 +333,7 @@ static bool defined_elsewhere(const char *name)
 		struct ks_elf elf;
 
 		for (uint32_t k = 0; r->kind == KS_REGION_MODULES && k < r->count && m[k].state; k++)
-			if (m[k].state == 2 && !(m[k].flags & KS_MODULE_VDSO) && ks_elf_open(&elf, m[k].start, m[k].base) &&
+			if (m[k].state == 2 && !(m[k].flags & KS_MODULE_VDSO) && ks_module_elf(&m[k], &elf) &&
 			    !is_driver(&elf) && ks_elf_symbol(&elf, name))
 				return true;
 	}
@@ -347,7 +347,7 @@ static unsigned change_slots(const struct ks_module *m, const struct ks_elf *elf
 
 	for (; n--; r++) {
 		unsigned type = ELF64_R_TYPE(r->r_info);
-		const char *name = elf->strings + elf->symbols[ELF64_R_SYM(r->r_info)].st_name;
+		const char *name = ks_elf_name(elf, ELF64_R_SYM(r->r_info));
 		void **slot = (void **)(elf->base + r->r_offset);
 
 		if ((type != KS_SLOT_PLT && type != KS_SLOT_DATA && (type != KS_SLOT_ADDRESS || r->r_addend)) ||
@@ -375,7 +375,7 @@ void ks_cuda_link(const struct ks_module *m)
 	unsigned n, changed;
 	uintptr_t at = 0;
 
-	if (!ks_elf_open(&elf, m->start, m->base) || is_driver(&elf) || !ks_elf_needs(&elf, "libcuda.so"))
+	if (!ks_module_elf(m, &elf) || is_driver(&elf) || !ks_elf_needs(&elf, "libcuda.so"))
 		return;
 	n = ks_regions();
 	for (unsigned i = 0; i < n && !at; i++) {
@@ -385,7 +385,7 @@ void ks_cuda_link(const struct ks_module *m)
 
 		for (uint32_t k = 0; r->kind == KS_REGION_MODULES && k < r->count && t[k].state && !at; k++)
 			if (t[k].state == 2 && !(t[k].flags & KS_MODULE_VDSO) && t[k].soname &&
-			    ks_elf_open(&other, t[k].start, t[k].base) && is_driver(&other))
+			    ks_module_elf(&t[k], &other) && is_driver(&other))
 				at = t[k].start;
 	}
 	if (!at || !use_driver(at))

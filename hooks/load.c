@@ -63,7 +63,7 @@ static void came(const struct ks_module *m, const char *path)
 		python_came = true;
 	if (ks_cuda_link)
 		ks_cuda_link(m);
-	ks_exception_module(path, m->start, m->base);
+	ks_exception_module(path, m);
 }
 
 void ks_loads_start(void)

@@ -33,16 +33,9 @@ static const char *last_part(const char *path)
 static int has_python(struct dl_phdr_info *info, size_t size, void *data)
 {
 	struct ks_elf *elf = data;
-	uintptr_t start = 0;
 
 	(void)size;
-	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-
-		if (p->p_type == PT_LOAD && p->p_offset == 0)
-			start = info->dlpi_addr + p->p_vaddr;
-	}
-	if (!start || !ks_elf_open(elf, start, info->dlpi_addr) || !ks_elf_symbol(elf, "Py_GetVersion"))
+	if (!ks_elf_open(elf, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum) || !ks_elf_symbol(elf, "Py_GetVersion"))
 		return 0;
 	loaded = info->dlpi_phdr;
 	return 1;

@@ -45,19 +45,16 @@ static void look_for_kernel(int argc, char **argv)
 /* Another copy of this library, in front of us: 1; ourselves: -1. */
 static int is_kshim(struct dl_phdr_info *info, size_t size, void *unused)
 {
-	uintptr_t start = 0;
 	struct ks_elf elf;
 
 	(void)size, (void)unused;
 	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 
-		if (p->p_type == PT_LOAD && p->p_offset == 0)
-			start = info->dlpi_addr + p->p_vaddr;
 		if (p->p_type == PT_LOAD && (uintptr_t)is_kshim - (info->dlpi_addr + p->p_vaddr) < p->p_memsz)
 			return -1;
 	}
-	return start && ks_elf_open(&elf, start, info->dlpi_addr) && elf.soname && strcmp(elf.soname, "libkshim.so") == 0;
+	return ks_elf_open(&elf, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum) && elf.soname && strcmp(elf.soname, "libkshim.so") == 0;
 }
 
 /*

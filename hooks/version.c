@@ -43,43 +43,6 @@ void ks_versions_find(void)
 	ks_old.posix_spawnp = (__typeof__(ks_old.posix_spawnp))old_version((void *)real.posix_spawnp, "posix_spawnp");
 }
 
-/* Does the version with this index have the name of the oldest one? (gABI: Verneed, Vernaux.) */
-static bool is_base(const struct ks_elf *elf, const ElfW(Verneed) *need, unsigned index)
-{
-	for (; need; need = need->vn_next ? (const void *)((const char *)need + need->vn_next) : NULL) {
-		const ElfW(Vernaux) *aux = (const void *)((const char *)need + need->vn_aux);
-
-		for (unsigned i = 0; i < need->vn_cnt; i++) {
-			if ((aux->vna_other & 0x7fff) == index)
-				return strcmp(elf->strings + aux->vna_name, KS_LIBC_BASE) == 0;
-			aux = (const void *)((const char *)aux + aux->vna_next);
-		}
-	}
-	return false;
-}
-
-static bool asks_for_base(const struct ks_elf *elf, const ElfW(Rela) *r, size_t n, const char *name)
-{
-	const ElfW(Versym) *versions = NULL;
-	const ElfW(Verneed) *need = NULL;
-
-	for (const ElfW(Dyn) *d = elf->dynamic; d->d_tag != DT_NULL; d++) {
-		uintptr_t p = d->d_un.d_ptr < elf->base ? d->d_un.d_ptr + elf->base : d->d_un.d_ptr;
-
-		if (d->d_tag == DT_VERSYM)	/* the loader has relocated this one and not the other */
-			versions = (const void *)p;
-		if (d->d_tag == DT_VERNEED)
-			need = (const void *)p;
-	}
-	for (size_t i = 0; versions && i < n; i++) {
-		size_t symbol = ELF64_R_SYM(r[i].r_info);
-
-		if (symbol && strcmp(elf->strings + elf->symbols[symbol].st_name, name) == 0)
-			return is_base(elf, need, versions[symbol] & 0x7fff);
-	}
-	return false;
-}
-
 bool ks_wants_old(uintptr_t caller, const char *name)
 {
 	struct ks_elf elf;
@@ -87,7 +50,6 @@ bool ks_wants_old(uintptr_t caller, const char *name)
 
 	if (!ks_find_object || ks_find_object((void *)caller, &found) != 0 || !found.map)
 		return false;
-	if (!ks_elf_open(&elf, (uintptr_t)found.start, found.map->l_addr))
-		return false;
-	return asks_for_base(&elf, elf.plt, elf.nplt, name) || asks_for_base(&elf, elf.rela, elf.nrela, name);
+	return ks_elf_open_dynamic(&elf, found.map->l_addr, (uintptr_t)found.start, (uintptr_t)found.end, found.map->l_ld) &&
+	       ks_elf_asks(&elf, name, KS_LIBC_BASE);
 }

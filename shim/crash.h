@@ -52,8 +52,9 @@ void ks_crash_nested(const struct ks_fault *first, const siginfo_t *info, const 
 /* glibc's __abort_msg, looked up by the constructor; NULL: not there. */
 void ks_crash_abort_message_at(const void *const *address);
 
+struct ks_module;
 /* exception.c: a module came (any thread, not in a handler); remembers C++ runtimes. */
-void ks_exception_module(const char *path, uintptr_t start, uintptr_t base);
+void ks_exception_module(const char *path, const struct ks_module *m);
 /* Fills exception_type, _text and _module of the crash area from the thread's caught exceptions. */
 void ks_exception_read(void);
 

@@ -1,112 +1,169 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See elf.h. Layout: System V ABI, "Dynamic Section"; DT_GNU_HASH: the GNU linker's bloom filter,
- * buckets and chains (binutils, elflink.c). glibc has relocated the pointers of the dynamic
- * section in place (elf/get-dynamic-info.h), except in the vDSO.
+ * See elf.h. Layout: System V ABI, "Dynamic Section", "Symbol Versioning" (LSB); DT_GNU_HASH: the GNU
+ * linker's bloom filter, buckets and chains (binutils, elflink.c). glibc relocates most pointers of the
+ * dynamic section in place (elf/get-dynamic-info.h), not DT_VERNEED, and none in a section that is
+ * read-only (the vDSO's): the one that leads into the object is right.
  */
 #include "shim/elf.h"
 
 #include <string.h>
 
-static uintptr_t absolute(const struct ks_elf *elf, uintptr_t value)
+static bool within(const struct ks_elf *elf, uintptr_t at, size_t size)
 {
-	return value < elf->base ? value + elf->base : value;
+	return at >= elf->low && at < elf->high && elf->high - at >= size;
+}
+
+static const void *place(const struct ks_elf *elf, uintptr_t value, size_t size)
+{
+	if (within(elf, value, size))
+		return (const void *)value;
+	return within(elf, value + elf->base, size) ? (const void *)(value + elf->base) : NULL;
+}
+
+/* A text of the string table; NULL: it does not begin or end within the object. */
+static const char *text(const struct ks_elf *elf, uint64_t offset)
+{
+	uintptr_t at = (uintptr_t)elf->strings + offset;
+
+	if (at < (uintptr_t)elf->strings || !within(elf, at, 1) || !memchr((const void *)at, '\0', elf->high - at))
+		return NULL;
+	return (const char *)at;
+}
+
+static bool is_text(const struct ks_elf *elf, uint64_t offset, const char *expected)
+{
+	uintptr_t at = (uintptr_t)elf->strings + offset;
+	size_t n = strlen(expected) + 1;
+
+	/* Not memcmp, which may read on behind the end of the text, into a hole between segments. */
+	return at >= (uintptr_t)elf->strings && within(elf, at, n) && strncmp((const char *)at, expected, n) == 0;
+}
+
+static const ElfW(Sym) *symbol_at(const struct ks_elf *elf, size_t i)
+{
+	uintptr_t at = (uintptr_t)elf->symbols + i * sizeof(*elf->symbols);
+
+	return i <= elf->high / sizeof(*elf->symbols) && within(elf, at, sizeof(*elf->symbols)) ? (const void *)at : NULL;
+}
+
+static const ElfW(Rela) *relocations(const struct ks_elf *elf, uintptr_t value, size_t bytes, size_t *n)
+{
+	const ElfW(Rela) *r = value && bytes ? place(elf, value, bytes) : NULL;
+
+	*n = r ? bytes / sizeof(*r) : 0;
+	return r;
 }
 
 static void read_dynamic(struct ks_elf *elf)
 {
-	const char *soname = NULL;
+	uintptr_t soname = 0, plt = 0, rela = 0;
 	size_t plt_size = 0, rela_size = 0;
 
-	for (const ElfW(Dyn) *d = elf->dynamic; d->d_tag != DT_NULL; d++) {
-		uintptr_t p = absolute(elf, d->d_un.d_ptr);
+	for (const ElfW(Dyn) *d = elf->dynamic; within(elf, (uintptr_t)d, sizeof(*d)) && d->d_tag != DT_NULL; d++) {
+		uintptr_t value = d->d_un.d_ptr;
 
 		switch (d->d_tag) {
 		case DT_SYMTAB:
-			elf->symbols = (const void *)p;
+			elf->symbols = place(elf, value, sizeof(ElfW(Sym)));
 			break;
 		case DT_STRTAB:
-			elf->strings = (const void *)p;
+			elf->strings = place(elf, value, 1);
 			break;
 		case DT_GNU_HASH:
-			elf->gnu_hash = (const void *)p;
+			elf->gnu_hash = place(elf, value, 4 * sizeof(uint32_t));
 			break;
 		case DT_HASH:
-			elf->hash = (const void *)p;
+			elf->hash = place(elf, value, 2 * sizeof(uint32_t));
+			break;
+		case DT_VERSYM:
+			elf->versions = place(elf, value, sizeof(ElfW(Versym)));
+			break;
+		case DT_VERNEED:
+			elf->needs = place(elf, value, sizeof(ElfW(Verneed)));
 			break;
 		case DT_JMPREL:
-			elf->plt = (const void *)p;
+			plt = value;
 			break;
 		case DT_PLTRELSZ:
-			plt_size = d->d_un.d_val;
+			plt_size = value;
 			break;
 		case DT_RELA:
-			elf->rela = (const void *)p;
+			rela = value;
 			break;
 		case DT_RELASZ:
-			rela_size = d->d_un.d_val;
+			rela_size = value;
 			break;
 		case DT_SONAME:
-			soname = (const char *)(uintptr_t)d->d_un.d_val;
+			soname = value;
 			break;
 		}
 	}
-	if (elf->plt)
-		elf->nplt = plt_size / sizeof(ElfW(Rela));
-	if (elf->rela)
-		elf->nrela = rela_size / sizeof(ElfW(Rela));
+	elf->plt = relocations(elf, plt, plt_size, &elf->nplt);
+	elf->rela = relocations(elf, rela, rela_size, &elf->nrela);
 	if (soname && elf->strings)
-		elf->soname = elf->strings + (uintptr_t)soname;
+		elf->soname = text(elf, soname);
 }
 
-bool ks_elf_open(struct ks_elf *elf, uintptr_t start, uintptr_t base)
+static bool open_here(struct ks_elf *elf)
 {
-	const ElfW(Ehdr) *header = (const void *)start;
-	const ElfW(Phdr) *p;
-
-	memset(elf, 0, sizeof(*elf));
-	elf->base = base;
-	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_phentsize != sizeof(*p))
-		return false;
-	p = (const void *)(start + header->e_phoff);
-	for (unsigned i = 0; i < header->e_phnum; i++) {
-		if (p[i].p_type == PT_DYNAMIC)
-			elf->dynamic = (const void *)(base + p[i].p_vaddr);
-		if (p[i].p_type == PT_GNU_RELRO) {
-			elf->relro = base + p[i].p_vaddr;
-			elf->relro_size = p[i].p_memsz;
-		}
-	}
-	if (!elf->dynamic)
+	if (!elf->dynamic || elf->low >= elf->high)
 		return false;
 	read_dynamic(elf);
 	return elf->symbols && elf->strings;
 }
 
+bool ks_elf_open(struct ks_elf *elf, uintptr_t base, const ElfW(Phdr) *headers, size_t n)
+{
+	*elf = (struct ks_elf){ .base = base, .low = UINTPTR_MAX };
+	for (size_t i = 0; headers && i < n; i++) {
+		const ElfW(Phdr) *p = &headers[i];
+		uintptr_t at = base + p->p_vaddr, end = at + p->p_memsz;
+
+		if (p->p_type == PT_DYNAMIC)
+			elf->dynamic = (const void *)at;
+		if (p->p_type == PT_GNU_RELRO) {
+			elf->relro = at;
+			elf->relro_size = p->p_memsz;
+		}
+		if (p->p_type == PT_LOAD && end > at) {
+			elf->low = at < elf->low ? at : elf->low;
+			elf->high = end > elf->high ? end : elf->high;
+		}
+	}
+	return open_here(elf);
+}
+
+bool ks_elf_open_dynamic(struct ks_elf *elf, uintptr_t base, uintptr_t low, uintptr_t high, const ElfW(Dyn) *dynamic)
+{
+	*elf = (struct ks_elf){ .base = base, .low = low, .high = high, .dynamic = dynamic };
+	return open_here(elf);
+}
+
 static uintptr_t defined(const struct ks_elf *elf, uint32_t i, const char *name)
 {
-	const ElfW(Sym) *s = &elf->symbols[i];
-	unsigned type = ELF64_ST_TYPE(s->st_info);
+	const ElfW(Sym) *s = symbol_at(elf, i);
+	unsigned type = s ? ELF64_ST_TYPE(s->st_info) : 0;
 
-	if (s->st_shndx == SHN_UNDEF || !s->st_value || (type != STT_FUNC && type != STT_OBJECT && type != STT_NOTYPE))
+	if (!s || s->st_shndx == SHN_UNDEF || !s->st_value || (type != STT_FUNC && type != STT_OBJECT && type != STT_NOTYPE))
 		return 0;
-	return strcmp(elf->strings + s->st_name, name) == 0 ? elf->base + s->st_value : 0;
+	return is_text(elf, s->st_name, name) ? elf->base + s->st_value : 0;
 }
 
 static uintptr_t by_gnu_hash(const struct ks_elf *elf, const char *name)
 {
 	const uint32_t *t = elf->gnu_hash;
-	uint32_t nbuckets = t[0], first = t[1], nbloom = t[2], h = 5381, i;
-	const uint32_t *buckets = t + 4 + nbloom * (sizeof(uintptr_t) / 4);
-	const uint32_t *chain = buckets + nbuckets;
+	uint32_t nbuckets = t[0], first = t[1], h = 5381, i;
+	uintptr_t buckets = (uintptr_t)(t + 4) + t[2] * sizeof(uintptr_t);	/* behind the bloom filter */
+	uintptr_t chain = buckets + nbuckets * 4ul;
 
 	for (const char *p = name; *p; p++)
 		h = h * 33 + (uint8_t)*p;
-	i = nbuckets ? buckets[h % nbuckets] : 0;
-	if (i < first)
+	if (!nbuckets || !within(elf, buckets + h % nbuckets * 4ul, 4))
 		return 0;
-	for (;; i++) {
-		uint32_t there = chain[i - first];
+	i = ((const uint32_t *)buckets)[h % nbuckets];
+	for (; i >= first && within(elf, chain + (i - first) * 4ul, 4); i++) {
+		uint32_t there = ((const uint32_t *)chain)[i - first];
 
 		if ((there | 1) == (h | 1)) {
 			uintptr_t at = defined(elf, i, name);
@@ -117,13 +174,14 @@ static uintptr_t by_gnu_hash(const struct ks_elf *elf, const char *name)
 		if (there & 1)
 			return 0;
 	}
+	return 0;
 }
 
 uintptr_t ks_elf_symbol(const struct ks_elf *elf, const char *name)
 {
 	if (elf->gnu_hash)
 		return by_gnu_hash(elf, name);
-	for (uint32_t i = 0; elf->hash && i < elf->hash[1]; i++) {
+	for (uint32_t i = 0; elf->hash && i < elf->hash[1] && symbol_at(elf, i); i++) {
 		uintptr_t at = defined(elf, i, name);
 
 		if (at)
@@ -132,10 +190,63 @@ uintptr_t ks_elf_symbol(const struct ks_elf *elf, const char *name)
 	return 0;
 }
 
+const char *ks_elf_name(const struct ks_elf *elf, size_t symbol)
+{
+	const ElfW(Sym) *s = symbol_at(elf, symbol);
+	const char *name = s ? text(elf, s->st_name) : NULL;
+
+	return name ? name : "";
+}
+
 bool ks_elf_needs(const struct ks_elf *elf, const char *prefix)
 {
-	for (const ElfW(Dyn) *d = elf->dynamic; d->d_tag != DT_NULL; d++)
-		if (d->d_tag == DT_NEEDED && strncmp(elf->strings + d->d_un.d_val, prefix, strlen(prefix)) == 0)
+	size_t n = strlen(prefix);
+
+	for (const ElfW(Dyn) *d = elf->dynamic; within(elf, (uintptr_t)d, sizeof(*d)) && d->d_tag != DT_NULL; d++) {
+		const char *name = d->d_tag == DT_NEEDED ? text(elf, d->d_un.d_val) : NULL;
+
+		if (name && strncmp(name, prefix, n) == 0)
 			return true;
+	}
 	return false;
+}
+
+/* Does the version with this index have that name? (gABI: Verneed, Vernaux.) */
+static bool is_version(const struct ks_elf *elf, unsigned index, const char *version)
+{
+	uintptr_t need = (uintptr_t)elf->needs;
+
+	while (within(elf, need, sizeof(ElfW(Verneed)))) {
+		const ElfW(Verneed) *n = (const void *)need;
+		uintptr_t at = need + n->vn_aux;
+
+		for (unsigned i = 0; i < n->vn_cnt && within(elf, at, sizeof(ElfW(Vernaux))); i++) {
+			const ElfW(Vernaux) *aux = (const void *)at;
+
+			if ((aux->vna_other & 0x7fff) == index)
+				return is_text(elf, aux->vna_name, version);
+			at += aux->vna_next;
+		}
+		if (!n->vn_next)
+			return false;
+		need += n->vn_next;
+	}
+	return false;
+}
+
+static bool asks(const struct ks_elf *elf, const ElfW(Rela) *r, size_t n, const char *name, const char *version)
+{
+	for (size_t i = 0; elf->versions && i < n; i++) {
+		size_t symbol = ELF64_R_SYM(r[i].r_info);
+		const ElfW(Sym) *s = symbol ? symbol_at(elf, symbol) : NULL;
+
+		if (s && is_text(elf, s->st_name, name) && within(elf, (uintptr_t)&elf->versions[symbol], sizeof(*elf->versions)))
+			return is_version(elf, elf->versions[symbol] & 0x7fff, version);
+	}
+	return false;
+}
+
+bool ks_elf_asks(const struct ks_elf *elf, const char *name, const char *version)
+{
+	return asks(elf, elf->plt, elf->nplt, name, version) || asks(elf, elf->rela, elf->nrela, name, version);
 }

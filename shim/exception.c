@@ -20,8 +20,7 @@
 #else
 #include "shim/arch/aarch64_crash.h"
 #endif
-#include "shim/elf.h"
-#include "shim/recorder.h"
+#include "shim/module.h"
 
 #define RUNTIMES 8
 
@@ -37,14 +36,14 @@ enum {
 #define CLASS_GNU	0x474e5543432b2b00ull	/* "GNUCC++\0" */
 #define CLASS_DEPENDENT	0x474e5543432b2b01ull	/* made by std::rethrow_exception */
 
-void ks_exception_module(const char *path, uintptr_t start, uintptr_t base)
+void ks_exception_module(const char *path, const struct ks_module *m)
 {
 	const char *name = strrchr(path, '/');
 	struct ks_elf elf;
 	uintptr_t function;
 
 	name = name ? name + 1 : path;
-	if (strncmp(name, "libstdc++", 9) != 0 || !ks_elf_open(&elf, start, base))
+	if (strncmp(name, "libstdc++", 9) != 0 || !ks_module_elf(m, &elf))
 		return;
 	function = ks_elf_symbol(&elf, "__cxa_get_globals_fast");
 	if (!function)

@@ -183,7 +183,9 @@ struct ks_module {			/* 256 bytes */
 	uint32_t tid;			/* thread on which it was first seen */
 	uint8_t build_id_size;
 	uint8_t build_id[23];
-	uint64_t spare[10];
+	uint64_t headers;		/* where the loader keeps its program headers; 0: not known */
+	uint64_t nheaders;
+	uint64_t spare[8];
 };
 
 struct ks_thread {			/* 192 bytes: counters of one thread, kept after its end */

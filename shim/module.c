@@ -74,6 +74,8 @@ void ks_module_segments(struct ks_module *m, const struct dl_phdr_info *info)
 	bool stack = false;
 
 	m->start = UINT64_MAX;
+	m->headers = (uintptr_t)info->dlpi_phdr;
+	m->nheaders = info->dlpi_phnum;
 	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		uint64_t at = info->dlpi_addr + p->p_vaddr, end = at + p->p_memsz;
@@ -100,6 +102,19 @@ void ks_module_segments(struct ks_module *m, const struct dl_phdr_info *info)
 		m->start = 0;
 }
 
+/* Notes that a tool has cut out of a file may still have their header. */
+static bool readable(const struct dl_phdr_info *info, uintptr_t at, size_t size)
+{
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t into = at - (info->dlpi_addr + p->p_vaddr);
+
+		if (p->p_type == PT_LOAD && (p->p_flags & PF_R) && into < p->p_filesz && p->p_filesz - into >= size)
+			return true;
+	}
+	return false;
+}
+
 void ks_module_memory(struct ks_module *m, const struct dl_phdr_info *info)
 {
 	bool whole = (m->flags & KS_MODULE_VDSO) || (m->file_size && m->file_size >= m->need_size);
@@ -110,8 +125,8 @@ void ks_module_memory(struct ks_module *m, const struct dl_phdr_info *info)
 
 		if (p->p_type == PT_DYNAMIC)
 			read_dynamic(m, (const void *)at, whole);
-		else if (p->p_type == PT_NOTE && whole && !m->build_id_size && at >= m->start && at + p->p_memsz <= m->end)
-			ks_module_build_id(m, (const void *)at, p->p_memsz);
+		else if (p->p_type == PT_NOTE && whole && !m->build_id_size && readable(info, at, p->p_filesz))
+			ks_module_build_id(m, (const void *)at, p->p_filesz);
 	}
 }
 

@@ -7,6 +7,7 @@
  * (glibc, elf/dl-close.c), so what the walk sees stays mapped.
  * New objects are appended to the list and none is moved, so one merge finds both kinds of change.
  * A walk after every dlclose keeps one that comes back to the same place from looking unchanged.
+ * Who wants to hear of those that came (ks_module_came) may read them: it is told under the lock, too.
  *
  * fork() resets the loader's other locks but not that one (glibc, posix/fork.c): a child whose parent
  * had it taken in another thread waits for ever (seen, glibc 2.36). A child therefore takes over its
@@ -135,19 +136,14 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
-static unsigned walk(uint32_t load)
+/* Under the lock again: what the table says is loaded stays so meanwhile, unless another thread has been quicker. */
+static int tell(struct dl_phdr_info *info, size_t size, void *data)
 {
-	struct walk w = { .load = load, .n = nknown };
+	bool *told = data;
 
-	dl_iterate_phdr(visit, &w);
-	if (!w.changed)
-		return 0;
-	for (; w.i < w.n; w.i++)
-		mark_unloaded(&known[w.i]);
-	nknown = w.out;
-	seen_adds = w.adds;
-	seen_subs = w.subs;
-	for (unsigned i = 0; i < nknown; i++) {
+	(void)size;
+	*told = info->dlpi_adds == seen_adds && info->dlpi_subs == seen_subs;
+	for (unsigned i = 0; *told && i < nknown; i++) {
 		struct known *k = &known[i];
 
 		if (!k->fresh || !k->row || !k->path)
@@ -156,7 +152,32 @@ static unsigned walk(uint32_t load)
 		if (ks_module_came)
 			ks_module_came(k->row, k->path->data);
 	}
-	return w.added;
+	return 1;
+}
+
+static unsigned walk(uint32_t load)
+{
+	unsigned added = 0;
+	bool told = false;
+
+	/* A few times at most: what nobody has heard of stays fresh until the next walk. */
+	for (unsigned tries = 0; tries < 8 && !told; tries++) {
+		struct walk w = { .load = load, .n = nknown };
+
+		dl_iterate_phdr(visit, &w);
+		if (!w.changed)
+			break;
+		for (; w.i < w.n; w.i++)
+			mark_unloaded(&known[w.i]);
+		nknown = w.out;
+		seen_adds = w.adds;
+		seen_subs = w.subs;
+		added += w.added;
+		told = !w.added;
+		if (!told)
+			dl_iterate_phdr(tell, &told);
+	}
+	return added;
 }
 
 /* --- forked children --- */
@@ -247,6 +268,7 @@ static bool add_late(const struct link_map *map, uint32_t load)
 	if (ks_read_memory(map->l_addr + elf.e_phoff, phdr, n) != n)
 		return false;
 	ks_module_segments(&m, &info);
+	m.headers = m.nheaders = 0;	/* a copy */
 	m.path = ks_module_path(name, false);
 	if (m.path)
 		ks_module_file(&m, ks_string_at(m.path)->data);
