@@ -109,15 +109,11 @@ static size_t path_length(const char *p)
 static const char *public_path(struct arena *arena, const char *path)
 {
 	static const char *const known[] = { "/usr/", "/lib/", "/lib64/", "/proc/", "/sys/", "/dev/", "/etc/", "/opt/conda/" };
-	static const char *const packages[] = { "/site-packages/", "/dist-packages/" };
+	const size_t site = site_packages(path);
 	bool home = strncmp(path, "/home/", 6) == 0 || (strncmp(path, "/root", 5) == 0 && path[5] == '/') || strncmp(path, "/Users/", 7) == 0;
 
-	for (int i = 0; i < 2; i++) {
-		const char *at = strstr(path, packages[i]);
-
-		if (at)
-			return at + 1;
-	}
+	if (site)	/* "site-packages/numpy/x.so" */
+		return path + site - strlen("site-packages/");
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strncmp(path, known[i], strlen(known[i])) == 0)
 			return path;

@@ -70,20 +70,28 @@ char *read_regular(const char *path, size_t most)
 	return text;
 }
 
+size_t site_packages(const char *path)
+{
+	static const char *const names[] = { "/site-packages/", "/dist-packages/" };
+	size_t best = 0;
+
+	for (int i = 0; i < 2; i++) {
+		for (const char *p = path; p && (p = strstr(p, names[i])); p++) {
+			size_t n = (size_t)(p - path) + strlen(names[i]);
+
+			best = n > best ? n : best;
+		}
+	}
+	return best;
+}
+
 /* The folder of packages that path lies in, with its slash; the rest of path in *rest. */
 static char *site_of(struct arena *arena, const char *path, const char **rest)
 {
-	static const char *const names[] = { "/site-packages/", "/dist-packages/" };
-	const char *best = NULL;
+	size_t n = site_packages(path);
 
-	for (int i = 0; i < 2; i++) {
-		for (const char *p = path; p && (p = strstr(p, names[i])); p++)
-			best = p + strlen(names[i]);
-	}
-	if (!best)
-		return NULL;
-	*rest = best;
-	return arena_text(arena, path, best - path);
+	*rest = path + n;
+	return n ? arena_text(arena, path, n) : NULL;
 }
 
 /* A line of RECORD is "path,hash,size"; a path with a comma in it is quoted and not looked for. */
@@ -110,28 +118,34 @@ static const char *dist_name(struct arena *arena, const char *entry)
 	return name;
 }
 
+/* The package whose RECORD lists a file; mostly its name begins as its folder's does, so that those are read first. */
 static const char *find_dist(struct arena *arena, const char *site, const char *rest)
 {
-	DIR *dir = opendir(site);
+	const size_t top = strcspn(rest, "/.");
 	const char *found = NULL;
-	struct dirent *e;
-	int seen = 0;
 
-	while (dir && !found && seen < MAX_DISTS && (e = readdir(dir))) {
-		const char *end = strstr(e->d_name, ".dist-info");
-		char *record;
+	for (int alike = 1; alike >= 0 && !found; alike--) {
+		DIR *dir = opendir(site);
+		struct dirent *e;
+		int seen = 0;
 
-		if (!end || end[10])
-			continue;
-		seen++;
-		record = read_regular(arena_printf(arena, "%s%s/RECORD", site, e->d_name),
-				      MAX_RECORD);
-		if (record && record_holds(record, rest))
-			found = dist_name(arena, e->d_name);
-		free(record);
+		while (dir && !found && seen < MAX_DISTS && (e = readdir(dir))) {
+			const char *end = strstr(e->d_name, ".dist-info");
+			char *record;
+
+			if (!end || end[10])
+				continue;
+			seen++;
+			if ((strncasecmp(e->d_name, rest, top) == 0) != alike)
+				continue;
+			record = read_regular(arena_printf(arena, "%s%s/RECORD", site, e->d_name), MAX_RECORD);
+			if (record && record_holds(record, rest))
+				found = dist_name(arena, e->d_name);
+			free(record);
+		}
+		if (dir)
+			closedir(dir);
 	}
-	if (dir)
-		closedir(dir);
 	return found;
 }
 

@@ -102,6 +102,23 @@ static uint64_t known(uint64_t v)
 	return v ? v : UNKNOWN;
 }
 
+/* A request that failed looked at the process, too, and mostly after the last look of all. */
+static void look_at_failures(const struct model *m, struct memory_summary *s)
+{
+	const int64_t last = m->ncheckpoints ? m->checkpoints[m->ncheckpoints - 1].time : INT64_MIN;
+	const struct event *alloc = model_last(m, KS_alloc_failed, 0, NULL), *map = model_last(m, KS_map_failed, 0, NULL),
+			   *thread = model_last(m, KS_thread_failed, 0, NULL);
+
+	if (alloc && alloc->time > last)
+		s->vsize = known(FIELD(alloc, alloc_failed, vsize));
+	if (map && map->time > last)
+		s->vsize = known(FIELD(map, map_failed, vsize));
+	if (thread && thread->time > last) {
+		s->vsize = known(FIELD(thread, thread_failed, vsize));
+		s->threads = known(FIELD(thread, thread_failed, threads));
+	}
+}
+
 struct memory_summary report_memory(const struct model *m)
 {
 	struct memory_summary s = { UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN,
@@ -124,6 +141,7 @@ struct memory_summary report_memory(const struct model *m)
 		if (c->heap_alloc != UNKNOWN && c->heap_alloc > c->heap_free)
 			s.heap_live = c->heap_alloc - c->heap_free;
 	}
+	look_at_failures(m, &s);
 	s.as_limit = model_limit(m, RLIMIT_AS);
 	return s;
 }

@@ -136,7 +136,9 @@ const char *arena_cut(struct arena *arena, const char *text, size_t most);
 const char *python_version(const struct model *m, struct arena *arena);
 const struct event *python_ready(const struct model *m);
 
-/* environment.c: name of the installed package that a file belongs to, NULL. */
+/* environment.c: how many bytes of path lead into a folder of packages (site-packages, dist-packages), its slash included; 0: none do. */
+size_t site_packages(const char *path);
+/* Name of the installed package that a file belongs to, NULL. */
 const char *package_of(struct arena *arena, const char *path);
 /* Its version, from the name of its metadata folder; NULL. */
 const char *package_version(struct arena *arena, const char *path);
@@ -150,6 +152,12 @@ const char *module_hidden(const struct model *m, struct arena *arena, const char
 char *read_regular(const char *path, size_t most);
 /* What is installed, as a shell takes it: our own "'numpy<2'" and "--upgrade numpy", or a name out of the trace. */
 const char *package_words(struct arena *arena, const char *package);
+/* software.c: what users call a package: "TensorFlow". */
+const char *package_label(const char *package);
+/* What a native file is to them: "numpy", "Python itself"; its own name where nothing better is known. */
+const char *software_of(struct arena *arena, const struct module *module);
+/* The same with the file's name: "numpy (libscipy_openblas64_.so)". */
+const char *software_file(struct arena *arena, const struct module *module);
 /* The command that installs or repairs packages in the environment of this process. */
 const char *package_command(const struct model *m, struct arena *arena, const char *package,
 			    const char *path, bool again);

@@ -6,6 +6,7 @@
 #include "analyzer/proof.h"
 #include "analyzer/report_parts.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ struct section *report_begin(struct report *r, const char *title)
 void report_put(struct section *s, enum item_kind kind, const char *label, const char *text)
 {
 	s->items = grow(s->items, s->n, &s->room, sizeof(*s->items));
-	s->items[s->n++] = (struct item){ kind, label, text };
+	s->items[s->n++] = (struct item){ .kind = kind, .label = label, .text = text };
 }
 
 /* --- what died, and of what --- */
@@ -72,10 +73,9 @@ static const char *who(struct report *r)
 		return arena_printf(&r->arena, "The Jupyter kernel with pid %u", m->pid);
 	line = command(r);
 	if (m->parent_pid)
-		return line ? arena_printf(&r->arena, "Process %u, a fork of %u (%s),", m->pid, m->parent_pid, line) :
-			      arena_printf(&r->arena, "Process %u, a fork of %u,", m->pid, m->parent_pid);
-	return line ? arena_printf(&r->arena, "Process %u (%s)", m->pid, line) :
-		      arena_printf(&r->arena, "Process %u", m->pid);
+		return line && *line ? arena_printf(&r->arena, "Process %u, a fork of %u (%s),", m->pid, m->parent_pid, line) :
+				       arena_printf(&r->arena, "Process %u, a fork of %u,", m->pid, m->parent_pid);
+	return line && *line ? arena_printf(&r->arena, "%s (pid %u)", line, m->pid) : arena_printf(&r->arena, "Process %u", m->pid);
 }
 
 /* brief: without what the signal means. */
@@ -92,14 +92,14 @@ static const char *how(struct report *r, const struct model *m, bool brief)
 					    name, e->sender_pid, e->sender ? " (" : "",
 					    e->sender ? e->sender : "", e->sender ? ")" : "");
 		return *meaning && !brief ?
-			       arena_printf(&r->arena, "died of %s: %s", name, meaning) :
+			       arena_printf(&r->arena, "died of %s (%s)", name, meaning) :
 			       arena_printf(&r->arena, "died of %s", name);
 	case END_ABORT:
-		return brief ? "aborted" : "aborted (SIGABRT): it gave up by itself";
+		return brief ? "aborted" : "gave up by itself (abort, SIGABRT)";
 	case END_EXIT:
 		if (e->status == 0)
 			return "exited with status 0, although nobody asked it to";
-		return arena_printf(&r->arena, "exited with status %d", e->status);
+		return arena_printf(&r->arena, "ended with an error (exit status %d)", e->status);
 	case END_KILLED:
 		return e->signal ? "was killed from outside (SIGKILL)" :
 				   "was killed from outside: it wrote no end";
@@ -127,19 +127,21 @@ static void headline(struct report *r)
 	const struct finding *f = &r->v->best;
 	int64_t age = lifetime(m);
 	const char *after = duration_words(&r->arena, age);
+	/* Where the cause is known it is said in the line below, and what the signal means adds nothing. */
+	const bool said = m->ending.kind == END_SIGNAL && !f->rule->general;
 
 	r->bad = m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING;
 	if (r->where != m)
 		r->headline = arena_printf(&r->arena, "%s %s, because its child process %u %s.", who(r),
 					   how(r, m, true), r->where->pid, how(r, r->where, true));
 	else if (m->ending.kind == END_RUNNING || age < 1000000)
-		r->headline = arena_printf(&r->arena, "%s %s.", who(r), how(r, m, false));
+		r->headline = arena_printf(&r->arena, "%s %s.", who(r), how(r, m, said));
 	else if (m->ending.kind == END_KILLED)
 		r->headline = arena_printf(&r->arena, "%s %s; its last sign of life came after %s.",
 					   who(r), how(r, m, false), after);
 	else
 		r->headline =
-			arena_printf(&r->arena, "%s %s, after %s.", who(r), how(r, m, false), after);
+			arena_printf(&r->arena, "%s %s after %s.", who(r), how(r, m, said), after);
 	r->title = f->title ? f->title : f->rule->title;
 	r->cause = f->rule->id;
 	r->confidence = confidence_word(f);
@@ -171,19 +173,20 @@ static int64_t later(const struct report *r)
 static void what_happened(struct report *r)
 {
 	const struct model *m = r->m;
-	struct section *s = report_begin(r, "What happened");
+	struct section *s = report_begin(r, "What happened, in order");
 	const char *version = process_version(m, &r->arena), *const *argv;
 	size_t n = process_argv(m, &r->arena, &argv);
 	const char *venv = process_venv(m), *conda = process_conda(m);
 	const struct event *cell = model_last(m, KS_py_cell, 0, NULL);
 	struct text t = { 0 };
 
+	s->expert = true;
 	text_printf(&t, "began");
 	if (version)
 		text_printf(&t, ", Python %s", version);
 	if (conda || venv)
 		text_printf(&t, " of %s", conda ? conda : venv);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !m->is_kernel; i++)
 		text_printf(&t, "%s%.*s", i ? " " : ": ", (int)strcspn(argv[i], "\n"),
 			    i ? argv[i] : base_name(argv[i]));
 	report_put(s, ITEM_FACT, clock_words(&r->arena, m->started),
@@ -209,14 +212,81 @@ static void what_happened(struct report *r)
 			   arena_printf(&r->arena, "it %s", how(r, m, true)));
 }
 
+/* Is it said already? Runs of white space count as one space. */
+static bool said_in(const char *text, const char *words)
+{
+	while (*words == ' ' || *words == '\t')
+		words++;
+	for (const char *p = text; *words && *p; p++) {
+		const char *a = p, *b = words;
+
+		while (*a && *b && (*a == *b || (strchr(" \t\n", *a) && strchr(" \t\n", *b)))) {
+			const bool space = strchr(" \t\n", *a) != NULL;
+
+			a++;
+			b++;
+			while (space && *a && strchr(" \t\n", *a))
+				a++;
+			while (space && *b && strchr(" \t\n", *b))
+				b++;
+		}
+		if (!*b)
+			return true;
+	}
+	return false;
+}
+
+bool report_said(const struct report *r, const char *words)
+{
+	return said_in(r->said ? r->said : "", words) || said_in(r->title, words);
+}
+
+/* A paragraph for whoever wrote the cell: "cell 3, line 2" where its file's invented name stands. */
+static const char *with_cells(struct report *r, const char *text)
+{
+	const struct model *m = r->where;
+	const char *at = m->cell && m->cell_file && *m->cell_file ? strstr(text, m->cell_file) : NULL;
+	const char *rest = at ? at + strlen(m->cell_file) : NULL;
+	size_t n;
+
+	if (!at)
+		return text;
+	n = strncmp(rest, ", line ", 7) == 0 ? 7 : *rest == ':' ? 1 : 0;
+	if (!n || rest[n] < '0' || rest[n] > '9')
+		return arena_printf(&r->arena, "%.*scell %llu%s", (int)(at - text), text, (unsigned long long)m->cell, rest);
+	return arena_printf(&r->arena, "%.*scell %llu, line %s", (int)(at - text), text, (unsigned long long)m->cell, rest + n);
+}
+
+/* Where Python was is told by the frames below, and by the line of the user's own code. */
+static void put_paragraphs(struct report *r, struct section *s, const char *lines)
+{
+	struct text said = { 0 };
+
+	report_put_lines(r, s, ITEM_TEXT, lines);
+	for (size_t i = 0; i < s->n;) {
+		struct item *item = &s->items[i];
+
+		if (strncmp(item->text, "The Python line was ", 20) == 0) {
+			memmove(item, item + 1, (--s->n - i) * sizeof(*item));
+			continue;
+		}
+		text_printf(&said, "%s\n", item->text);
+		item->text = with_cells(r, item->text);
+		i++;
+	}
+	r->said = arena_text(&r->arena, text_get(&said), said.n);
+	text_free(&said);
+}
+
 static void why(struct report *r)
 {
 	const struct finding *f = &r->v->best;
 	const char *series = r->series ? series_words(r->series, r->m, &r->arena) : NULL;
-	const char *own = r->bad && r->where->ending.kind != END_RUNNING ? report_own_line(r) : NULL;
+	const char *own;
 	struct section *s = report_begin(r, "Why");
 
-	report_put_lines(r, s, ITEM_TEXT, text_get(f->explanation));
+	put_paragraphs(r, s, text_get(f->explanation));
+	own = r->bad && r->where->ending.kind != END_RUNNING ? report_own_line(r) : NULL;
 	if (own) {
 		report_put(s, ITEM_TEXT, NULL, "In your own code it was at");
 		report_put(s, ITEM_CODE, NULL, own);
@@ -227,17 +297,34 @@ static void why(struct report *r)
 		r->n--;
 }
 
+/* One step a line, and behind FIX_COMMAND what is to be typed. */
+static void put_steps(struct report *r, struct section *s, const char *lines)
+{
+	while (lines && *lines) {
+		size_t n = strcspn(lines, "\n");
+		char *step = arena_text(&r->arena, lines, n), *command = strchr(step, FIX_COMMAND);
+
+		if (command)
+			*command++ = '\0';
+		if (*step)
+			report_put(s, ITEM_STEP, NULL, step);
+		if (*step)
+			s->items[s->n - 1].command = command;
+		lines += n + (lines[n] == '\n');
+	}
+}
+
 static void what_to_do(struct report *r)
 {
 	const struct finding *f = &r->v->best;
 	const char *remark = package_remark(r->where, text_get(f->fix));
 	struct section *s = report_begin(r, "What to do");
 
-	report_put_lines(r, s, ITEM_STEP, text_get(f->fix));
+	put_steps(r, s, text_get(f->fix));
 	if (remark)
 		report_put(s, ITEM_TEXT, NULL, remark);
 	if (!s->n && f->rule->advice)
-		report_put_lines(r, s, ITEM_STEP, f->rule->advice);
+		put_steps(r, s, f->rule->advice);
 	if (!s->n)
 		r->n--;
 }
@@ -249,6 +336,7 @@ static void proof(struct report *r)
 		report_begin(r, f->confidence == PROVEN ? "The proof" : "What this rests on");
 	unsigned done = 0;		/* a bit for each piece of evidence */
 
+	s->expert = true;
 	/* As it went on: by time, what has the same one in the rule's order. */
 	for (unsigned told = 0; told < f->nevidence; told++) {
 		const struct evidence *next = NULL;
@@ -264,6 +352,18 @@ static void proof(struct report *r)
 		r->n--;
 }
 
+/* What is looked for without being needed, and other words for the end that the verdict tells of. */
+static bool is_noise(const struct finding *f)
+{
+	static const char *const probes[] = { "load.missing-library", "load.undefined-symbol" };
+
+	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+		if (f->confidence == SEEN && strcmp(f->rule->id, probes[i]) == 0)
+			return true;
+	}
+	return f->confidence != SEEN;
+}
+
 static void also_seen(struct report *r)
 {
 	struct section *s = report_begin(r, "Also seen, but not the cause");
@@ -272,26 +372,47 @@ static void also_seen(struct report *r)
 		const struct finding *f = &r->v->also[i];
 		const char *title = f->title ? f->title : f->rule->title;
 
-		report_put(s, ITEM_FACT, f->rule->id,
-			   f->why_not ? arena_printf(&r->arena, "%s. Not the cause: %s", title,
-						     f->why_not) :
-					title);
+		if (!is_noise(f))
+			report_put(s, ITEM_TEXT, NULL,
+				   f->why_not ? arena_printf(&r->arena, "%c%s: %s.", toupper((unsigned char)*title), title + 1,
+							     f->why_not) :
+						title);
 	}
 	if (!s->n)
 		r->n--;
+}
+
+/* What also_seen() leaves out, in a line. */
+static const char *noise(struct report *r)
+{
+	const char *list = NULL;
+
+	for (unsigned i = 0; i < r->v->nalso; i++) {
+		const struct finding *f = &r->v->also[i];
+		const char *title = f->title ? f->title : f->rule->title;
+
+		if (!is_noise(f))
+			continue;
+		list = arena_printf(&r->arena, "%s%s%s", list ? list : "", list ? "; " : "",
+				    f->confidence == SEEN ? arena_printf(&r->arena, "%s (%s)", title, f->why_not) :
+				    arena_printf(&r->arena, "%s, which says less of the same end", f->rule->id));
+	}
+	return list;
 }
 
 static void trace(struct report *r)
 {
 	struct section *s = report_begin(r, "The recording");
 
-	s->aside = true;
+	s->aside = s->expert = true;
 	report_put(s, ITEM_FACT, "file", r->m->file);
 	if (r->where != r->m)
 		report_put(s, ITEM_FACT, "its child's", r->where->file);
 	report_put(s, ITEM_FACT, "verdict",
 		   arena_printf(&r->arena, "%s (%s), fingerprint %s", r->cause, r->confidence,
 				r->v->fingerprint));
+	if (noise(r))
+		report_put(s, ITEM_FACT, "passed over", noise(r));
 	if (r->note)
 		report_put(s, ITEM_FACT, "chosen", r->note);
 	for (size_t i = 0; i < r->m->ndamage && i < 5; i++)
@@ -331,12 +452,44 @@ static void clean(struct report *r)
 
 			item->label = one_line(r, item->label);
 			item->text = one_line(r, item->text);
+			item->command = item->command ? one_line(r, item->command) : NULL;
 		}
 	}
 }
 
+/* Memory and the GPU matter to whoever ran out of them; else they are details. */
+static bool about_memory(const char *id)
+{
+	return strncmp(id, "cuda.", 5) == 0 || strncmp(id, "fork.cuda", 9) == 0 || strncmp(id, "mem.oom", 7) == 0 ||
+	       strcmp(id, "mem.bad-alloc") == 0 || strncmp(id, "mem.address", 11) == 0;
+}
+
+/* What begins behind this section is for experts. */
+static void expert_from(struct report *r, size_t first)
+{
+	for (size_t i = first; i < r->n; i++)
+		r->section[i].expert = true;
+}
+
+/* For users first, then for a bug report; each in its order. */
+static void put_in_order(struct report *r)
+{
+	struct section sorted[sizeof(r->section) / sizeof(r->section[0])];
+	size_t n = 0;
+
+	for (int expert = 0; expert <= 1; expert++) {
+		for (size_t i = 0; i < r->n; i++) {
+			if (r->section[i].expert == expert)
+				sorted[n++] = r->section[i];
+		}
+	}
+	memcpy(r->section, sorted, n * sizeof(*sorted));
+}
+
 void report_build(struct report *r, const struct subject *s)
 {
+	size_t first;
+
 	*r = (struct report){ .m = s->m, .where = s->where, .v = s->v, .note = s->note,
 			       .series = s->series };
 	headline(r);
@@ -345,11 +498,16 @@ void report_build(struct report *r, const struct subject *s)
 	what_to_do(r);
 	what_happened(r);
 	proof(r);
-	report_where(r);
 	report_last_words(r);
+	report_where(r);
 	also_seen(r);
+	first = r->n;
 	report_gpu(r);
 	report_memory_section(r);
+	if (!about_memory(r->cause) && !model_live(r->where))
+		expert_from(r, first);
+	put_in_order(r);
+	report_shorten(r);
 	trace(r);
 	clean(r);
 }

@@ -18,12 +18,14 @@ enum item_kind {
 	ITEM_FACT,	/* label (a time, a name) and text */
 	ITEM_CODE,	/* a line that keeps to itself: frames */
 	ITEM_OUTPUT,	/* a line as the program wrote it */
+	ITEM_PATH,	/* a line that must stay whole, however long */
 };
 
 struct item {
 	enum item_kind kind;
 	const char *label;		/* of ITEM_FACT, else NULL */
 	const char *text;
+	const char *command;		/* of ITEM_STEP: a line to type; NULL */
 };
 
 struct section {
@@ -31,6 +33,7 @@ struct section {
 	struct item *items;
 	size_t n, room;
 	bool aside;			/* details: HTML folds them */
+	bool expert;			/* for a bug report, or for whoever knows C: behind all others */
 };
 
 /* What a report is about. */
@@ -49,9 +52,11 @@ struct report {
 	const char *note;
 	const char *headline;		/* what died of what */
 	const char *title;		/* why, in one sentence */
+	const struct py_frame *own;	/* the line of the user's own code that "Why" has shown; NULL */
+	const char *said;		/* the paragraphs of "Why", as they stand there */
 	const char *cause, *confidence;
 	bool bad;			/* it did not end as it was asked to */
-	struct section section[16];
+	struct section section[24];
 	size_t n;
 	struct arena arena;
 };

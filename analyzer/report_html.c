@@ -13,7 +13,7 @@ static const char style[] =
 	"table{border-collapse:collapse}td{padding:.1rem .8rem .1rem 0;vertical-align:top}"
 	"td:first-child{white-space:nowrap;opacity:.7;font-variant-numeric:tabular-nums}"
 	"pre{overflow-x:auto;background:#8881;padding:.6rem .8rem;border-radius:.3rem;font-size:.85rem;line-height:1.4}"
-	"summary{font-weight:600;cursor:pointer;margin-top:1.2rem}";
+	"summary{font-weight:600;cursor:pointer;margin-top:1.2rem}.line{border-top:1px solid #8886;padding-top:1rem;margin-top:2rem}";
 
 static void escape(FILE *out, const char *s)
 {
@@ -49,11 +49,11 @@ static void put(FILE *out, const char *open, const char *text, const char *close
 
 static const char *const opens[] = {
 	[ITEM_TEXT] = "", [ITEM_STEP] = "<ol>\n", [ITEM_FACT] = "<table>\n", [ITEM_CODE] = "<pre>",
-	[ITEM_OUTPUT] = "<pre>",
+	[ITEM_OUTPUT] = "<pre>", [ITEM_PATH] = "<pre>",
 };
 static const char *const closes[] = {
 	[ITEM_TEXT] = "", [ITEM_STEP] = "</ol>\n", [ITEM_FACT] = "</table>\n", [ITEM_CODE] = "</pre>\n",
-	[ITEM_OUTPUT] = "</pre>\n",
+	[ITEM_OUTPUT] = "</pre>\n", [ITEM_PATH] = "</pre>\n",
 };
 
 static void put_item(FILE *out, const struct item *i)
@@ -63,7 +63,10 @@ static void put_item(FILE *out, const struct item *i)
 		put(out, "<p>", i->text, "</p>\n");
 		break;
 	case ITEM_STEP:
-		put(out, "<li>", i->text, "</li>\n");
+		put(out, "<li>", i->text, "");
+		if (i->command)
+			put(out, "<pre>", i->command, "</pre>");
+		fputs("</li>\n", out);
 		break;
 	case ITEM_FACT:
 		put(out, "<tr><td>", i->label, "</td><td>");
@@ -71,6 +74,7 @@ static void put_item(FILE *out, const struct item *i)
 		break;
 	case ITEM_CODE:
 	case ITEM_OUTPUT:
+	case ITEM_PATH:
 		put(out, "", i->text, "\n");
 		break;
 	}
@@ -103,7 +107,12 @@ void report_html(const struct report *r, FILE *out)
 	put(out, "<p class=\"why\">", r->title, "</p>\n");
 	put(out, "<p class=\"cause\">", r->cause, ", ");
 	put(out, "", r->confidence, "</p>\n");
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->section[i].expert && !(i && r->section[i - 1].expert))
+			fputs("<details><summary class=\"line\">For a bug report, or for whoever knows C</summary>\n", out);
 		put_section(out, &r->section[i]);
+	}
+	if (r->n && r->section[r->n - 1].expert)
+		fputs("</details>\n", out);
 	fputs("</body>\n</html>\n", out);
 }

@@ -40,8 +40,13 @@ static void add_lines(cJSON *to, const char *name, const char *lines)
 	while (lines && *lines) {
 		size_t n = strcspn(lines, "\n");
 
-		if (n)
-			json_text(a, NULL, arena_text(&arena, lines, n));
+		if (n) {
+			char *line = arena_text(&arena, lines, n), *command = strchr(line, FIX_COMMAND);
+
+			if (command)	/* "the step: what to type" */
+				*command = ' ';
+			json_text(a, NULL, line);
+		}
 		lines += n + (lines[n] == '\n');
 	}
 	arena_free(&arena);

@@ -19,6 +19,12 @@ bool report_import_frame(
 	const struct py_frame *f); /* the machinery of imports, between any two modules */
 
 const char *report_python_line(struct report *r, const struct model *m, const struct py_frame *f);
+/* report_paths.c: what a file is known by, where its path is long. */
+const char *report_short_name(struct report *r, const char *name);
+const char *report_short_path(struct report *r, const char *path);
+void report_shorten(struct report *r);		/* all sentences; adds the section with the whole paths */
+/* Do the title or "Why" hold these words? */
+bool report_said(const struct report *r, const char *words);
 bool report_library_frame(const struct py_frame *f);
 /* The innermost line of the user's own code in the thread that ended, as report_python_line has it; NULL. */
 const char *report_own_line(struct report *r);

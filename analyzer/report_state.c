@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyzer/events.h"
+#include "analyzer/proof.h"
 #include "analyzer/words.h"
 
 #define LAST_WORDS	12	/* lines of fd 2 */
@@ -86,21 +87,146 @@ void report_now(struct report *r)
 		r->n--;
 }
 
+/* --- the last words on stderr --- */
+
+/* The begin of the last traceback, NULL. */
+static const char *last_traceback(const char *tail)
+{
+	static const char begin[] = "Traceback (most recent call last):";
+	const char *last = NULL;
+
+	for (const char *p = tail; (p = strstr(p, begin)); p++)
+		if (p == tail || p[-1] == '\n')
+			last = p;
+	return last;
+}
+
+/* A line of a traceback that names a frame of somebody else's. */
+static bool library_line(struct report *r, const char *line)
+{
+	const char *at = strstr(line, "File \""), *end = at ? strchr(at + 6, '"') : NULL;
+	struct py_frame f = { .function = "" };
+
+	f.file = end ? arena_text(&r->arena, at + 6, (size_t)(end - at - 6)) : "";
+	return report_library_frame(&f);
+}
+
+static bool is_frame(const char *line)
+{
+	return strncmp(line, "  File \"", 8) == 0;
+}
+
+static const char *next_line(const char *p)
+{
+	p += strcspn(p, "\n");
+	return *p ? p + 1 : p;
+}
+
+static void put_line(struct report *r, struct section *s, const char *p)
+{
+	const char *line = arena_text(&r->arena, p, strcspn(p, "\n")), *end = is_frame(line) ? strchr(line + 8, '"') : NULL;
+
+	if (end)
+		line = arena_printf(&r->arena, "  File \"%s%s",
+				    report_short_path(r, arena_text(&r->arena, line + 8, (size_t)(end - line - 8))), end);
+	report_put(s, ITEM_OUTPUT, NULL, line);
+}
+
+/* What ipykernel, its debugger and TensorFlow write at every start: it says nothing of an end. */
+static bool is_routine(const char *line)
+{
+	static const char *const words[] = {
+		"[IPKernelApp] WARNING | Kernel is running over TCP", "Debugger warning: It seems that frozen modules",
+		"to python to disable frozen modules", "Note: Debugging will proceed",
+		": I tensorflow/", ": I external/local_", "To enable the following instructions:",
+		"WARNING: All log messages before absl::InitializeLog()", "Unable to register cu", ", in other operations, rebuild TensorFlow",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(line, words[i]))
+			return true;
+	return false;
+}
+
+/* The frames of packages between one's own are counted; the innermost stays, it says where it was raised. */
+static void put_traceback(struct report *r, struct section *s, const char *p)
+{
+	unsigned hidden = 0, words = 0;
+
+	put_line(r, s, p);
+	p = next_line(p);
+	while (*p == ' ') {
+		const char *next = next_line(p);
+
+		while (*next == ' ' && !is_frame(next))
+			next = next_line(next);
+		if (is_frame(p) && *next == ' ' && library_line(r, p)) {
+			hidden++;
+			p = next;
+			continue;
+		}
+		if (hidden)
+			report_put(s, ITEM_OUTPUT, NULL, arena_printf(&r->arena, "  … %u line%s of packages", hidden, hidden == 1 ? "" : "s"));
+		hidden = 0;
+		for (; p < next; p = next_line(p)) {
+			const size_t n = strcspn(p, "\n");
+
+			if (strspn(p, " ~^") != n)	/* carets point at nothing once the line is wrapped */
+				put_line(r, s, p);
+		}
+	}
+	for (; *p && words < LAST_WORDS; p = next_line(p), words++)
+		put_line(r, s, p);
+	if (*p)
+		report_put(s, ITEM_OUTPUT, NULL, "…");
+}
+
+/* Lines that are told above are not told again. */
+static void put_tail(struct report *r, struct section *s, const char *tail)
+{
+	const char *p = tail + strlen(tail);
+	unsigned lines = 0, fresh = 0;
+
+	/* So many lines back as are worth a look. */
+	while (p > tail && lines <= LAST_WORDS) {
+		const char *end = p[-1] == '\n' ? p - 1 : p, *begin = end;
+
+		while (begin > tail && begin[-1] != '\n')
+			begin--;
+		lines += end > begin && !is_routine(arena_text(&r->arena, begin, (size_t)(end - begin)));
+		if (lines <= LAST_WORDS)
+			p = begin;
+	}
+	for (; *p; p = next_line(p)) {
+		const char *line = arena_text(&r->arena, p, strcspn(p, "\n"));
+
+		if (!*line || is_routine(line))
+			continue;
+		fresh += !report_said(r, line);
+		report_put(s, ITEM_OUTPUT, NULL, line);
+	}
+	if (!fresh)
+		s->n = 0;
+}
+
 void report_last_words(struct report *r)
 {
-	const char *tail = r->m->stderr_tail, *p = tail + strlen(tail);
-	unsigned lines = 0;
+	const char *tail = r->m->stderr_tail, *traceback = last_traceback(tail);
+	const struct context *c = r->v->context;
 	struct section *s;
 
 	if (!*tail || !r->bad)
 		return;
-	while (p > tail && p[-1] == '\n')
-		p--;
-	for (; p > tail; p--)
-		if (p[-1] == '\n' && ++lines == LAST_WORDS)
-			break;
+	if (traceback && c->error.uncaught && r->where == r->m) {
+		s = report_begin(r, "The error, as Python printed it");
+		put_traceback(r, s, traceback);
+		return;
+	}
 	s = report_begin(r, "Its last words on stderr");
-	report_put_lines(r, s, ITEM_OUTPUT, p);
+	s->expert = !r->v->best.rule->general;
+	put_tail(r, s, tail);
+	if (!s->n)
+		r->n--;
 }
 
 void report_memory_section(struct report *r)

@@ -148,6 +148,17 @@ static void put_item(struct page *p, const struct item *i, size_t label, unsigne
 	case ITEM_OUTPUT:
 		output(p, i->text);
 		break;
+	case ITEM_PATH:
+		spaces(p, 4);
+		fprintf(p->out, "%s\n", i->text);
+		break;
+	}
+	if (i->command) {
+		spaces(p, 7);
+		paint(p, BOLD);
+		fprintf(p->out, "%s", i->command);
+		paint(p, PLAIN);
+		fputc('\n', p->out);
 	}
 }
 
@@ -174,6 +185,20 @@ static void put_section(struct page *p, const struct section *s)
 	}
 }
 
+static void put_divider(struct page *p)
+{
+	static const char words[] = "──── For a bug report, or for whoever knows C ";
+	size_t n = columns(words, sizeof(words) - 1);
+
+	fputc('\n', p->out);
+	paint(p, DIM);
+	fputs(words, p->out);
+	for (; n < p->look.width; n++)
+		fputs("─", p->out);
+	fputc('\n', p->out);
+	paint(p, PLAIN);
+}
+
 void report_text(const struct report *r, struct look look, FILE *out)
 {
 	struct page p = { out, look };
@@ -185,6 +210,9 @@ void report_text(const struct report *r, struct look look, FILE *out)
 	paint(&p, r->bad ? RED : GREEN);
 	wrap(&p, r->title, 0, 0);
 	paint(&p, PLAIN);
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->section[i].expert && !(i && r->section[i - 1].expert))
+			put_divider(&p);
 		put_section(&p, &r->section[i]);
+	}
 }

@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define MOST_FRAMES	16
-#define MOST_PYTHON	20
+#define MOST_PYTHON	12
+#define MOST_OWN	40
 #define SENT_FRAMES	6	/* where a signal was sent, the native place tells little */
 #define LONGEST_CYCLE	6
 
@@ -23,6 +24,7 @@ bool report_import_frame(const struct py_frame *f)
 /* A row of frames as lines, with those that repeat told once. */
 struct line_text {
 	const char *text, *key;		/* lines with equal keys are the same place */
+	bool own;			/* the user's own code: never left out */
 };
 
 struct lines {
@@ -30,7 +32,7 @@ struct lines {
 	size_t n, room;
 };
 
-static void add_line(struct report *r, struct lines *l, const char *text, const char *key)
+static void add_line(struct report *r, struct lines *l, const char *text, const char *key, bool own)
 {
 	if (l->n == l->room) {
 		size_t room = l->room ? l->room * 2 : 64;
@@ -41,7 +43,7 @@ static void add_line(struct report *r, struct lines *l, const char *text, const 
 		l->line = more;
 		l->room = room;
 	}
-	l->line[l->n++] = (struct line_text){ text, key };
+	l->line[l->n++] = (struct line_text){ text, key, own };
 }
 
 /* How often the period lines from i on are repeated behind themselves. */
@@ -58,14 +60,32 @@ static size_t repeats(const struct lines *l, size_t i, size_t period)
 	return n;
 }
 
-static void put_lines(struct report *r, struct section *s, const struct lines *l, size_t most,
-		      bool more)
+/* How often is a number only where all frames are in the recording; native and Python frames differ in how many are kept. */
+static const char *repeated(struct report *r, size_t period, size_t n, bool cut)
 {
-	size_t shown = 0, i = 0;
+	if (period == 1)
+		return cut ? "… and again, many times" : arena_printf(&r->arena, "… and again, %zu times more", n);
+	return cut ? arena_printf(&r->arena, "… these %zu again, many times", period) :
+		     arena_printf(&r->arena, "… these %zu again, %zu times more", period, n);
+}
 
-	while (i < l->n && shown < most) {
+/* Lines beyond most are left out, but for the user's own; cut: the recording has no more of them. */
+static void put_lines(struct report *r, struct section *s, const struct lines *l, size_t most,
+		      bool cut)
+{
+	size_t shown = 0, i = 0, hidden = 0;
+
+	while (i < l->n) {
 		size_t period, n = 0;
 
+		if (shown >= (l->line[i].own ? MOST_OWN : most)) {
+			hidden++;
+			i++;
+			continue;
+		}
+		if (hidden)
+			report_put(s, ITEM_CODE, NULL, arena_printf(&r->arena, "… %zu more of packages", hidden));
+		hidden = 0;
 		for (period = 1; period <= LONGEST_CYCLE && n < 2; period++)
 			n = repeats(l, i, period);
 		period--;
@@ -76,15 +96,11 @@ static void put_lines(struct report *r, struct section *s, const struct lines *l
 		}
 		for (size_t k = 0; k < period; k++)
 			report_put(s, ITEM_CODE, NULL, l->line[i + k].text);
-		report_put(s, ITEM_CODE, NULL,
-			   period == 1 ?
-				   arena_printf(&r->arena, "… and again, %zu times more", n) :
-				   arena_printf(&r->arena, "… these %zu again, %zu times more",
-						period, n));
+		report_put(s, ITEM_CODE, NULL, repeated(r, period, n, cut));
 		shown += period + 1;
 		i += period * (n + 1);
 	}
-	if (i < l->n || more)
+	if (hidden || cut)
 		report_put(s, ITEM_CODE, NULL, "… and more");
 }
 
@@ -93,24 +109,15 @@ static void put_lines(struct report *r, struct section *s, const struct lines *l
 /* Without the folder that packages or the standard library are installed in. */
 static const char *short_path(const char *path)
 {
-	static const char *const folders[] = { "/site-packages/", "/dist-packages/",
-					       "/lib/python" };
+	const size_t site = site_packages(path);
+	const char *at = NULL;
 
-	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		const char *at = strstr(path, folders[i]), *next = at;
-
-		for (; next; next = strstr(next + 1, folders[i]))
-			at = next;
-		if (!at)
-			continue;
-		at += strlen(folders[i]);
-		if (i < 2)
-			return at;
-		at = strchr(at, '/');
-		if (at)
-			return at + 1;
-	}
-	return path;
+	if (site)
+		return path + site;
+	for (const char *p = path; (p = strstr(p, "/lib/python")); p++)
+		at = p;
+	at = at ? strchr(at + strlen("/lib/python"), '/') : NULL;
+	return at ? at + 1 : path;
 }
 
 /* The source of a cell: a file of ipykernel's, or the name that IPython gives it. */
@@ -143,6 +150,22 @@ bool report_library_frame(const struct py_frame *f)
 				 short_path(f->file) != f->file;
 }
 
+static bool own_frame(const struct model *m, const struct py_frame *f)
+{
+	return cell_frame(m, f) || !report_library_frame(f);
+}
+
+static bool told_line(const struct report *r, const struct py_frame *f)
+{
+	struct arena a = { 0 };
+	const bool told = report_said(r, arena_printf(&a, "%s:%d", f->file, f->line)) ||
+			  report_said(r, arena_printf(&a, "%s, line %d", f->file, f->line)) || (r->own && r->own == f);
+
+	arena_free(&a);
+	return told;
+}
+
+/* NULL as well where "Why" has named the line. */
 const char *report_own_line(struct report *r)
 {
 	const struct thread *th = report_thread(r->where);
@@ -150,8 +173,12 @@ const char *report_own_line(struct report *r)
 	for (size_t i = 0; th && i < th->npython; i++) {
 		const struct py_frame *f = &th->python[i];
 
-		if (f->line && (cell_frame(r->where, f) || !report_library_frame(f)))
-			return report_python_line(r, r->where, f);
+		if (!f->line || !own_frame(r->where, f))
+			continue;
+		if (told_line(r, f))
+			return NULL;
+		r->own = f;
+		return report_python_line(r, r->where, f);
 	}
 	return NULL;
 }
@@ -175,7 +202,7 @@ static void python_frames(struct report *r, struct section *s, const struct thre
 		const char *line = report_python_line(r, m, &th->python[i]);
 
 		if (!i || !report_import_frame(&th->python[i]))
-			add_line(r, &l, line, line);
+			add_line(r, &l, line, line, own_frame(m, &th->python[i]));
 	}
 	put_lines(r, s, &l, MOST_PYTHON, th->python_cut && n == th->npython);
 	if (n < th->npython)
@@ -188,6 +215,9 @@ static void where_python(struct report *r)
 	struct section *s;
 
 	if (!th || !th->npython)
+		return;
+	/* One frame, and it is told. */
+	if (r->where == r->m && th->npython == 1 && th->tid == r->m->pid && told_line(r, &th->python[0]))
 		return;
 	s = report_begin(r, "Where, in Python (innermost first)");
 	if (r->where != r->m)
@@ -252,14 +282,6 @@ static void put_function(struct text *t, const char *symbol)
 	}
 }
 
-/* "_json.so" for "_json.cpython-311-x86_64-linux-gnu.so" (PEP 3149). */
-static const char *short_module(struct report *r, const char *name)
-{
-	const char *tag = strstr(name, ".cpython-"), *end = tag ? strstr(tag, ".so") : NULL;
-
-	return end ? arena_printf(&r->arena, "%.*s%s", (int)(tag - name), name, end) : name;
-}
-
 /* The library is told where it changes; before is the frame in the line above, NULL: none. */
 const char *report_native_line(struct report *r, const struct frame *f, const struct frame *before)
 {
@@ -269,13 +291,13 @@ const char *report_native_line(struct report *r, const struct frame *f, const st
 	if (f->symbol)
 		put_function(&t, f->symbol);
 	if (!f->symbol && f->module)
-		text_printf(&t, "%s+0x%llx", short_module(r, f->module->name),
+		text_printf(&t, "%s+0x%llx", report_short_name(r, f->module->name),
 			    (unsigned long long)f->offset);
 	if (!f->module)
 		text_printf(&t, f->symbol ? " at 0x%llx" : "0x%llx, where no library is",
 			    (unsigned long long)f->pc);
 	if (f->symbol && f->module && !(before && before->module == f->module))
-		text_printf(&t, "  %s", short_module(r, f->module->name));
+		text_printf(&t, "  %s", report_short_name(r, f->module->name));
 	if (f->file && f->line)
 		text_printf(&t, "  %s:%d", base_name(f->file), f->line);
 	text = arena_text(&r->arena, text_get(&t), t.n);
@@ -307,6 +329,7 @@ static void where_native(struct report *r)
 	if (!stack || !stack->n || interpreter_alone(stack))
 		return;
 	s = report_begin(r, "Where, in native code (innermost first)");
+	s->expert = true;
 	if (crash && m->crash.instruction && m->crash.raw->code > 0)
 		report_put(s, ITEM_TEXT, NULL,
 			   arena_printf(&r->arena, "At the instruction: %s", m->crash.instruction));
@@ -319,13 +342,13 @@ static void where_native(struct report *r)
 			continue;
 		}
 		if (skipped)
-			add_line(r, &l, interpreter, interpreter);
+			add_line(r, &l, interpreter, interpreter, false);
 		add_line(r, &l, report_native_line(r, f, i && !skipped ? &stack->frames[i - 1] : NULL),
-			 report_native_line(r, f, f));
+			 report_native_line(r, f, f), false);
 		skipped = 0;
 	}
 	if (skipped && python)	/* else what starts every thread */
-		add_line(r, &l, interpreter, interpreter);
+		add_line(r, &l, interpreter, interpreter, false);
 	put_lines(r, s, &l, sent ? SENT_FRAMES : MOST_FRAMES, stack->cut);
 }
 
@@ -336,7 +359,7 @@ static void other_threads(struct report *r)
 	const struct thread *own = report_thread(m), *main_thread = model_thread(m, m->pid);
 	struct section *s = report_begin(r, "Other threads");
 
-	s->aside = true;
+	s->aside = s->expert = true;
 	for (size_t i = 0; i < m->nthreads && s->n < 64; i++) {
 		const struct thread *th = &m->threads[i];
 		bool named;

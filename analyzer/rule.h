@@ -81,6 +81,9 @@ enum confidence rule_try(const struct model *m, const struct rule *rule, struct 
 void finding_cite(struct finding *f, uint64_t record, int64_t time, const char *format, ...) __attribute__((format(printf, 4, 5)));
 void finding_say(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void finding_fix(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line to type or to paste, that belongs to the step said last: it is never wrapped. */
+void finding_run(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define FIX_COMMAND	'\f'	/* what finding_run puts between the two, in finding.fix */
 void finding_title(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Shared by rules that end in "install or reinstall the package of this file": adds the command of this environment. */
 void finding_fix_package(const struct model *m, struct finding *f, const char *path_or_name, const char *verb);

@@ -78,6 +78,16 @@ void finding_fix(struct finding *f, const char *format, ...)
 	va_end(args);
 }
 
+void finding_run(struct finding *f, const char *format, ...)
+{
+	va_list args;
+
+	text_char(f->fix, FIX_COMMAND);
+	va_start(args, format);
+	text_add(f->fix, vprint(f->arena, format, args));
+	va_end(args);
+}
+
 void finding_title(struct finding *f, const char *format, ...)
 {
 	va_list args;
@@ -96,12 +106,13 @@ void finding_fix_package(const struct model *m, struct finding *f, const char *p
 	const char *command =
 		package_command(m, f->arena, package, is_path ? path_or_name : NULL, again);
 
-	if (command)
-		finding_fix(f, "%s %s: %s", again ? "Reinstall" : "Install",
-			    package ? package : "the package", command);
-	else
-		finding_fix(f, "%s the package that %s belongs to.",
-			    again ? "Reinstall" : "Install", path_or_name);
+	if (command) {
+		finding_fix(f, "%s %s%s:", again ? "Reinstall" : "Install", package ? package_label(package) : "the package",
+			    m->is_kernel ? ", then restart the kernel" : "");
+		finding_run(f, "%s", command);
+	} else {
+		finding_fix(f, "%s the package that %s belongs to.", again ? "Reinstall" : "Install", path_or_name);
+	}
 }
 
 static void finding_open(struct finding *f, const struct rule *rule, struct verdict *v)

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ".../site-packages/" of path, NULL. */
+/* ".../site-packages" of path, NULL. */
 static const char *site_folder(struct arena *arena, const char *path)
 {
-	const char *at = path ? strstr(path, "/site-packages/") : NULL;
+	size_t n = path ? site_packages(path) : 0;
 
-	return at ? arena_text(arena, path, at - path + strlen("/site-packages")) : NULL;
+	return n ? arena_text(arena, path, n - 1) : NULL;
 }
 
 static bool at_home(const struct model *m, const char *path)
