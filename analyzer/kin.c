@@ -103,14 +103,16 @@ static bool passes_signal_on(const struct case_file *parent, const struct case_f
 /* Ended from outside while it waited for a child that hangs. */
 static bool waits_for(const struct case_file *parent, const struct case_file *child)
 {
+	static const char *const waiting[] = {"wait", "poll", "select"};
 	const struct stack *s = parent->model->crash.stack;
 
 	if (parent->model->ending.kind != END_SIGNAL ||
 	    strcmp(child->verdict.best.rule->id, "fork.deadlock") != 0)
 		return false;
 	for (size_t i = 0; s && i < s->n && i < 4; i++)
-		if (s->frames[i].symbol && strstr(s->frames[i].symbol, "wait"))
-			return true;
+		for (size_t k = 0; s->frames[i].symbol && k < sizeof(waiting) / sizeof(waiting[0]); k++)
+			if (strstr(s->frames[i].symbol, waiting[k]))
+				return true;
 	return false;
 }
 

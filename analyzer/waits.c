@@ -10,6 +10,7 @@
  */
 #include "analyzer/model_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -218,23 +219,63 @@ static void at_futex(struct model *m, const struct thread *th, const struct stac
 	}
 }
 
+/* The registers of a thread that a signal took out of a futex call: behind the instruction, with EINTR. */
+struct futex_call {
+	uint64_t address, op, value, timeout; /* futex(2); address 0: its register holds the result now */
+};
+
+static bool behind_call(const struct ks_crash *c, const uint8_t *call, size_t size)
+{
+	uint64_t behind = c->pc - c->opcode_address;
+
+	return behind >= size && behind < c->opcode_size && memcmp(c->opcode + behind - size, call, size) == 0;
+}
+
+static bool futex_registers(const struct model *m, struct futex_call *f)
+{
+	const struct ks_crash *c = m->crash.raw;
+	static const uint8_t syscall[] = {0x0f, 0x05}, svc[] = {0x01, 0x00, 0x00, 0xd4};
+
+	if (m->arch == KS_ARCH_X86_64 && c->nregs > 10 && behind_call(c, syscall, sizeof(syscall))) {
+		*f = (struct futex_call){c->regs[5], c->regs[4], c->regs[1], c->regs[10]};
+		return true;
+	}
+	if (m->arch == KS_ARCH_AARCH64 && c->nregs > 8 && behind_call(c, svc, sizeof(svc))) {
+		*f = (struct futex_call){0, c->regs[1], c->regs[2], c->regs[3]};
+		return call_of(m->arch, c->regs[8]) == CALL_futex;
+	}
+	return false;
+}
+
+/*
+ * A runtime that calls futex by itself (libgomp) has no function of libc that tells so: the result
+ * is EINTR, the operation is a private wait, and the word still holds the value that was waited at.
+ */
+static bool waits_by_itself(const struct model *m, const struct futex_call *f)
+{
+	const uint64_t wait = 0, wait_bitset = 9, command = f->op & 127;
+	uint32_t word;
+
+	if (m->crash.raw->regs[0] != (uint64_t)-EINTR || FUTEX_SHARED(f->op) ||
+	    (command != wait && command != wait_bitset))
+		return false;
+	return m->arch == KS_ARCH_AARCH64 ||
+	       (read_memory(private_of(m)->trace, f->address, &word, sizeof(word)) && word == (uint32_t)f->value);
+}
+
 /* A thread that a signal took out of its system call: does it stand in or behind a futex call? */
 static bool taken_from_futex(const struct model *m, struct wait *w, const struct stack *s)
 {
-	const struct ks_crash *c = m->crash.raw;
-	const bool x86 = m->arch == KS_ARCH_X86_64;
-	static const uint8_t call[] = {0x0f, 0x05}; /* syscall */
-	uint64_t behind = c->pc - c->opcode_address;
+	const bool in_libc = wait_place(s).base != BASE_NONE;
+	struct futex_call f;
 
-	if (x86 && behind >= 2 && behind < c->opcode_size && c->nregs > 10 &&
-	    memcmp(c->opcode + behind - 2, call, 2) == 0 && wait_place(s).base != BASE_NONE) {
-		w->address = c->regs[5]; /* rdi, rsi, r10: uaddr, futex_op, timeout (futex(2)) */
-		w->known = true;
-		w->shared = FUTEX_SHARED(c->regs[4]);
-		w->timed = c->regs[10] != 0;
-		return true;
-	}
-	return wait_place(s).base != BASE_NONE;
+	if (!futex_registers(m, &f) || (!in_libc && !waits_by_itself(m, &f)))
+		return in_libc;
+	w->address = f.address;
+	w->known = true;
+	w->shared = FUTEX_SHARED(f.op);
+	w->timed = f.timeout != 0;
+	return true;
 }
 
 static const char *plain_words(struct model *m, const struct thread *th, enum call call)
