@@ -37,16 +37,19 @@ static bool send_again(int sig, const siginfo_t *info)
 
 /*
  * Threads that have done what they could to die. One that comes back nevertheless (an emulator, a filter of system
- * calls, another thread that has set the signal at that moment) ends here, however that may be.
+ * calls, another thread that has set the signal at that moment) ends here, however that may be. One word each, since
+ * a signal may come between two stores: tid, how often it was back, signal.
  */
-static struct gone {
-	uint32_t tid, times;
-	int sig;
-} gone[64];
+static uint64_t gone[64];
 
-static struct gone *gone_of(uint32_t tid)
+static uint64_t *gone_of(uint32_t tid)
 {
 	return &gone[tid % (sizeof(gone) / sizeof(*gone))];
+}
+
+static void set_gone(uint32_t tid, bool was_back, int sig)
+{
+	__atomic_store_n(gone_of(tid), (uint64_t)tid << 32 | (was_back ? 256u : 0) | (uint32_t)sig, __ATOMIC_RELAXED);
 }
 
 void ks_die_at_once(int sig)
@@ -72,7 +75,7 @@ void ks_die(int sig, siginfo_t *info, void *context)
 	ucontext_t *uc = context;
 	const uint32_t tid = (uint32_t)ks_sys_gettid();
 
-	*gone_of(tid) = (struct gone){ tid, 0, sig };
+	set_gone(tid, false, sig);
 	set_default(sig);
 	if (faults_again(sig, info))
 		return;
@@ -87,11 +90,13 @@ void ks_die(int sig, siginfo_t *info, void *context)
 void ks_die_if_back(const siginfo_t *info)
 {
 	const uint32_t tid = (uint32_t)ks_sys_gettid();
-	struct gone *g = gone_of(tid);
+	const uint64_t g = __atomic_load_n(gone_of(tid), __ATOMIC_RELAXED);
+	const int sig = g & 255;
 
-	if (g->tid != tid)
+	if (g >> 32 != tid)
 		return;
-	if (g->times++)
-		ks_die_at_once(g->sig);
-	ks_die_here(g->sig, info->si_signo == g->sig ? info : NULL);
+	if (g & 256)
+		ks_die_at_once(sig);
+	set_gone(tid, true, sig);
+	ks_die_here(sig, info->si_signo == sig ? info : NULL);
 }
