@@ -70,7 +70,9 @@ static const struct ks_module *find_module(uintptr_t address)
 
 static bool is_driver(const struct ks_elf *elf)
 {
-	return elf->soname && strncmp(elf->soname, "libcuda.so", 10) == 0;
+	const char *soname = ks_elf_soname(elf);
+
+	return soname && strncmp(soname, "libcuda.so", 10) == 0;
 }
 
 /* Whose text is a ks_string of ours, mapped: its path. */
@@ -392,5 +394,5 @@ void ks_cuda_link(const struct ks_module *m)
 		return;
 	changed = change_slots(m, &elf, elf.plt, elf.nplt) + change_slots(m, &elf, elf.rela, elf.nrela);
 	if (changed)
-		note_route(KS_ROUTE_LINKED, m->text_start, elf.soname ? elf.soname : path_of(m), 0);
+		note_route(KS_ROUTE_LINKED, m->text_start, ks_elf_soname(&elf) ?: path_of(m), 0);
 }

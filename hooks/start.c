@@ -45,6 +45,7 @@ static void look_for_kernel(int argc, char **argv)
 /* Another copy of this library, in front of us: 1; ourselves: -1. */
 static int is_kshim(struct dl_phdr_info *info, size_t size, void *unused)
 {
+	const char *soname;
 	struct ks_elf elf;
 
 	(void)size, (void)unused;
@@ -54,7 +55,8 @@ static int is_kshim(struct dl_phdr_info *info, size_t size, void *unused)
 		if (p->p_type == PT_LOAD && (uintptr_t)is_kshim - (info->dlpi_addr + p->p_vaddr) < p->p_memsz)
 			return -1;
 	}
-	return ks_elf_open(&elf, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum) && elf.soname && strcmp(elf.soname, "libkshim.so") == 0;
+	soname = ks_elf_open(&elf, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum) ? ks_elf_soname(&elf) : NULL;
+	return soname && strcmp(soname, "libkshim.so") == 0;
 }
 
 /*

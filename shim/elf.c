@@ -57,7 +57,7 @@ static const ElfW(Rela) *relocations(const struct ks_elf *elf, uintptr_t value, 
 
 static void read_dynamic(struct ks_elf *elf)
 {
-	uintptr_t soname = 0, plt = 0, rela = 0;
+	uintptr_t plt = 0, rela = 0;
 	size_t plt_size = 0, rela_size = 0;
 
 	for (const ElfW(Dyn) *d = elf->dynamic; within(elf, (uintptr_t)d, sizeof(*d)) && d->d_tag != DT_NULL; d++) {
@@ -95,14 +95,15 @@ static void read_dynamic(struct ks_elf *elf)
 			rela_size = value;
 			break;
 		case DT_SONAME:
-			soname = value;
+			elf->soname = value;
+			break;
+		case DT_FLAGS:
+			elf->flags = value;
 			break;
 		}
 	}
 	elf->plt = relocations(elf, plt, plt_size, &elf->nplt);
 	elf->rela = relocations(elf, rela, rela_size, &elf->nrela);
-	if (soname && elf->strings)
-		elf->soname = text(elf, soname);
 }
 
 static bool open_here(struct ks_elf *elf)
@@ -138,6 +139,11 @@ bool ks_elf_open_dynamic(struct ks_elf *elf, uintptr_t base, uintptr_t low, uint
 {
 	*elf = (struct ks_elf){ .base = base, .low = low, .high = high, .dynamic = dynamic };
 	return open_here(elf);
+}
+
+const char *ks_elf_soname(const struct ks_elf *elf)
+{
+	return elf->soname ? text(elf, elf->soname) : NULL;
 }
 
 static uintptr_t defined(const struct ks_elf *elf, uint32_t i, const char *name)

@@ -25,7 +25,8 @@ struct ks_elf {
 	const uint32_t *gnu_hash, *hash;	/* NULL where there is none */
 	const ElfW(Rela) *plt, *rela;	/* relocations */
 	size_t nplt, nrela;
-	const char *soname;		/* ends within the span */
+	uint64_t flags;			/* DT_FLAGS */
+	uint64_t soname;		/* its place among the strings; 0: none */
 	const ElfW(Dyn) *dynamic;
 	const ElfW(Versym) *versions;
 	const ElfW(Verneed) *needs;
@@ -34,10 +35,11 @@ struct ks_elf {
 
 #pragma GCC visibility push(hidden)
 
-/* By its program headers as the loader has them; false: it has no symbols. */
+/* By its program headers as the loader has them; false: it has no symbols. Only the dynamic section is read for it. */
 bool ks_elf_open(struct ks_elf *elf, uintptr_t base, const ElfW(Phdr) *headers, size_t n);
 /* By its dynamic section: nothing of what is read-only after relocation. */
 bool ks_elf_open_dynamic(struct ks_elf *elf, uintptr_t base, uintptr_t low, uintptr_t high, const ElfW(Dyn) *dynamic);
+const char *ks_elf_soname(const struct ks_elf *elf);	/* NULL: none */
 /* Address of a function or object that it defines; 0: none. Indirect functions are not resolved: 0. */
 uintptr_t ks_elf_symbol(const struct ks_elf *elf, const char *name);
 /* The name of one of its symbols; "": it has none. */

@@ -51,24 +51,6 @@ void ks_module_build_id(struct ks_module *m, const uint32_t *notes, size_t size)
 	}
 }
 
-static void read_dynamic(struct ks_module *m, const ElfW(Dyn) *dyn, bool whole)
-{
-	uintptr_t strings = 0, soname = 0;
-
-	for (; dyn->d_tag != DT_NULL; dyn++) {
-		if (dyn->d_tag == DT_STRTAB)
-			strings = dyn->d_un.d_ptr;
-		else if (dyn->d_tag == DT_SONAME)
-			soname = dyn->d_un.d_val;
-		else if (dyn->d_tag == DT_FLAGS && (dyn->d_un.d_val & DF_STATIC_TLS))
-			m->flags |= KS_MODULE_STATIC_TLS;
-	}
-	if (strings < m->base)		/* glibc has relocated it in place, but not the vDSO's */
-		strings += m->base;
-	if (soname && whole && strings >= m->start && strings + soname < m->end)
-		m->soname = ks_text((const char *)(strings + soname));
-}
-
 void ks_module_segments(struct ks_module *m, const struct dl_phdr_info *info)
 {
 	bool stack = false;
@@ -118,14 +100,17 @@ static bool readable(const struct dl_phdr_info *info, uintptr_t at, size_t size)
 void ks_module_memory(struct ks_module *m, const struct dl_phdr_info *info)
 {
 	bool whole = (m->flags & KS_MODULE_VDSO) || (m->file_size && m->file_size >= m->need_size);
+	struct ks_elf elf;
 
+	if (ks_module_elf(m, &elf)) {
+		m->flags |= elf.flags & DF_STATIC_TLS ? KS_MODULE_STATIC_TLS : 0;
+		m->soname = whole ? ks_text(ks_elf_soname(&elf)) : 0;
+	}
 	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		uintptr_t at = info->dlpi_addr + p->p_vaddr;
 
-		if (p->p_type == PT_DYNAMIC)
-			read_dynamic(m, (const void *)at, whole);
-		else if (p->p_type == PT_NOTE && whole && !m->build_id_size && readable(info, at, p->p_filesz))
+		if (p->p_type == PT_NOTE && whole && !m->build_id_size && readable(info, at, p->p_filesz))
 			ks_module_build_id(m, (const void *)at, p->p_filesz);
 	}
 }

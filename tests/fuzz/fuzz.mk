@@ -35,7 +35,8 @@ $(fuzz_dir)/fuzz_%: $(fuzz_obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) $(fuzz_ana)
 # What these take in themselves.
 $(fuzz_dir)/fuzz_live: fuzz_out := analyzer/live_read analyzer/live_python
 $(fuzz_dir)/fuzz_maps: fuzz_out := analyzer/live analyzer/live_task
-$(fuzz_dir)/fuzz_live $(fuzz_dir)/fuzz_walk: $(fuzz_obj)/tests/fuzz/memory.o
+$(fuzz_dir)/fuzz_host: fuzz_out := analyzer/live analyzer/live_made analyzer/live_python analyzer/live_read analyzer/live_task
+$(fuzz_dir)/fuzz_live $(fuzz_dir)/fuzz_walk $(fuzz_dir)/fuzz_host: $(fuzz_obj)/tests/fuzz/memory.o
 # Programs with a main of their own.
 $(fuzz_dir)/seeds $(fuzz_dir)/every: $(fuzz_dir)/%: $(fuzz_obj)/tests/fuzz/%.o $(filter-out %/mutate.o,$(fuzz_shared)) $(fuzz_ana)
 	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_COVER) -fsanitize=$(FUZZ_SAN) -o $@ $^ $(ana_libs)
