@@ -180,13 +180,32 @@ static const char *from_libs(struct arena *arena, const char *path)
 				    : NULL;
 }
 
+/* Wheels put libraries into PREFIX/lib too (mkl, intel-openmp, tbb); RECORD names them from site-packages on. */
+static const char *from_prefix(struct arena *arena, const char *path)
+{
+	const char *name = strrchr(path, '/'), *lib = name ? arena_text(arena, path, (size_t)(name - path)) : "", *found = NULL;
+	DIR *dir = strcmp(base_name(lib), "lib") == 0 ? opendir(lib) : NULL;
+	struct dirent *e;
+
+	while (dir && !found && (e = readdir(dir))) {
+		if (strncmp(e->d_name, "python3", 7) == 0)
+			found = find_dist(arena, arena_printf(arena, "%s/%s/site-packages/", lib, e->d_name),
+					  arena_printf(arena, "../../..%s", name));
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 const char *package_of(struct arena *arena, const char *path)
 {
 	const char *rest = NULL, *found;
 	char *site = path ? site_of(arena, path, &rest) : NULL;
 
-	if (!site && path)
-		return from_libs(arena, path);
+	if (!site && path) {
+		found = from_libs(arena, path);
+		return found ? found : from_prefix(arena, path);
+	}
 	if (!site || !*rest)
 		return NULL;
 	found = find_dist(arena, site, rest);

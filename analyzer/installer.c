@@ -133,6 +133,32 @@ static const char *pipx_name(struct arena *arena, const char *prefix)
 	return name && package_is_plain(name) ? name : NULL;
 }
 
+static bool there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/*
+ * The system's own package manager, for what lies in the system's folders. dpkg knows a file by the
+ * name that its package gave: /lib and /usr/lib are one folder today and were not always.
+ */
+static const char *system_command(struct arena *arena, const char *path)
+{
+	const char *lib = path_under(path, "/usr") ? path + 4 : path;
+
+	if (path_under(path, "/usr/local") ||
+	    (!path_under(lib, "/lib") && !path_under(lib, "/lib64") && !path_under(lib, "/lib32")))
+		return NULL;
+	if (there("/var/lib/dpkg/status"))
+		return arena_printf(arena, "sudo apt-get install --reinstall \"$(dpkg -S %s | head -n 1 | cut -d: -f1)\"",
+				    arena_shell(arena, arena_printf(arena, "*%s", lib)));
+	if (there("/usr/bin/rpm") && there("/usr/bin/dnf"))
+		return arena_printf(arena, "sudo dnf reinstall \"$(rpm -qf %s)\"", arena_shell(arena, path));
+	return NULL;
+}
+
 const char *package_command(const struct model *m, struct arena *arena, const char *package,
 			    const char *path, bool again)
 {
@@ -145,7 +171,7 @@ const char *package_command(const struct model *m, struct arena *arena, const ch
 		return arena_printf(arena, "sudo apt-get install --reinstall \"$(dpkg -S %s | cut -d: -f1)\"",
 				    arena_shell(arena, path));
 	if (!package || !*package)
-		return NULL;
+		return path ? system_command(arena, path) : NULL;
 	package = package_words(arena, package);
 	python = arena_shell(arena, python);
 	upgrade = strncmp(package, "--upgrade ", 10) == 0;

@@ -22,6 +22,7 @@
 
 
 struct job {
+	const struct model *m;
 	const struct unwind *u;
 	Dwfl *dwfl;
 	int to;
@@ -249,6 +250,14 @@ static void send_with_lines(struct job *job, uint64_t pc, bool exact)
 	send_frame(job, pc, exact, false, NULL, file, line);
 }
 
+/* What lies in data is no return address, however much it looks like one. */
+static bool may_be_code(const struct model *m, uint64_t address)
+{
+	const struct mapping *map = model_map_at(m, address);
+
+	return !m->nmaps || (map && map->perms[2] == 'x');
+}
+
 static int frame_seen(Dwfl_Frame *state, void *arg)
 {
 	struct job *job = arg;
@@ -256,6 +265,8 @@ static int frame_seen(Dwfl_Frame *state, void *arg)
 	bool activation;
 
 	if (!dwfl_frame_pc(state, &pc, &activation) || !pc || job->n == MOST_FRAMES)
+		return DWARF_CB_ABORT;
+	if (job->n && !may_be_code(job->m, pc))
 		return DWARF_CB_ABORT;
 	job->pc[job->n] = pc;
 	job->exact[job->n++] = activation;
@@ -279,7 +290,7 @@ static void find_start(const struct model *m, struct job *job)
 		back = u->regs[30];
 	else if (!read_word(u, u->sp, &back))
 		return;
-	if (!model_module_at(m, back))
+	if (!model_module_at(m, back) || !may_be_code(m, back))
 		return;
 	job->pc[job->n] = u->pc;
 	job->exact[job->n++] = true;
@@ -359,6 +370,7 @@ void symbols_child(const struct model *m, const struct unwind *u, size_t n, cons
 {
 	static struct job job, again[THREADS_WITH_LINES];
 
+	job.m = m;
 	job.u = u;
 	job.to = to;
 	job.dwfl = dwfl_begin(&callbacks);

@@ -94,6 +94,47 @@ static void each_maker_has_its_command(void **state)
 	remarks("/cache/pypoetry/virtualenvs/x-py3.11", "", "python -m pip install numpy", "poetry add");
 }
 
+static void owned(const char *path, const char *package)
+{
+	struct arena arena = { 0 };
+	const char *got = package_of(&arena, arena_printf(&arena, "%s%s", top, path));
+
+	if (package)
+		assert_string_equal(got, package);
+	else
+		assert_null(got);
+	arena_free(&arena);
+}
+
+static void libraries_beside_python_belong_to_the_wheel_that_records_them(void **state)
+{
+	(void)state;
+	put("/plain", "lib/python3.11/site-packages/intel_openmp-2026.1.dist-info/RECORD", "../../../libiomp5.so,sha256=x,1\n");
+	put("/plain", "lib/python3.11/site-packages/mkl-2026.2.dist-info/RECORD", "../../../libmkl_rt.so.3,sha256=x,1\n");
+	owned("/plain/lib/libmkl_rt.so.3", "mkl");
+	owned("/plain/lib/libiomp5.so", "intel-openmp");
+	owned("/plain/lib/libmkl_rt.so", NULL);
+	owned("/plain/lib/libpython3.11.so", NULL);
+	owned("/plain/bin/libmkl_rt.so.3", NULL);
+}
+
+static void a_library_of_the_system_is_the_systems_to_mend(void **state)
+{
+	struct arena arena = { 0 };
+	struct opened o;
+
+	(void)state;
+	in(&o, "/plain", "");
+	assert_null(package_command(o.model, &arena, NULL, "/opt/x/libgomp.so.1", true));
+	assert_null(package_command(o.model, &arena, NULL, "/usr/local/lib/libgomp.so.1", true));
+	if (access("/var/lib/dpkg/status", R_OK) == 0)
+		assert_string_equal(package_command(o.model, &arena, NULL, "/usr/lib/x86_64-linux-gnu/libgomp.so.1", true),
+				    "sudo apt-get install --reinstall \"$(dpkg -S \"*/lib/x86_64-linux-gnu/libgomp.so.1\" | head -n 1 | "
+				    "cut -d: -f1)\"");
+	arena_free(&arena);
+	close_text(&o);
+}
+
 static int clean(void **state)
 {
 	char command[600];
@@ -107,6 +148,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_maker_has_its_command),
+		cmocka_unit_test(libraries_beside_python_belong_to_the_wheel_that_records_them),
+		cmocka_unit_test(a_library_of_the_system_is_the_systems_to_mend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, clean);

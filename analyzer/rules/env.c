@@ -393,6 +393,19 @@ static bool raised_as(struct arena *arena, const struct py_error *e, const char 
 	return strstr(e->text, arena_text(arena, words, at - words)) && e->file && strstr(e->file, at + 3);
 }
 
+/* "$" stands for the version that the exception names behind the words; NULL: it names none. */
+static const char *with_version(struct arena *arena, const struct py_error *e, const char *words, const char *fix)
+{
+	const char *dollar = strchr(fix, '$'), *at = dollar ? strstr(e->text, words) : NULL;
+	size_t n = at ? strspn(at + strlen(words), "0123456789.") : 0;
+
+	if (!dollar)
+		return fix;
+	while (n && at[strlen(words) + n - 1] == '.')
+		n--;
+	return n ? arena_printf(arena, "%.*s%.*s%s", (int)(dollar - fix), fix, (int)n, at + strlen(words), dollar + 1) : NULL;
+}
+
 static enum confidence match_conflict(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
@@ -403,8 +416,10 @@ static enum confidence match_conflict(const struct model *m, struct finding *f)
 			continue;
 		if (!raised_as(f->arena, e, conflicts[i].text))
 			continue;
+		f->text = with_version(f->arena, e, conflicts[i].text, conflicts[i].fix);
+		if (!f->text)
+			continue;
 		f->name = conflicts[i].what;
-		f->text = conflicts[i].fix;
 		return conflicts[i].sure ? PROVEN : LIKELY;
 	}
 	return NO_MATCH;

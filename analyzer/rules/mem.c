@@ -258,7 +258,7 @@ static void explain_limit(const struct model *m, struct finding *f)
 			     "loading %s failed: %s", f->load->path ? f->load->path : "",
 			     f->load->error);
 		if (f->number[0])
-			finding_say(f, "%s takes %s of address space; ", f->path,
+			finding_say(f, "%s takes %s of address space.", f->path,
 				    size_text(a, f->number[0]));
 		finding_say(f,
 			    "The loader could not map %s. The file is whole; there was no address "
@@ -281,6 +281,11 @@ static void explain_limit(const struct model *m, struct finding *f)
 		    limit, (unsigned long long)f->number[2],
 		    f->number[1] ? arena_printf(a, "%s were mapped, ", size_text(a, f->number[1]))
 				 : "");
+	if (f->number[3] != UNKNOWN && f->number[0] > f->number[3]) {
+		finding_say(f, "Without the limit it would not fit either: the machine had %s available.", size_text(a, f->number[3]));
+		finding_fix(f, "Ask for less at a time (smaller batches, chunks, another dtype, memory-mapped files): %s is more than "
+			       "this machine has.", size_text(a, f->number[0]));
+	}
 	finding_fix(f, "Take the limit away before Python starts: ulimit -v unlimited (or the line "
 		       "\"as\" in /etc/security/limits.conf; a batch "
 		       "system's memory request sets it too). In Python: "

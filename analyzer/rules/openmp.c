@@ -189,10 +189,49 @@ static void tell_mkl_loads(const struct model *m, struct finding *f)
 	}
 }
 
+/* libmkl_tbb_thread, libmkl_gnu_thread, … : not chosen by the processor but by MKL_THREADING_LAYER. */
+static bool is_threading_layer(const struct load *l)
+{
+	const char *name = l && l->path ? base_name(l->path) : "", *thread = strstr(name, "_thread.");
+
+	return thread && strncmp(name, "libmkl_", 7) == 0;
+}
+
+static void explain_mkl_threads(const struct model *m, struct finding *f)
+{
+	const char *layer = model_env(m, "MKL_THREADING_LAYER"), *name = base_name(f->load->path);
+	const char *missing = f->load->error ? arena_text(f->arena, f->load->error, strcspn(f->load->error, ":")) : name;
+
+	finding_title(f, "MKL could not load its threading layer %s%s%s and ended the process", name,
+		      strcmp(missing, name) != 0 ? ", for want of " : "", strcmp(missing, name) != 0 ? missing : "");
+	finding_cite(f, f->event->record, f->event->time, "exit was called by %s", frame_text(f->arena, f->frame));
+	tell_mkl_loads(m, f);
+	finding_say(f,
+		    "MKL does its threading through a library of its own choice, %s here%s. It could not be loaded: %s; so %s ended "
+		    "the process with exit(): no signal, no exception.",
+		    name, layer ? arena_printf(f->arena, ", because MKL_THREADING_LAYER is \"%s\"", layer) : "",
+		    f->load->error ? f->load->error : "it failed", module_name(f->frame->module));
+	if (strncmp(missing, "libtbb.", 7) == 0)
+		finding_fix_package(m, f, "tbb", "install");
+	else if (strncmp(missing, "libiomp5", 8) == 0)
+		finding_fix_package(m, f, "intel-openmp", "install");
+	else
+		finding_fix_package(m, f, f->frame->module->path, "reinstall");
+	if (layer)
+		finding_fix(f, "Or let MKL choose: unset MKL_THREADING_LAYER (it was \"%s\"); in a kernel it stands in the \"env\" "
+			       "entry of kernel.json. MKL_THREADING_LAYER=SEQUENTIAL needs no other library.", layer);
+	else
+		finding_fix(f, "Or do without that library: MKL_THREADING_LAYER=SEQUENTIAL before Python starts.");
+}
+
 static void explain_mkl(const struct model *m, struct finding *f)
 {
 	const char *last = f->load ? base_name(f->load->path) : "one of its parts";
 
+	if (is_threading_layer(f->load)) {
+		explain_mkl_threads(m, f);
+		return;
+	}
 	finding_title(f, "MKL could not load its own parts (%s) and ended the process", last);
 	finding_cite(f, f->event->record, f->event->time, "exit was called by %s", frame_text(f->arena, f->frame));
 	tell_mkl_loads(m, f);

@@ -107,6 +107,40 @@ static const struct py_frame *recursion(const struct thread *t, size_t *times)
 	return most;
 }
 
+/* The native function that fills the most frames. */
+static const struct frame *native_recursion(const struct stack *s, size_t *times)
+{
+	const struct frame *most = NULL;
+
+	*times = 0;
+	for (size_t i = 0; s && i < s->n && i < 200; i++) {
+		size_t n = 0;
+
+		for (size_t k = 0; s->frames[i].raw && k < s->n; k++)
+			n += s->frames[k].raw && strcmp(s->frames[k].raw, s->frames[i].raw) == 0;
+		if (n > *times) {
+			*times = n;
+			most = &s->frames[i];
+		}
+	}
+	return most;
+}
+
+static void tell_recursion(const struct model *m, struct finding *f)
+{
+	size_t times, native;
+	const struct py_frame *py = recursion(f->thread, &times);
+	const struct frame *frame = native_recursion(m->crash.stack, &native);
+
+	if (py && times > 2)
+		finding_say(f, "The Python function %s (%s:%d) stands %zu times among the frames that could be read.",
+			    py->function, py->file ? py->file : "?", py->line, times);
+	else if (frame && native > 9)
+		finding_say(f, "It is native code that calls itself: %s stands %zu times among the frames that could be read, "
+			       "with no call of Python between. Python's own limit on recursion does not count such calls.",
+			    frame_text(f->arena, frame), native);
+}
+
 static void explain_overflow(const struct model *m, struct finding *f)
 {
 	const char *name = f->thread && f->thread->name[0] ? f->thread->name : NULL;
@@ -114,8 +148,6 @@ static void explain_overflow(const struct model *m, struct finding *f)
 			    : name	 ? arena_printf(f->arena, "the thread \"%s\"", name)
 					 : "a thread";
 	const char *size = f->number[1] ? size_text(f->arena, f->number[1]) : NULL;
-	const struct py_frame *py;
-	size_t times;
 
 	finding_title(f, "The stack of %s overflowed", whose);
 	finding_cite(f, m->crash.record, m->ending.time, "%s at 0x%llx, stack pointer 0x%llx, stack from 0x%llx to 0x%llx",
@@ -123,10 +155,7 @@ static void explain_overflow(const struct model *m, struct finding *f)
 		     (unsigned long long)f->number[2], (unsigned long long)m->crash.raw->stack_high);
 	finding_say(f, "The fault lies at the end of the stack of %s%s%s, next to the stack pointer: calls were nested too deeply.",
 		    whose, size ? ", which has " : "", size ? size : "");
-	py = recursion(f->thread, &times);
-	if (py && times > 2)
-		finding_say(f, "The Python function %s (%s:%d) stands %zu times among the frames that could be read.",
-			    py->function, py->file ? py->file : "?", py->line, times);
+	tell_recursion(m, f);
 	finding_fix(f, "Nest less deeply: turn the recursion into a loop, and do not raise "
 		       "sys.setrecursionlimit() beyond what the stack holds.");
 	if (f->number[0])
@@ -182,9 +211,45 @@ static enum confidence match_large(const struct model *m, struct finding *f)
 	return size * (f->number[1] + 1) > (1ull << 46) || size >= 1024 * MIB ? PROVEN : LIKELY;
 }
 
+/* The variable that asked for such stacks, where it was not ulimit -s: OpenMP runtimes have their own. */
+static const char *stack_variable(const struct model *m)
+{
+	static const char *const names[] = { "KMP_STACKSIZE", "OMP_STACKSIZE", "GOMP_STACKSIZE", NULL };
+
+	for (int i = 0; names[i]; i++) {
+		if (model_env(m, names[i]))
+			return names[i];
+	}
+	return NULL;
+}
+
+static void explain_asked(const struct model *m, struct finding *f)
+{
+	const char *name = stack_variable(m), *value = name ? model_env(m, name) : NULL;
+	const char *size = size_text(f->arena, f->number[0]);
+	const struct module *caller = model_module_at(m, FIELD(f->event, thread_failed, caller));
+
+	finding_title(f, "A thread could not be made: it was to have a stack of %s", size);
+	finding_cite(f, f->event->record, f->event->time, "pthread_create failed; stack of %s, %llu threads", size,
+		     (unsigned long long)f->number[1]);
+	finding_say(f, "%s wanted a thread with a stack of %s, and the system refused it. It is not ulimit -s that asks for so much%s.",
+		    caller ? module_name(caller) : "The program", size,
+		    f->number[2] == UNKNOWN ? "" : arena_printf(f->arena, ", which is %s", size_text(f->arena, f->number[2])));
+	if (!name) {
+		finding_fix(f, "Look where the size is set (threading.stack_size, or an option of the library), and ask for less: 8 MiB is usual.");
+		return;
+	}
+	finding_say(f, "%s is set to \"%s\" in this process: the OpenMP runtime takes the size of its threads' stacks from it.", name, value);
+	finding_fix(f, "Correct %s or take it away: unset %s (it was \"%s\"; 16M is plenty). In a kernel: the \"env\" entry of kernel.json.",
+		    name, name, value);
+}
+
 static void explain_large(const struct model *m, struct finding *f)
 {
-	(void)m;
+	if (f->number[2] != UNKNOWN ? f->number[2] < f->number[0] / 2 : stack_variable(m) != NULL) {
+		explain_asked(m, f);
+		return;
+	}
 	finding_title(f, "A thread could not be made: the stack limit gives each thread %s", size_text(f->arena, f->number[0]));
 	finding_cite(f, f->event->record, f->event->time, "pthread_create failed; stack of %s, %llu threads",
 		     size_text(f->arena, f->number[0]), (unsigned long long)f->number[1]);
