@@ -425,6 +425,21 @@ static enum confidence match_conflict(const struct model *m, struct finding *f)
 	return NO_MATCH;
 }
 
+/* "ARGUMENTS" or "ARGUMENTS (remark)": the command must not hold the remark; one that begins with "or" is a step of its own. */
+static void fix_by_pip(const struct model *m, struct finding *f, const char *text)
+{
+	const char *open = strstr(text, " ("), *close = open ? strrchr(open, ')') : NULL;
+	const char *remark = close ? arena_text(f->arena, open + 2, (size_t)(close - open - 2)) : NULL;
+	const char *arguments = close ? arena_text(f->arena, text, (size_t)(open - text)) : text;
+	bool other = remark && strncmp(remark, "or ", 3) == 0;
+
+	finding_fix(f, "Install the release that fits%s%s%s%s:", remark && !other ? " (" : "", remark && !other ? remark : "",
+		    remark && !other ? ")" : "", m->is_kernel ? ", then restart the kernel" : "");
+	finding_run(f, "%s", package_command(m, f->arena, arguments, NULL, false));
+	if (other)
+		finding_fix(f, "Or %s.", remark + 3);
+}
+
 static void explain_conflict(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
@@ -435,10 +450,10 @@ static void explain_conflict(const struct model *m, struct finding *f)
 	finding_say(f, "%s: %s", e->type, arena_cut(f->arena, e->text, 300));
 	if (e->file)
 		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
-	finding_fix(f, "%s",
-		    strncmp(f->text, "pip:", 4) == 0
-			    ? package_command(m, f->arena, f->text + 4, NULL, false)
-			    : f->text);
+	if (strncmp(f->text, "pip:", 4) == 0)
+		fix_by_pip(m, f, f->text + 4);
+	else
+		finding_fix(f, "%s", f->text);
 }
 
 const struct rule rule_env_version_conflict = {

@@ -4,6 +4,7 @@
  * the process prove nothing: libgomp beside libiomp5, or two libgomp, are normal and harmless. It
  * takes the abort, or the fault, from inside such a runtime.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -218,10 +219,9 @@ static void explain_mkl_threads(const struct model *m, struct finding *f)
 	else
 		finding_fix_package(m, f, f->frame->module->path, "reinstall");
 	if (layer)
-		finding_fix(f, "Or let MKL choose: unset MKL_THREADING_LAYER (it was \"%s\"); in a kernel it stands in the \"env\" "
-			       "entry of kernel.json. MKL_THREADING_LAYER=SEQUENTIAL needs no other library.", layer);
+		howto_unset(m, f, arena_printf(f->arena, "Or let MKL choose (MKL_THREADING_LAYER is \"%s\")", layer), "MKL_THREADING_LAYER");
 	else
-		finding_fix(f, "Or do without that library: MKL_THREADING_LAYER=SEQUENTIAL before Python starts.");
+		howto_set(m, f, AT_IMPORT, "Or do without that library", "MKL_THREADING_LAYER=SEQUENTIAL");
 }
 
 static void explain_mkl(const struct model *m, struct finding *f)

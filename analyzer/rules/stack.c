@@ -4,6 +4,7 @@
  * stack (or in its guard), and close to the stack pointer. A null pointer or a wild one is
  * neither. Also here: stacks so large that threads cannot be made.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <errno.h>
@@ -240,8 +241,7 @@ static void explain_asked(const struct model *m, struct finding *f)
 		return;
 	}
 	finding_say(f, "%s is set to \"%s\" in this process: the OpenMP runtime takes the size of its threads' stacks from it.", name, value);
-	finding_fix(f, "Correct %s or take it away: unset %s (it was \"%s\"; 16M is plenty). In a kernel: the \"env\" entry of kernel.json.",
-		    name, name, value);
+	howto_unset(m, f, arena_printf(f->arena, "Take %s away (it is \"%s\"; 16M is plenty)", name, value), name);
 }
 
 static void explain_large(const struct model *m, struct finding *f)
