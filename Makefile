@@ -30,7 +30,9 @@ WARN := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla -W
 ifeq ($(WERROR),1)
 WARN += -Werror
 endif
-BASE := -std=gnu11 -D_GNU_SOURCE -iquote . -iquote $(O)/gen -O2 -g -MMD -MP $(WARN) $(CFLAGS)
+BASE := -std=gnu11 -D_GNU_SOURCE -iquote . -iquote $(O)/gen -O2 -g $(WARN) $(CFLAGS)
+# What it was made of, in words that hold for the same folder called by another name (O=build, O=/src/build).
+DEPENDS = -MMD -MP -MT '$$(O)$(@:$(O)%=%)'
 LIB_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -fno-stack-protector -fno-strict-aliasing -fasynchronous-unwind-tables
 # Some distributions switch it on: it would touch each page of the alternate stacks that hooks/thread.c sets aside.
 LIB_CFLAGS += $(shell $(CC) -Werror -fno-stack-clash-protection -x c -c -o /dev/null /dev/null 2>/dev/null && echo -fno-stack-clash-protection)
@@ -82,20 +84,20 @@ $(O)/gen/exports.map: hooks/hooks.def Makefile
 
 $(O)/lib/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(LIB_CFLAGS) $(any_stack) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(LIB_CFLAGS) $(DEPENDS) $(any_stack) -c -o $@ $<
 
 $(O)/kshim-analyze: $(ana_obj)
 	$(call say,LINK,$@)$(CC) $(SANITIZE) -o $@ $(ana_obj) $(LDFLAGS) $(ana_libs)
 
 $(O)/ana/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(BASE) $(SANITIZE) $(ANA_DEFS) $(shell pkg-config --cflags $(ana_pkgs)) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(BASE) $(DEPENDS) $(SANITIZE) $(ANA_DEFS) $(shell pkg-config --cflags $(ana_pkgs)) -c -o $@ $<
 
 # Unit tests: one program for each tests/test_*.c, linked with the analyzer but its main.
 test_help := $(patsubst tests/%.c,$(O)/tests/obj/%.o,$(filter-out $(unit_src),$(wildcard tests/*.c)))
 $(O)/tests/obj/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(BASE) $(SANITIZE) $(ANA_DEFS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(BASE) $(DEPENDS) $(SANITIZE) $(ANA_DEFS) -c -o $@ $<
 $(O)/tests/test_%: $(O)/tests/obj/test_%.o $(test_help) $(filter-out %/main.o,$(ana_obj))
 	$(call say,LINK,$@)$(CC) $(SANITIZE) -o $@ $^ $(LDFLAGS) $(ana_libs) -lcmocka
 .PRECIOUS: $(O)/tests/obj/%.o
