@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MOST_MOMENTS 200
+
 static int64_t now_ms(void)
 {
 	struct timespec t;
@@ -53,6 +55,13 @@ static bool receive(int from, int64_t ms, size_t bytes, struct text *answer)
 	return true;
 }
 
+/* One that waits in the kernel where not even SIGKILL ends it is left behind. */
+static void bury(pid_t pid)
+{
+	for (int i = 0; i < MOST_MOMENTS && waitpid(pid, NULL, WNOHANG) == 0; i++)
+		nanosleep(&(struct timespec){0, 20000l << (i < 9 ? i : 9)}, NULL);	/* 20 µs at first, then 10 ms */
+}
+
 bool apart(apart_work *work, void *arg, int64_t ms, size_t memory, size_t bytes, struct text *answer)
 {
 	bool ended = false;
@@ -72,7 +81,7 @@ bool apart(apart_work *work, void *arg, int64_t ms, size_t memory, size_t bytes,
 	if (pid > 0) {
 		ended = receive(fd[0], ms, bytes, answer);
 		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		bury(pid);
 	}
 	close(fd[0]);
 	return ended;

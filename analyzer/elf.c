@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analyzer/reach.h"
+
 #define MOST_SECTIONS	8192
 #define MOST_NOTES	(1u << 16)	/* bytes */
 #define MOST_SYMBOLS	(8u << 20)
@@ -46,11 +48,13 @@ bool elf_open(struct elf *e, const char *path)
 {
 	memset(e, 0, sizeof(*e));
 	e->fd = -1;
-	if (stat(path, &e->st) < 0 || !S_ISREG(e->st.st_mode))
+	if (reach_stat(path, &e->st) < 0 || !S_ISREG(e->st.st_mode) || !reach_begin(path))
 		return false;
-	e->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (e->fd < 0)
+	e->fd = reach_open(path);
+	if (e->fd < 0) {
+		reach_end();
 		return false;
+	}
 	if (fstat(e->fd, &e->st) < 0 || !S_ISREG(e->st.st_mode) ||
 	    !elf_read(e, 0, &e->head, sizeof(e->head)) ||
 	    memcmp(e->head.e_ident, ELFMAG, SELFMAG) != 0 ||
@@ -64,8 +68,10 @@ bool elf_open(struct elf *e, const char *path)
 
 void elf_close(struct elf *e)
 {
-	if (e->fd >= 0)
+	if (e->fd >= 0) {
 		close(e->fd);
+		reach_end();
+	}
 	free(e->sections);
 	e->fd = -1;
 	e->sections = NULL;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "analyzer/proof.h"
+#include "analyzer/reach.h"
 
 #define MAX_RECORD	(8u << 20)
 #define MAX_DISTS	4000
@@ -51,11 +52,13 @@ char *read_regular(const char *path, size_t most)
 	ssize_t n;
 	int fd;
 
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))	/* even to open a device may do something */
+	if (reach_stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !reach_begin(path))	/* even to open a device may do something */
 		return NULL;
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
+	fd = reach_open(path);
+	if (fd < 0) {
+		reach_end();
 		return NULL;
+	}
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size <= most) {
 		text = malloc((size_t)st.st_size + 1);
 		n = text ? read(fd, text, (size_t)st.st_size) : -1;
@@ -67,6 +70,7 @@ char *read_regular(const char *path, size_t most)
 		}
 	}
 	close(fd);
+	reach_end();
 	return text;
 }
 
@@ -125,7 +129,7 @@ static const char *find_dist(struct arena *arena, const char *site, const char *
 	const char *found = NULL;
 
 	for (int alike = 1; alike >= 0 && !found; alike--) {
-		DIR *dir = opendir(site);
+		DIR *dir = reach_dir(site);
 		struct dirent *e;
 		int seen = 0;
 
@@ -144,7 +148,7 @@ static const char *find_dist(struct arena *arena, const char *site, const char *
 			free(record);
 		}
 		if (dir)
-			closedir(dir);
+			reach_dir_close(dir);
 	}
 	return found;
 }
@@ -224,7 +228,7 @@ const char *package_version(struct arena *arena, const char *path)
 		return NULL;
 	top = arena_text(arena, rest, strcspn(rest, "/."));
 	n = strlen(top);
-	dir = opendir(site);
+	dir = reach_dir(site);
 	for (int seen = 0; dir && !version && seen < MAX_DISTS && (e = readdir(dir)); seen++) {
 		const char *end = strstr(e->d_name, ".dist-info");
 
@@ -238,7 +242,7 @@ const char *package_version(struct arena *arena, const char *path)
 			version = arena_text(arena, version, strstr(version, ".egg") - version);
 	}
 	if (dir)
-		closedir(dir);
+		reach_dir_close(dir);
 	return version;
 }
 
@@ -283,7 +287,7 @@ static const char *module_in(struct arena *arena, const char *folder, const char
 		const char *path = arena_printf(arena, "%s/%s%s", folder, name,
 						i ? "/__init__.py" : ".py");
 
-		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		if (reach_stat(path, &st) == 0 && S_ISREG(st.st_mode))
 			return path;
 	}
 	return NULL;

@@ -21,6 +21,7 @@
 #include "analyzer/error.h"
 #include "analyzer/model.h"
 #include "analyzer/process.h"
+#include "analyzer/reach.h"
 #include "analyzer/rule.h"
 #include "analyzer/trace.h"
 
@@ -120,7 +121,7 @@ static bool is_trace_name(const char *name)
 
 bool folder_read(struct folder *f, const char *path)
 {
-	DIR *dir = opendir(path);
+	DIR *dir = reach_dir(path);
 	struct dirent *d;
 
 	*f = (struct folder){ .path = NULL };
@@ -141,7 +142,7 @@ bool folder_read(struct folder *f, const char *path)
 		judge(e);
 		f->n++;
 	}
-	closedir(dir);
+	reach_dir_close(dir);
 	if (f->n)
 		qsort(f->entry, f->n, sizeof(*f->entry), newest_first);
 	mark_children(f);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "analyzer/proof.h"
+#include "analyzer/reach.h"
 
 /* The interpreter of this process, as one would type it. */
 static const char *interpreter(const struct model *m, struct arena *arena, const char **prefix,
@@ -52,7 +53,7 @@ static bool is_conda(const struct model *m, struct arena *arena, const char *pre
 		return false;
 	if (active && *active && strcmp(active, prefix) == 0)
 		return true;
-	return stat(arena_printf(arena, "%s/conda-meta/history", prefix), &st) == 0 &&
+	return reach_stat(arena_printf(arena, "%s/conda-meta/history", prefix), &st) == 0 &&
 	       S_ISREG(st.st_mode);
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "analyzer/events.h"
+#include "analyzer/reach.h"
 
 #define MOST_TASKS 4096
 #define MOST_COPIED 256 /* threads whose stacks are copied */
@@ -84,9 +85,9 @@ const char *live_trace_path(uint32_t pid, struct arena *a)
 		    strncmp(end - 6, ".trace", 6) != 0)
 			continue;
 		path = arena_text(a, path, (size_t)(end - path));
-		if (stat(path, &st) < 0)
+		if (reach_stat(path, &st) < 0)
 			path = arena_printf(a, "/proc/%u/root%s", pid, path);
-		if (stat(path, &st) < 0)
+		if (reach_stat(path, &st) < 0)
 			continue;
 		found = path;
 		if (strstr(name, wanted))

@@ -20,6 +20,7 @@
 #include "analyzer/list.h"
 #include "analyzer/live.h"
 #include "analyzer/mark.h"
+#include "analyzer/reach.h"
 #include "analyzer/report.h"
 #include "analyzer/why_not.h"
 #include "shim/release.h"
@@ -356,7 +357,9 @@ int main(int argc, char **argv)
 	const char *standard = folder_default(&a);
 	struct stat st;
 
-	if (r.what && stat(r.what, &st) == 0) {
+	reach_watch();
+	setvbuf(stdout, NULL, _IOFBF, 1 << 20);		/* a report that is begun anew has printed nothing yet */
+	if (r.what && reach_stat(r.what, &st) == 0) {
 		if (S_ISDIR(st.st_mode))
 			directory(&r, r.what);
 		else if (r.form == FORM_LIST)

@@ -11,6 +11,7 @@
 
 #include "analyzer/elf.h"
 #include "analyzer/live.h"
+#include "analyzer/reach.h"
 
 #define MOST_MAPPED	512
 
@@ -86,7 +87,7 @@ static void fill(struct model *m, struct module *mod, const struct mapping *map)
 			elf_close(&e);
 		}
 	}
-	if (private_of(m)->plain || stat(map->path, &st) < 0 || !S_ISREG(st.st_mode))
+	if (private_of(m)->plain || reach_stat(map->path, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
 	mod->file_there = true;
 	mod->file_same = (uint64_t)st.st_ino == map->inode;

@@ -13,12 +13,13 @@
 
 #include "analyzer/decode.h"
 #include "analyzer/names.h"
+#include "analyzer/reach.h"
 
 static void look_at_file(struct module *mod)
 {
 	struct stat st;
 
-	if (mod->path[0] != '/' || stat(mod->path, &st) < 0 || !S_ISREG(st.st_mode))
+	if (mod->path[0] != '/' || reach_stat(mod->path, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
 	mod->file_there = true;
 	mod->file_same = (uint64_t)st.st_ino == mod->inode &&

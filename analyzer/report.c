@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "analyzer/events.h"
+#include "analyzer/reach.h"
 #include "analyzer/words.h"
 
 
@@ -415,6 +416,8 @@ static void trace(struct report *r)
 		report_put(s, ITEM_FACT, "passed over", noise(r));
 	if (r->note)
 		report_put(s, ITEM_FACT, "chosen", r->note);
+	for (unsigned i = 0; reach_silent(i); i++)
+		report_put(s, ITEM_FACT, "not seen", arena_printf(&r->arena, "%s: its file system does not answer", reach_silent(i)));
 	for (size_t i = 0; i < r->m->ndamage && i < 5; i++)
 		report_put(s, ITEM_FACT, "damage", r->m->damage[i].text);
 	for (const struct event *e = NULL; (e = model_next(r->m, KS_note, 0, e)) && s->n < 12;)

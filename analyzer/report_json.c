@@ -14,6 +14,7 @@
 #include "analyzer/events.h"
 #include "analyzer/live.h"
 #include "analyzer/merge.h"
+#include "analyzer/reach.h"
 #include "analyzer/report.h"
 #include "analyzer/words.h"
 
@@ -314,12 +315,15 @@ static void add_memory(cJSON *root, const struct model *m)
 static void add_trace(cJSON *root, const struct subject *s)
 {
 	const struct model *m = s->m;
-	cJSON *o = json_object(root, "trace"), *damage;
+	cJSON *o = json_object(root, "trace"), *damage, *silent;
 
 	json_text(o, "file", m->file);
 	damage = json_array(o, "damage");
 	for (size_t i = 0; i < m->ndamage; i++)
 		json_text(damage, NULL, m->damage[i].text);
+	silent = json_array(o, "unreachable");
+	for (unsigned i = 0; reach_silent(i); i++)
+		json_text(silent, NULL, reach_silent(i));
 	json_text(o, "note", s->note);
 	json_text(o, "child", s->where != m ? s->where->file : NULL);
 }
@@ -371,6 +375,7 @@ void report_json_nothing(const char *directory, const char *title, const char *e
 	json_text(o, "file", NULL);
 	json_text(o, "directory", directory);
 	json_array(o, "damage");
+	json_array(o, "unreachable");
 	json_text(json_object(root, "ending"), "kind", "clean");
 	o = json_object(root, "verdict");
 	json_text(o, "cause", "none");

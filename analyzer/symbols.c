@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "analyzer/reach.h"
 #include "analyzer/symbols_frame_pointer.h"
 
 
@@ -149,7 +150,7 @@ static bool report_modules(Dwfl *dwfl, const struct reported *r)
 	dwfl_report_begin(dwfl);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct module *mod = r->module[i];
-		int fd = open(mod->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		int fd = reach_open(mod->path);
 
 		if (fd >= 0 && !dwfl_report_elf(dwfl, mod->name, mod->path, fd, mod->base, true))
 			close(fd);

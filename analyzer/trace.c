@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/reach.h"
 #include "analyzer/trace_parts.h"
 
 /* More than any recorder writes: what bounds our memory when the file is a stranger's. */
@@ -40,7 +41,7 @@ static int open_regular(const char *path, uint64_t *size, const char **why)
 	struct stat st;
 	int fd;
 
-	if (stat(path, &st) < 0) {
+	if (reach_stat(path, &st) < 0) {
 		*why = strerror(errno);
 		return -1;
 	}
@@ -48,7 +49,7 @@ static int open_regular(const char *path, uint64_t *size, const char **why)
 		*why = "not a regular file";
 		return -1;
 	}
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = reach_open(path);
 	if (fd < 0) {
 		*why = strerror(errno);
 		return -1;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "analyzer/reach.h"
+
 /* ".../site-packages" of path, NULL. */
 static const char *site_folder(struct arena *arena, const char *path)
 {
@@ -44,7 +46,7 @@ static const char *own_copy(const struct model *m, struct arena *arena, const st
 	if (!version)
 		return NULL;
 	path = arena_printf(arena, "%s/lib/python%s/site-packages/%s/__init__.py", prefix, version, s->package);
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? path : NULL;
+	return reach_stat(path, &st) == 0 && S_ISREG(st.st_mode) ? path : NULL;
 }
 
 static void find_way(const struct model *m, struct finding *f, struct stray *s)
