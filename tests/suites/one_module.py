@@ -59,8 +59,19 @@ class Result(unittest.TestResult):
             sys.stderr.write("SUBTEST %s\n%s\n" % (subtest, self._exc_info_to_string(err, test)[-1500:]))
 
 
+def run_test_main(test_main, support, result):
+    """Up to 3.11, regrtest has many a module run itself: test_main() prepares what its tests need."""
+    support._run_suite = lambda suite: suite.run(result)
+    try:
+        test_main()
+    except (support.TestFailed, support.TestDidNotRun) as e:    # of doctests, and of nothing at all
+        result.put("test_main", "fail" if isinstance(e, support.TestFailed) else "skip")
+        sys.stderr.write("test_main: %s\n" % e)
+
+
 def main(module, path):
     del sys.argv[1:]
+    support = None
     if module.startswith("test."):
         try:
             from test import support
@@ -69,12 +80,15 @@ def main(module, path):
         support.use_resources = []      # as regrtest without -u: nothing that needs a network, a display or much of the disk
     result = Result(path)
     try:
-        importlib.import_module(module)
-        suite = unittest.defaultTestLoader.loadTestsFromName(module)
+        test_main = getattr(importlib.import_module(module), "test_main", None) if support and sys.version_info < (3, 12) else None
+        suite = unittest.defaultTestLoader.loadTestsFromName(module) if not test_main else None
+        if test_main:
+            run_test_main(test_main, support, result)
+        else:
+            suite.run(result)
     except (unittest.SkipTest, ImportError) as e:
         sys.stderr.write("not here: %s\n" % e)
         sys.exit(77)
-    suite.run(result)
     result.put("the module", "ran to its end")
 
 

@@ -3,6 +3,7 @@
 import fnmatch
 import json
 import os
+import re
 
 import table
 
@@ -13,8 +14,8 @@ recorder preloaded (`KSHIM=all`, its settings as they are by default, the proces
 what became of it was compared. Where the two differed, both were repeated three times; a difference is an outcome that came
 at least three times more often, of four runs, on one side than on the other. "Failed" is how many fail without the recorder, on the machine where this was made
 (it has no network). A process that ends with a status of its own, by a signal or not in time
-is compared like a test. CPython's modules are loaded as unittest loads them: what those of 3.8 set up in test_main()
-is not there, so that parts of a few (test_xml_etree, test_decimal, test_pickle, test_socket, test_selectors) fail on both sides.
+is compared like a test. The recorder that a suite ran with is told by the begin of its SHA-256; suites that were not run again
+keep their row.
 
 """
 GOOD, FAILED = ("ok",), ("fail", "error", "subtest", "unexpected")
@@ -39,7 +40,7 @@ def cell(text):
 def row(suite, chunks, reason):
     ran = [c for c in chunks.values() if "plain" in c]
     if not ran:
-        return f"| {suite} | | {next(iter(chunks.values()))['python']} | 0 | | | | not run: {cell(next(iter(chunks.values()))['skip'])} |"
+        return f"| {suite} | | {next(iter(chunks.values()))['python']} | 0 | | | not run: {cell(next(iter(chunks.values()))['skip'])} | |"
     count = {w: sum(c["plain"].get(w, 0) for c in ran) for w in {w for c in ran for w in c["plain"]}}
     total, good = sum(count.values()), sum(count.get(w, 0) for w in GOOD)
     failed = sum(n for w, n in count.items() if w in FAILED or w.startswith("ends with") or w == "does not end")
@@ -51,7 +52,8 @@ def row(suite, chunks, reason):
     why = "none" if not differ else f"{known} with a reason below" + (f", {len(differ) - known} **without**" if known < len(differ) else "")
     if table.SUITES[suite]["kind"] == "pytest" and len(chunks) > 1:
         suite = f"{suite}: {', '.join(chunks)}"
-    return f"| {suite} | {versions} | {ran[0]['python']} | {total} | {good} / {total - good - failed} / {failed} | {len(differ)} | {why} |"
+    builds = ", ".join(sorted({c["recorder"] for c in ran}))
+    return f"| {suite} | {versions} | {ran[0]['python']} | {total} | {good} / {total - good - failed} / {failed} | {len(differ)} | {why} | {builds} |"
 
 
 def words(d):
@@ -62,20 +64,38 @@ def known(name):
     return next((why for pattern, why in table.UNSTEADY if fnmatch.fnmatchcase(name, pattern)), "")
 
 
+def kept(path, done):
+    """Rows of the table that is there, of suites that have no results here: {suite: row}, and rows of its lists of tests."""
+    rows, lists, place = {}, {"Differences": [], "Unsteady": []}, None
+    lines = open(path).read().splitlines() if os.path.exists(path) else []
+    for line in lines:
+        name = re.split(r"[:/|]", line[2:])[0].strip() if line.startswith("| ") else ""
+        place = line[3:] if line.startswith("## ") else place
+        if name not in table.SUITES or name in done:
+            continue
+        if place:
+            lists[place].append(line)
+        else:
+            rows[name] = line
+    return rows, lists
+
+
 def write(results, path, reason):
     found = load(results)
-    lines = [HEAD + "| suite | version | Python | tests | plain: passed / skipped / failed | differences | reason |\n|---|---|---|---|---|---|---|"]
-    lines += [row(s, c, reason) for s, c in found.items()]
+    rows, lists = kept(path, found)
+    rows.update((s, row(s, c, reason)) for s, c in found.items())
+    lines = [HEAD + "| suite | version | Python | tests | plain: passed / skipped / failed | differences | reason | recorder |\n|---|---|---|---|---|---|---|---|"]
+    lines += [rows[s] for s in table.SUITES if s in rows]
     each = [(s, c, t, d) for s, chunks in found.items() for c, r in chunks.items() for t, d in r.get("differences", {}).items()]
     lines.append("\n## Differences\n")
-    lines += ["| test | plain | recorded | reason |\n|---|---|---|---|"] if each else ["None."]
+    lines += ["| test | plain | recorded | reason |\n|---|---|---|---|"] if each or lists["Differences"] else ["None."]
+    lines += lists["Differences"]
     lines += [f"| {s}/{c}: {cell(t)} | {words(d['plain'])} | {words(d['recorded'])} | {cell(reason(f'{s}/{c}', t, d) or '**not known**')} |" for s, c, t, d in each]
     shaky = [(s, c, t, d) for s, chunks in found.items() for c, r in chunks.items() for t, d in r.get("unsteady", {}).items()]
     lines.append("\n## Unsteady\n\nDifferent in the first pair of runs, not in the next ones: chance, on one side or both. Outcomes of four runs each.\n")
-    lines += ["| test | plain | recorded | what is known |\n|---|---|---|---|"] if shaky else ["None."]
+    lines += ["| test | plain | recorded | what is known |\n|---|---|---|---|"] if shaky or lists["Unsteady"] else ["None."]
+    lines += lists["Unsteady"]
     lines += [f"| {s}/{c}: {cell(t)} | {words(d['plain'])} | {words(d['recorded'])} | {known(f'{s}/{c}/{t}')} |" for s, c, t, d in shaky]
-    builds = sorted({r["recorder"] for chunks in found.values() for r in chunks.values()})
-    lines.append(f"\nBuilds of libkshim.so that were tested (begin of their SHA-256): {', '.join(builds)}.")
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")
     print(f"# {path}", flush=True)
