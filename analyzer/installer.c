@@ -63,12 +63,25 @@ static bool package_is_plain(const char *name)
 	return *name && *name != '-' && !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
 }
 
+/* Plain names with one blank between them: "jax jaxlib". */
+static bool names_are_plain(struct arena *arena, const char *names)
+{
+	for (size_t n; (n = strcspn(names, " ")); names += n + 1) {
+		if (!package_is_plain(arena_text(arena, names, n)))
+			return false;
+		if (!names[n])
+			return true;
+	}
+	return false;
+}
+
 const char *package_words(struct arena *arena, const char *package)
 {
 	const char *name = strncmp(package, "--upgrade ", 10) == 0 ? package + 10 : package;
 	const char *end = *name == '\'' ? strchr(name + 1, '\'') : NULL;
 
-	if (package_is_plain(name) || (end && end > name + 1 && !end[1] && name[1] != '-'))
+	if (package_is_plain(name) || (name != package && names_are_plain(arena, name)) ||
+	    (end && end > name + 1 && !end[1] && name[1] != '-'))
 		return package;
 	return arena_shell(arena, package);
 }

@@ -93,8 +93,8 @@ static void a_word_of_a_command_is_one_word_and_nothing_more(void **state)
 
 static void a_package_is_a_name_or_stands_in_quotes(void **state)
 {
-	static const char *const good[] = { "numpy", "--upgrade numpy", "'numpy<2'", "opencv-python-headless" };
-	static const char *const bad[] = { "x; echo ACTED", "'a' 'b'", "'a", "'", "--index-url=http://x", "--upgrade -r/etc/passwd", "$(x)", "a&b", "'-r x'" };
+	static const char *const good[] = { "numpy", "--upgrade numpy", "--upgrade jax jaxlib", "'numpy<2'", "opencv-python-headless" };
+	static const char *const bad[] = { "x; echo ACTED", "'a' 'b'", "'a", "'", "--index-url=http://x", "--upgrade -r/etc/passwd", "--upgrade jax -r/etc/passwd", "--upgrade jax ", "jax jaxlib", "$(x)", "a&b", "'-r x'" };
 	struct arena a = { 0 };
 
 	(void)state;

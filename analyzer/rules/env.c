@@ -425,6 +425,16 @@ static enum confidence match_conflict(const struct model *m, struct finding *f)
 	return NO_MATCH;
 }
 
+/* TensorFlow 2.6 to 2.15 want the Keras of their own release: "2.11"; NULL: none of these is known to be there. */
+static const char *release_of_tensorflow(const struct model *m, struct arena *arena)
+{
+	const struct module *tf = model_module_named(m, "libtensorflow_framework", NULL);
+	const char *version = tf ? package_version(arena, tf->path) : NULL;
+	size_t n = version ? strspn(version, "0123456789") : 0;
+
+	return n && version[n] == '.' ? arena_text(arena, version, n + 1 + strspn(version + n + 1, "0123456789")) : NULL;
+}
+
 /* "ARGUMENTS" or "ARGUMENTS (remark)": the command must not hold the remark; one that begins with "or" is a step of its own. */
 static void fix_by_pip(const struct model *m, struct finding *f, const char *text)
 {
@@ -433,6 +443,15 @@ static void fix_by_pip(const struct model *m, struct finding *f, const char *tex
 	const char *arguments = close ? arena_text(f->arena, text, (size_t)(open - text)) : text;
 	bool other = remark && strncmp(remark, "or ", 3) == 0;
 
+	if (strcmp(arguments, "keras=TensorFlow") == 0) {
+		const char *release = release_of_tensorflow(m, f->arena);
+
+		if (!release) {
+			finding_fix(f, "Install the Keras of the same release as TensorFlow (python -m pip list shows both).");
+			return;
+		}
+		arguments = arena_printf(f->arena, "'keras==%s.*'", release);
+	}
 	finding_fix(f, "Install the release that fits%s%s%s%s:", remark && !other ? " (" : "", remark && !other ? remark : "",
 		    remark && !other ? ")" : "", m->is_kernel ? ", then restart the kernel" : "");
 	finding_run(f, "%s", package_command(m, f->arena, arguments, NULL, false));
