@@ -50,9 +50,9 @@ static size_t curve(const struct model *m, uint64_t *at, unsigned columns, uint6
 			at[column] = live;
 		*highest = live > *highest ? live : *highest;
 	}
-	for (unsigned i = 1; i < columns; i++)
+	for (unsigned i = 0; i < columns; i++)	/* none yet: the first may be of a kind that takes no memory of the device */
 		if (at[i] == UNKNOWN)
-			at[i] = at[i - 1];
+			at[i] = i ? at[i - 1] : 0;
 	return n;
 }
 

@@ -189,9 +189,27 @@ static void numbers_in_words(void **state)
 	arena_free(&a);
 }
 
+static void memory_of_a_device_is_drawn_from_nothing_where_another_kind_came_first(void **state)
+{
+	char *text = report_of("header pid=7 ppid=1 end_kind=2 end_code=1\n"
+			       "cuda_init time=0 result=0 driver_version=12040 library=\"/lib/libcuda.so.1\" \n"
+			       "cuda_alloc time=1 kind=4 address=0x7f0000000000 size=1000000 \n"
+			       "cuda_alloc time=50 kind=0 address=0x7f1000000000 size=2000000 \n"
+			       "cuda_free time=100 kind=4 address=0x7f0000000000 size=1000000 \n", TEXT, (struct look){ .width = 100 });
+	const char *row = strstr(text, "  1.9 MiB ");
+
+	(void)state;
+	assert_non_null(row);
+	row += strlen("  1.9 MiB ");
+	assert_int_equal(strncmp(row, "          ", 10), 0);
+	assert_non_null(strstr(row, "█"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_of_a_device_is_drawn_from_nothing_where_another_kind_came_first),
 		cmocka_unit_test(every_member_of_the_schema_is_there),
 		cmocka_unit_test(what_is_not_known_is_null),
 		cmocka_unit_test(a_page_escapes_everything),
