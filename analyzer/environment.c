@@ -17,6 +17,7 @@
 
 #define MAX_RECORD	(8u << 20)
 #define MAX_DISTS	4000
+#define MAX_LEVELS	6	/* of folders of a package */
 
 /* Import names that differ from the package's name on PyPI. */
 static const char *const renamed[][2] = {
@@ -201,12 +202,32 @@ static const char *from_prefix(struct arena *arena, const char *path)
 	return found;
 }
 
+const char *target_folder(struct arena *arena, const char *path, const char **package)
+{
+	size_t n = path && *path == '/' && !site_packages(path) ? strlen(path) : 0;
+
+	for (int level = 0; level < MAX_LEVELS && n > 1; level++) {
+		const char *folder;
+
+		while (n > 1 && path[n - 1] != '/')
+			n--;
+		folder = arena_text(arena, path, n);
+		*package = n > 1 && path[n] ? find_dist(arena, folder, path + n) : NULL;
+		if (*package)
+			return arena_text(arena, path, n - 1);
+		n--;
+	}
+	return NULL;
+}
+
 const char *package_of(struct arena *arena, const char *path)
 {
 	const char *rest = NULL, *found;
 	char *site = path ? site_of(arena, path, &rest) : NULL;
 
 	if (!site && path) {
+		if (target_folder(arena, path, &found))
+			return found;
 		found = from_libs(arena, path);
 		return found ? found : from_prefix(arena, path);
 	}

@@ -178,7 +178,7 @@ const char *package_command(const struct model *m, struct arena *arena, const ch
 {
 	const char *prefix, *base, *python = interpreter(m, arena, &prefix, &base);
 	bool venv = prefix && base && *base && strcmp(prefix, base) != 0;
-	const char *flags = again ? "--force-reinstall --no-cache-dir " : "", *name;
+	const char *flags = again ? "--force-reinstall --no-cache-dir " : "", *name, *target;
 	bool upgrade;
 
 	if (path && path_under(path, "/usr/lib/python3") && strstr(path, "/dist-packages/"))
@@ -189,6 +189,10 @@ const char *package_command(const struct model *m, struct arena *arena, const ch
 	package = package_words(arena, package);
 	python = arena_shell(arena, python);
 	upgrade = strncmp(package, "--upgrade ", 10) == 0;
+	target = path ? target_folder(arena, path, &name) : NULL;
+	if (target)
+		return arena_printf(arena, "%s -m pip install --upgrade %s--no-deps --target %s %s", python, flags, arena_shell(arena, target),
+				    package);
 	name = upgrade ? package + 10 : package;
 	if (is_conda(m, arena, prefix) && !put_by_pip(arena, prefix, name))
 		return conda_command(arena, prefix, name, again && !upgrade);

@@ -140,6 +140,8 @@ const struct event *python_ready(const struct model *m);
 size_t site_packages(const char *path);
 /* Name of the installed package that a file belongs to, NULL. */
 const char *package_of(struct arena *arena, const char *path);
+/* The folder that pip was told to install into (--target) and the package there, for a file outside of all folders of packages; NULL. */
+const char *target_folder(struct arena *arena, const char *path, const char **package);
 /* Its version, from the name of its metadata folder; NULL. */
 const char *package_version(struct arena *arena, const char *path);
 /* The address that its METADATA gives for bug reports; NULL. */

@@ -118,6 +118,24 @@ static void libraries_beside_python_belong_to_the_wheel_that_records_them(void *
 	owned("/plain/bin/libmkl_rt.so.3", NULL);
 }
 
+static void what_was_installed_into_a_folder_is_mended_there(void **state)
+{
+	struct arena arena = { 0 };
+	struct opened o;
+	const char *path = arena_printf(&arena, "%s/layer/python/kiwisolver/_cext.so", top);
+
+	(void)state;
+	put("/layer/python", "kiwisolver-1.4.7.dist-info/RECORD", "kiwisolver/_cext.so,sha256=x,1\n");
+	owned("/layer/python/kiwisolver/_cext.so", "kiwisolver");
+	owned("/layer/python/own/_cext.so", NULL);
+	in(&o, "/plain", "");
+	assert_string_equal(package_command(o.model, &arena, "kiwisolver", path, true),
+			    arena_printf(&arena, "\"%s/plain/bin/python\" -m pip install --upgrade --force-reinstall --no-cache-dir --no-deps "
+						 "--target \"%s/layer/python\" kiwisolver", top, top));
+	arena_free(&arena);
+	close_text(&o);
+}
+
 static void a_library_of_the_system_is_the_systems_to_mend(void **state)
 {
 	struct arena arena = { 0 };
@@ -149,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_maker_has_its_command),
 		cmocka_unit_test(libraries_beside_python_belong_to_the_wheel_that_records_them),
+		cmocka_unit_test(what_was_installed_into_a_folder_is_mended_there),
 		cmocka_unit_test(a_library_of_the_system_is_the_systems_to_mend),
 	};
 

@@ -6,6 +6,7 @@
  */
 #include "analyzer/proof.h"
 #include "analyzer/rules/prefix.h"
+#include "analyzer/rules/tags.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -99,6 +100,7 @@ static enum confidence match_mixed(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
 	const char *version = python_version(m, f->arena), *list = model_env(m, "PYTHONPATH"), *v;
+	struct made_for made;
 
 	if (no_library(m) && (f->number[0] = model_env(m, "PYTHONHOME") != NULL)) {
 		f->path = model_env(m, "PYTHONHOME");
@@ -109,6 +111,10 @@ static enum confidence match_mixed(const struct model *m, struct finding *f)
 	f->path = foreign_place(f->arena, e->chain, e->file, version);
 	if (!f->path && e->path && (v = version_in(f->arena, e->path)) && strcmp(v, version) != 0)
 		f->path = e->path;
+	if (!f->path && made_for_another(m, f, &made) && !made.platform) {
+		f->number[1] = 2;
+		return PROVEN;
+	}
 	if (!f->path)
 		return match_stray(m, f);
 	f->text = path_entry(f->arena, list, f->path);
@@ -123,8 +129,14 @@ static enum confidence match_mixed(const struct model *m, struct finding *f)
 static void explain_mixed(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
-	const char *package = package_of(f->arena, f->path);
+	const char *package = f->path ? package_of(f->arena, f->path) : NULL;
+	struct made_for made;
 
+	if (f->number[1] == 2 && made_for_another(m, f, &made)) {
+		finding_title(f, "%s is installed for Python %s, and this is Python %s", made.module, made.python, python_version(m, f->arena));
+		explain_made_for(m, f, &made);
+		return;
+	}
 	if (f->number[1]) {
 		explain_stray(m, f);
 		return;
@@ -239,6 +251,15 @@ static const char *own_file(struct arena *arena, const struct py_error *e, const
 	return NULL;
 }
 
+/* A package that does not find its own part is the one that was meant. */
+static bool within_itself(struct arena *arena, const struct py_error *e, const char *path, const char *name)
+{
+	const char *leaf = strcmp(base_name(path), "__init__.py") == 0 ? base_name(path) : NULL;
+	const char *wanted = quoted(arena, e->text, "No module named ");
+
+	return leaf && wanted && wanted[strlen(name)] == '.' && e->file && path_under(e->file, arena_text(arena, path, (size_t)(leaf - path - 1)));
+}
+
 /* Python says that NAME is a single file, and everybody knows it as a package. */
 static bool no_package(struct finding *f, const struct py_error *e)
 {
@@ -330,7 +351,7 @@ static enum confidence match_shadowed(const struct model *m, struct finding *f)
 		if (found_on_path(m, f, name))
 			return PROVEN;
 		f->path = own_file(f->arena, e, name);
-		if (!f->path)
+		if (!f->path || within_itself(f->arena, e, f->path, name))
 			continue;
 		f->name = name;
 		/* Importing itself by its own name: the file stands where the package was meant. */

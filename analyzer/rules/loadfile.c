@@ -5,6 +5,7 @@
  * load failed (load_refused); after a SIGBUS the arithmetic of the mapping is the proof.
  */
 #include "analyzer/rules/load.h"
+#include "analyzer/rules/tags.h"
 
 #include <signal.h>
 #include <string.h>
@@ -177,8 +178,11 @@ const char *load_other_machine(const struct model *m, const struct finding *f)
 
 static enum confidence match_elf(const struct model *m, struct finding *f)
 {
+	struct made_for made;
 	bool is_short;
 
+	if (!f->context->bad_load.load && made_for_another(m, f, &made))
+		return made.platform ? PROVEN : NO_MATCH;	/* another Python's: env.mixed-environments */
 	if (load_fault(f, LOADER_MISSING) && load_other_machine(m, f)) {
 		f->path = FIELD_TEXT(refused(f), load_refused, path) ? FIELD_TEXT(refused(f), load_refused, path) : f->path;
 		f->number[0] = FIELD(refused(f), load_refused, head);
@@ -217,7 +221,13 @@ static void explain_elf(const struct model *m, struct finding *f)
 {
 	const struct event *e = refused(f);
 	const char *other = load_other_machine(m, f);
+	struct made_for made;
 
+	if (!f->load && made_for_another(m, f, &made)) {
+		finding_title(f, "%s is installed for %s, not for this machine", made.module, made.platform);
+		explain_made_for(m, f, &made);
+		return;
+	}
 	finding_title(f, "%s is not a library that this machine can load", base_name(f->path));
 	load_tell(m, f);
 	if (e) {
