@@ -79,6 +79,11 @@ bool module_is_python(const struct module *module)
 		strncmp(base_name(module->name), "python", 6) == 0);
 }
 
+bool module_calls_for_others(const struct module *module)
+{
+	return module_like(module, "_ctypes") || module_like(module, "libffi") || module_like(module, "_cffi_backend");
+}
+
 bool module_is_extension(const char *path)
 {
 	const char *name = base_name(path);

@@ -54,11 +54,6 @@ static const struct { const char *module, *fix; } advice[] = {
 #undef ADVICE
 };
 
-static bool calls_for_others(const struct module *module)
-{
-	return module_like(module, "_ctypes") || module_like(module, "libffi") || module_like(module, "_cffi_backend");
-}
-
 static void fix_crash(const struct model *m, struct finding *f, const struct module *module)
 {
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
@@ -68,7 +63,7 @@ static void fix_crash(const struct model *m, struct finding *f, const struct mod
 		}
 	}
 	/* What the program called through ctypes or cffi is its own doing. */
-	if (!calls_for_others(module))
+	if (!module_calls_for_others(module))
 		finding_fix(f,
 			    "Report it to the makers of %s with the stacks below; faulthandler and a "
 			    "debugger show no more than they do.",

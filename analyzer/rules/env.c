@@ -257,7 +257,8 @@ static bool within_itself(struct arena *arena, const struct py_error *e, const c
 	const char *leaf = strcmp(base_name(path), "__init__.py") == 0 ? base_name(path) : NULL;
 	const char *wanted = quoted(arena, e->text, "No module named ");
 
-	return leaf && wanted && wanted[strlen(name)] == '.' && e->file && path_under(e->file, arena_text(arena, path, (size_t)(leaf - path - 1)));
+	return leaf && wanted && wanted[strlen(name)] == '.' && e->file &&
+	       path_under(e->file, arena_text(arena, path, (size_t)(leaf - path - 1)));
 }
 
 /* Python says that NAME is a single file, and everybody knows it as a package. */

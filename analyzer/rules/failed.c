@@ -127,6 +127,27 @@ const struct rule rule_crash_check_failed = {
 
 /* --- crash.uncaught-exception --- */
 
+/*
+ * A library with a C++ runtime of its own, linked into it, throws where nobody can look: what that
+ * runtime says is left (libstdc++-v3/libsupc++/vterminate.cc).
+ */
+static bool said_by_terminate(const struct model *m, struct finding *f)
+{
+	static const char words[] = "terminate called after throwing an instance of '", what[] = "what():";
+	const char *line = model_stderr_line(m, words, true), *type = line ? strstr(line, words) + strlen(words) : NULL, *text;
+
+	if (!type || !f->context->blame)
+		return false;
+	f->name = arena_text(f->arena, type, strcspn(type, "'\n"));
+	text = model_stderr_line(m, what, true);
+	text = text ? strstr(text, what) + strlen(what) : "";
+	f->text = arena_line(f->arena, text + strspn(text, " "));
+	f->frame = f->context->blame;
+	f->module = f->frame->module;
+	f->number[0] = 1;
+	return true;
+}
+
 static enum confidence match_exception(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
@@ -140,6 +161,8 @@ static enum confidence match_exception(const struct model *m, struct finding *f)
 		f->number[0] = 1;
 		return PROVEN;
 	}
+	if (m->ending.kind == END_ABORT && !m->crash.abort_message && said_by_terminate(m, f))
+		return LIKELY;
 	if (!e->uncaught || end_is_death(m) || m->ending.kind == END_EXEC)
 		return NO_MATCH;
 	f->name = e->type;
@@ -172,8 +195,8 @@ static void explain_exception(const struct model *m, struct finding *f)
 	if (f->number[0]) {
 		finding_title(f, "An uncaught C++ exception in %s: %s", module_name(f->module),
 			      f->name);
-		finding_cite(f, m->crash.record, m->ending.time, "uncaught %s: %s", f->name,
-			     f->text);
+		finding_cite(f, m->crash.record, m->ending.time, "%s %s: %s", f->confidence == PROVEN ? "uncaught" : "said on stderr:",
+			     f->name, f->text);
 		finding_say(f,
 			    "%s threw a C++ exception of type %s (\"%.200s\") and nobody caught "
 			    "it; the C++ runtime then aborts the process.",

@@ -108,6 +108,32 @@ static void fix_corruption(struct finding *f)
 		       "python SCRIPT; rebuild your own extensions with -fsanitize=address.");
 }
 
+/* The function of the C library that ctypes or cffi was told to call: there is no other library between. */
+static const char *called_through_ffi(const struct stack *s)
+{
+	for (size_t i = 1; s && i < s->n; i++) {
+		if (module_calls_for_others(s->frames[i].module) && !module_calls_for_others(s->frames[i - 1].module))
+			return s->frames[i - 1].raw;
+	}
+	return NULL;
+}
+
+static void tell_own_call(const struct model *m, struct finding *f)
+{
+	const struct thread *t = m->crash.thread;
+	const struct py_frame *py = t && t->npython ? &t->python[0] : NULL;
+
+	const char *name = called_through_ffi(f->context->stack);
+
+	finding_say(f, "The program called %s%s by itself, through ctypes or cffi%s. What was to be freed had been freed before, lies within "
+		       "a block, or never came from malloc(); or an earlier write had damaged the heap.",
+		    name ? name : "a function of the C library", name ? "()" : "",
+		    py && py->file ? arena_printf(f->arena, ", at %s:%d (%s)", py->file, py->line, py->function ? py->function : "?") : "");
+	finding_fix(f, "Free only what a C function of the same library gave out, once, and with the function that its documentation names; "
+		       "leave the memory of Python objects, numpy arrays and ctypes or cffi buffers to their owners.");
+	fix_corruption(f);
+}
+
 static void explain_corruption(const struct model *m, struct finding *f)
 {
 	const char *where = f->frame ? frame_text(f->arena, f->frame) : "native code";
@@ -131,6 +157,10 @@ static void explain_corruption(const struct model *m, struct finding *f)
 			    "heap that had been overwritten, or was "
 			    "given a pointer that it never gave out.",
 			    frame_text(f->arena, t));
+	}
+	if (module_calls_for_others(f->module)) {
+		tell_own_call(m, f);
+		return;
 	}
 	finding_say(f,
 		    "It was detected in free() or malloc() called by %s. That is where it was "

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Qt cannot start its platform plugin and aborts: no display, or a plugin that cannot be loaded. */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <string.h>
@@ -37,10 +38,30 @@ static enum confidence match(const struct model *m, struct finding *f)
 	return (none || display) && plugin ? PROVEN : plugin ? LIKELY : NO_MATCH;
 }
 
+/* Platform plugins that Qt itself brings (doc.qt.io, Qt Platform Abstraction). */
+#define KNOWN_PLATFORMS " xcb wayland wayland-egl eglfs linuxfb minimal minimalegl offscreen vnc webgl vkkhrdisplay "
+
+/* QT_QPA_PLATFORM names a plugin that nobody has: no display would help. */
+static void explain_platform(const struct model *m, struct finding *f, const char *asked)
+{
+	finding_title(f, "Qt has no display plugin \"%s\", which QT_QPA_PLATFORM asks for, and aborted", asked);
+	finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time, "abort by %s",
+		     frame_text(f->arena, f->context->blame));
+	finding_say(f, "QT_QPA_PLATFORM is \"%s\" in this process. Qt (%s) looked for a platform plugin of that name, the part that draws "
+		       "on a screen, found none, and called abort().", asked, module_name(f->module));
+	howto_unset(m, f, "Take the variable away (QT_QPA_PLATFORM=offscreen draws without a display)", "QT_QPA_PLATFORM");
+}
+
 static void explain(const struct model *m, struct finding *f)
 {
+	const char *set = model_env(m, "QT_QPA_PLATFORM");
+	const char *asked = set && *set ? arena_text(f->arena, set, strcspn(set, ":;")) : NULL;
 	bool cv2 = strstr(f->module->path, "/cv2/") || strstr(f->module->path, "opencv");
 
+	if (asked && !strstr(KNOWN_PLATFORMS, arena_printf(f->arena, " %s ", asked))) {
+		explain_platform(m, f, asked);
+		return;
+	}
 	finding_title(f, f->number[0]	? "Qt has no display to draw on, and aborted"
 			 : f->number[1] ? "Qt could not connect to the display, and aborted"
 					: "Qt could not start its display plugin, and aborted");

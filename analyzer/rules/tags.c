@@ -144,8 +144,8 @@ void explain_made_for(const struct model *m, struct finding *f, const struct mad
 	const char *own = python_version(m, f->arena);
 
 	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %s", e->type, arena_cut(f->arena, e->text, 160));
-	finding_say(f, "Python says that %s is not there. It is, in a file for another interpreter: %s, which was built for %s%s%s. "
-		       "This is Python %s, Linux on %s; it looks for files whose names end for itself.",
+	finding_say(f, "Python says that %s is not there. It is, in a file for another interpreter: %s, which was built for "
+		       "%s%s%s. This is Python %s, Linux on %s; it looks for files whose names end for itself.",
 		    made->module, made->path, made->platform ? made->platform : "Python ",
 		    made->platform && made->python ? " and Python " : "", made->python ? made->python : "", own,
 		    m->arch == KS_ARCH_AARCH64 ? "aarch64" : "x86_64");
