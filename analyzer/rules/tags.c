@@ -109,7 +109,8 @@ static bool is_module(const char *name, const char *part)
 bool made_for_another(const struct model *m, struct finding *f, struct made_for *made)
 {
 	const struct py_error *e = &f->context->error;
-	const char *folder, *name = e->uncaught ? wanted(f->arena, e, &folder) : NULL, *part, *version = python_version(m, f->arena);
+	const char *folder, *name = e->uncaught ? wanted(f->arena, e, &folder) : NULL, *part;
+	const char *version = python_version(m, f->arena);
 	bool fits = false;
 	struct dirent *d;
 	DIR *dir;
