@@ -28,6 +28,8 @@ int __sigaction(int sig, const struct sigaction *act, struct sigaction *oact);
 struct ks_disposition ks_dispositions[KS_SIGNALS];
 bool ks_signals_virtual;
 
+#define BIT(signal) (1ull << ((signal) - 1))
+
 bool ks_altstack_is_real;
 static bool program_altstack;		/* the program has set an alternate stack in some thread */
 static uint32_t setting;		/* tid of the thread that changes the table */
@@ -99,51 +101,96 @@ static struct sigaction wrapped(const struct sigaction *program)
 	return ours;
 }
 
-void ks_catch_default(int sig)
+static int catch_default(int sig, struct sigaction *old)
 {
-	/* Faults stay unblocked, so that one in the crash path comes back to us. */
+	/* All but faults, so that one in the crash path comes back to us, and but libc's own two. */
+	static const uint64_t mask = ~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGSYS) |
+				       BIT(32) | BIT(33));
 	struct sigaction ours = { .sa_sigaction = ks_on_default, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 
-	if (!kills(sig))
-		return;
-	sigfillset(&ours.sa_mask);
-	for (int s = 1; s < KS_SIGNALS; s++) {
-		if (ks_is_fault(s))
-			sigdelset(&ours.sa_mask, s);
-	}
-	set(sig, &ours, NULL);
+	memcpy(&ours.sa_mask, &mask, sizeof(mask));
+	return set(sig, &ours, old);
+}
+
+void ks_catch_default(int sig)
+{
+	if (kills(sig))
+		catch_default(sig, NULL);
+}
+
+/*
+ * What a query would tell of act: the kernel and libc drop and add flags. Learnt from a query when these come
+ * for the first time, for each costs a system call; two threads that learn at once do not hurt each other.
+ */
+static uint64_t kept[16];		/* ~(given << 32 | kept); 0: nothing */
+static void (*restorer)(void);		/* of libc's */
+
+static uint64_t *place_of(int flags)
+{
+	return &kept[(uint32_t)flags * 0x9e3779b1u >> 28];
+}
+
+static bool knows(struct sigaction *act)
+{
+	const uint64_t known = __atomic_load_n(place_of(act->sa_flags), __ATOMIC_ACQUIRE);
+
+	if (!known || (uint32_t)(~known >> 32) != (uint32_t)act->sa_flags)
+		return false;
+	act->sa_flags = (int)(uint32_t)~known;
+	act->sa_restorer = restorer;
+	sigdelset(&act->sa_mask, SIGKILL);
+	sigdelset(&act->sa_mask, SIGSTOP);
+	return true;
+}
+
+static void learn(int given, const struct sigaction *told)
+{
+	restorer = told->sa_restorer;
+	__atomic_store_n(place_of(given), ~((uint64_t)(uint32_t)given << 32 | (uint32_t)told->sa_flags), __ATOMIC_RELEASE);
 }
 
 static int install_handler(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	struct ks_disposition *d = &ks_dispositions[sig], before = *d;
-	struct sigaction ours = wrapped(act), got;
+	struct sigaction ours = wrapped(act), told = *act, got;
+	const bool known = knows(&told);
 
 	/* First the table: the kernel may deliver at once. */
 	__atomic_store_n(&d->handler, act->sa_sigaction, __ATOMIC_RELEASE);
-	d->program = *act;
+	d->program = told;
 	if (set(sig, &ours, old) != 0) {
 		*d = before;
 		return -1;
 	}
-	/* The kernel and libc drop and add flags; take theirs, but for the two that we changed. */
-	if (set(sig, NULL, &got) == 0 && got.sa_sigaction == ks_on_signal) {
+	/* What the kernel says, but for the two flags that we changed. */
+	if (!known && set(sig, NULL, &got) == 0 && got.sa_sigaction == ks_on_signal) {
 		got.sa_sigaction = act->sa_sigaction;
 		got.sa_flags = (got.sa_flags & ~(SA_SIGINFO | SA_ONSTACK)) | (act->sa_flags & (SA_SIGINFO | SA_ONSTACK));
 		d->program = got;
+		learn(act->sa_flags, &got);
 	}
 	return 0;
 }
 
 static int install(int sig, const struct sigaction *act, struct sigaction *old)
 {
+	struct sigaction *program = &ks_dispositions[sig].program, before = *program, told = *act;
+	const bool caught = act->sa_handler == SIG_DFL && kills(sig);
+
 	if (is_function(act))
 		return install_handler(sig, act, old);
+	if (caught && knows(&told)) {
+		*program = told;
+		if (catch_default(sig, old) == 0)
+			return 0;
+		*program = before;
+		return -1;
+	}
 	if (set(sig, act, old) != 0)
 		return -1;
-	if (act->sa_handler == SIG_DFL && kills(sig)) {
-		set(sig, NULL, &ks_dispositions[sig].program);
-		ks_catch_default(sig);
+	if (caught && set(sig, NULL, program) == 0) {
+		learn(act->sa_flags, program);
+		catch_default(sig, NULL);
 	}
 	return 0;
 }
