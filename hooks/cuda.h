@@ -29,13 +29,13 @@ enum {
 	CU_COUNT
 };
 
-/* What cuda_route.c knows of each row. real is NULL until the driver's own address is known. */
+/* What cuda_route.c knows of each row: nothing that the loader has to relocate at the start of each program. */
 struct ks_cuda_function {
-	const char *symbol, *base;
+	char symbol[44], base[44];
 	int version, stream;
-	void *wrapper;
 };
 extern const struct ks_cuda_function ks_cuda_table[CU_COUNT] KS_HIDDEN;
+/* NULL until the driver's own address is known. */
 extern void *ks_cuda_real[CU_COUNT] KS_HIDDEN;
 
 /* The real function of a row, with its type. */

@@ -23,10 +23,17 @@
 
 const struct ks_cuda_function ks_cuda_table[CU_COUNT] = {
 #define CU(how, symbol, base, version, stream, parameters, arguments)                              \
-	[CU_##symbol] = { #symbol, #base, version, stream, (void *)ks_w_##symbol },
+	[CU_##symbol] = { #symbol, #base, version, stream },
 #include "hooks/cuda.def"
 #undef CU
 };
+
+static void *const wrappers[CU_COUNT] = {
+#define CU(how, symbol, base, version, stream, parameters, arguments) [CU_##symbol] = (void *)ks_w_##symbol,
+#include "hooks/cuda.def"
+#undef CU
+};
+
 void *ks_cuda_real[CU_COUNT];
 
 static struct {			/* the driver in use */
@@ -197,9 +204,9 @@ static void *substitute(void *found, const char *name)
 		if (ks_cuda_real[i] != found)
 			continue;
 		if (strcmp(f->symbol, name) == 0)
-			return f->wrapper;
+			return wrappers[i];
 		if (!n++ || strcmp(f->base, name) == 0)
-			ours = f->wrapper;
+			ours = wrappers[i];
 	}
 	/* cuGraphInstantiate of 12.0 is cuGraphInstantiateWithFlags: one of one name needs no other proof. */
 	return n == 1 || (n && row_named(name)) ? ours : NULL;
@@ -362,7 +369,7 @@ static unsigned change_slots(const struct ks_module *m, const struct ks_elf *elf
 				continue;
 			if (at == (uintptr_t)ks_cuda_real[i] ||
 			    (type == KS_SLOT_PLT && at >= m->start && at < m->end && !defined_elsewhere(name)))
-				changed += change_slot(elf, slot, ks_cuda_table[i].wrapper);
+				changed += change_slot(elf, slot, wrappers[i]);
 			else if (at)
 				note_unhooked(name, 0, 0, *slot);
 		}

@@ -18,6 +18,7 @@
  * before any constructor and after the last destructor of a thread, signal handlers included.
  */
 #include "hooks/heap.h"
+#include "hooks/version.h"
 
 __thread struct ks_heap_self ks_heap_self __attribute__((tls_model("initial-exec")));
 
@@ -118,8 +119,11 @@ void ks_heap_own(bool begin)
 
 static bool libc_serves(void)
 {
-	const void *libc = ks_object_of((void *)gnu_get_libc_version);
+	const void *libc;
 
+	if (ks_next_is_libc())
+		return true;
+	libc = ks_object_of((void *)gnu_get_libc_version);
 	return libc && real.malloc && ks_object_of((void *)real.malloc) == libc && ks_object_of((void *)real.free) == libc;
 }
 
@@ -170,8 +174,9 @@ static bool bind_next(void)
 	if (binding || ks_heap_self.own)
 		return false;
 	binding = true;
-	ks_resolve();
-	if (libc_serves())
+	if (REAL(malloc) && REAL(calloc) && REAL(realloc))
+		(void)REAL(free);
+	if (!ks_next_is_libc() && libc_serves())
 		prefer_versions();
 	has_words = words_are_readable();	/* takes the loader's lock: not to be asked later */
 	if (real.malloc && real.calloc && real.realloc && real.free) {

@@ -2,8 +2,8 @@
 /*
  * What every family of hooks shares: the real functions, how to export, where we were called from.
  *
- * real.NAME is the function behind us, found once (hooks/table.c). It may be asked for before
- * our constructor ran, by another library's: use REAL(NAME), which finds all of them then.
+ * real.NAME is the function behind us, found once (hooks/table.c): in a process that is recorded, by the
+ * constructor. It may be asked for before that, by another library's, and in any other process: REAL(NAME).
  */
 #ifndef KS_HOOKS_H
 #define KS_HOOKS_H
@@ -46,16 +46,25 @@ struct ks_real {
 };
 extern struct ks_real real KS_HIDDEN;
 
-/* Finds all real functions; harmless when done already. dl calls: constructor or first use only. */
+enum ks_hook {
+#define HOOK(how, returns, name, parameters) KS_HOOK_##name,
+#include "hooks/hooks.def"
+#undef HOOK
+	KS_HOOKS,
+};
+
+/* Finds all real functions; harmless when done already. May make dl calls: constructor or first use only. */
 void ks_resolve(void) KS_HIDDEN;
+void *ks_resolve_one(enum ks_hook hook) KS_HIDDEN;
 /* Where the object begins that this address is of; NULL: none. Not in handlers. */
 const void *ks_object_of(const void *address) KS_HIDDEN;
-#define REAL(name) (KS_LIKELY(real.name != NULL) ? real.name : (ks_resolve(), real.name))
+#define REAL(name) (KS_LIKELY(real.name != NULL) ? real.name : (__typeof__(real.name))ks_resolve_one(KS_HOOK_##name))
 
 /*
  * Between families. Each is a no-op where it does not apply, and none changes errno.
  */
 #pragma GCC visibility push(hidden)
+bool ks_sanitized(void);		/* sanitizer.c: the process has a sanitizer's runtime */
 void ks_exit_watch(void);		/* end.c: learn of the normal end (on_exit) */
 void ks_signals_start(void);		/* signal.c: our handlers for what is fatal by default */
 void ks_signals_release(void);		/* signal.c: give all dispositions back (seccomp strict, exec) */

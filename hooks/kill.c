@@ -173,10 +173,10 @@ KS_EXPORT int pthread_kill(pthread_t thread, int sig)
 	int rc;
 
 	before("pthread_kill", THREAD, thread == pthread_self() ? (int)ks_tid() : 0, sig, KS_CALLER());
-	if (!REAL(pthread_kill) || !ks_old.pthread_kill)
-		return real.pthread_kill(thread, sig);
-	rc = ks_old.pthread_kill(thread, sig);
-	return rc == ESRCH && !ks_wants_old(KS_CALLER(), "pthread_kill") ? real.pthread_kill(thread, sig) : rc;
+	if (!ks_old_versions()->pthread_kill)
+		return REAL(pthread_kill)(thread, sig);
+	rc = ks_old_versions()->pthread_kill(thread, sig);
+	return rc == ESRCH && !ks_wants_old(KS_CALLER(), "pthread_kill") ? REAL(pthread_kill)(thread, sig) : rc;
 }
 
 KS_EXPORT int pthread_sigqueue(pthread_t thread, int sig, const union sigval value)

@@ -6,6 +6,9 @@
  * vfork child shares our memory until it execs: it must find nothing to change, so vfork is a
  * stub that leaves no frame, and every hook asks ks_mine() before it writes. clone, and forks
  * inside libc (daemon, forkpty), pass us by: the kernel wipes ks.on there.
+ *
+ * Whatever the parent writes to after a fork, the kernel has to copy a page of (0.7 µs): here nothing but the trace, which is
+ * shared, and errno only where it has changed.
  */
 #include "hooks/process.h"
 #include "hooks/version.h"
@@ -15,18 +18,16 @@
 #include "shim/surroundings.h"
 
 /* Rare events are kept in one lane; a program that makes children all day must not fill it. */
-bool ks_child_worth_noting(uint32_t *count)
+bool ks_child_worth_noting(uint64_t *count)
 {
-	uint32_t n = __atomic_add_fetch(count, 1, __ATOMIC_RELAXED);
+	uint64_t n = __atomic_add_fetch(count, 1, __ATOMIC_RELAXED);
 
 	return n <= 200 || (n & (n - 1)) == 0 || (n < 20000 && n % 200 == 0);
 }
 
 static void made_child(const char *function, int result, uintptr_t caller, const char *path)
 {
-	static uint32_t children;
-
-	if (ks.on && (result < 0 || ks_child_worth_noting(&children)))
+	if (ks.on && (result < 0 || ks_child_worth_noting(&ks.head->children)))
 		KS_EMIT(fork, .function = ks_text(function), .result = result, .caller = caller,
 			.path = ks_text(path), .threads = ks.head->threads);
 }
@@ -39,7 +40,8 @@ static pid_t forked(const char *function, pid_t pid, uintptr_t caller)
 		ks_forked();
 	else
 		made_child(function, pid < 0 ? -error : pid, caller, NULL);
-	errno = error;
+	if (errno != error)
+		errno = error;
 	return pid;
 }
 
@@ -86,8 +88,8 @@ KS_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_a
 {
 	int rc = REAL(posix_spawn)(pid, path, actions, attributes, argv, envp);
 
-	if (rc == ENOEXEC && ks_old.posix_spawn && ks_wants_old(KS_CALLER(), "posix_spawn"))
-		rc = ks_old.posix_spawn(pid, path, actions, attributes, argv, envp);
+	if (rc == ENOEXEC && ks_old_versions()->posix_spawn && ks_wants_old(KS_CALLER(), "posix_spawn"))
+		rc = ks_old_versions()->posix_spawn(pid, path, actions, attributes, argv, envp);
 	spawned("posix_spawn", rc, pid, path, KS_CALLER());
 	return rc;
 }
@@ -98,8 +100,8 @@ KS_EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_
 {
 	int rc = REAL(posix_spawnp)(pid, file, actions, attributes, argv, envp);
 
-	if (rc == ENOEXEC && ks_old.posix_spawnp && ks_wants_old(KS_CALLER(), "posix_spawnp"))
-		rc = ks_old.posix_spawnp(pid, file, actions, attributes, argv, envp);
+	if (rc == ENOEXEC && ks_old_versions()->posix_spawnp && ks_wants_old(KS_CALLER(), "posix_spawnp"))
+		rc = ks_old_versions()->posix_spawnp(pid, file, actions, attributes, argv, envp);
 	spawned("posix_spawnp", rc, pid, file, KS_CALLER());
 	return rc;
 }

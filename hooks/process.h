@@ -11,7 +11,7 @@
 bool ks_exec_has_failed(void);
 
 /* process.c: one more child; false where a program that makes them all day has made enough. */
-bool ks_child_worth_noting(uint32_t *count);
+bool ks_child_worth_noting(uint64_t *count);
 
 /* How many children of this process, and of those that it was forked from, ended with a bad status. */
 extern uint32_t ks_children_failed;

@@ -35,7 +35,7 @@ static int has_python(struct dl_phdr_info *info, size_t size, void *data)
 	struct ks_elf *elf = data;
 
 	(void)size;
-	if (!ks_elf_open(elf, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum) || !ks_elf_symbol(elf, "Py_GetVersion"))
+	if (!ks_elf_open(elf, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum) || !ks_elf_symbol(elf, KS_TEXT_AT_START("Py_GetVersion")))
 		return 0;
 	loaded = info->dlpi_phdr;
 	return 1;
@@ -128,18 +128,18 @@ static bool is_name(const char *path)
 {
 	const char *name = last_part(path);
 
-	return strncmp(name, "python", 6) == 0 || strncmp(name, "pypy", 4) == 0;
+	return strncmp(name, KS_TEXT_AT_START("python"), 6) == 0 || strncmp(name, KS_TEXT_AT_START("pypy"), 4) == 0;
 }
 
 /* A library of that name, or the executable, which is the first, with the interpreter in it. */
 static int has_interpreter(struct dl_phdr_info *info, size_t size, void *seen)
 {
-	const char *name = last_part(info->dlpi_name ?: "");
+	const char *name = last_part(info->dlpi_name ?: KS_TEXT_AT_START(""));
 	struct ks_elf elf;
 
 	if ((*(unsigned *)seen)++ == 0 && has_python(info, size, &elf))
 		return 1;
-	return strncmp(name, "libpython", 9) == 0 || strncmp(name, "libpypy", 7) == 0;
+	return strncmp(name, KS_TEXT_AT_START("libpython"), 9) == 0 || strncmp(name, KS_TEXT_AT_START("libpypy"), 7) == 0;
 }
 
 /*

@@ -17,3 +17,14 @@ KS_EXPORT const char *__asan_default_options(void)
 {
 	return "verify_asan_link_order=0";
 }
+
+/* Its runtime stands in front of the same functions and checks our every load. */
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+extern void __hwasan_init(void) __attribute__((weak));
+
+bool ks_sanitized(void)
+{
+	return __asan_init || __tsan_init || __msan_init || __hwasan_init;
+}

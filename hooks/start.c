@@ -10,15 +10,10 @@
 
 #include <sys/auxv.h>
 
+#include "hooks/version.h"
 #include "shim/elf.h"
 #include "shim/safe.h"
 #include "shim/surroundings.h"
-
-/* A sanitizer runtime in the process intercepts the same functions and checks our every load. */
-extern void __asan_init(void) __attribute__((weak));
-extern void __tsan_init(void) __attribute__((weak));
-extern void __msan_init(void) __attribute__((weak));
-extern void __hwasan_init(void) __attribute__((weak));
 
 static bool kernel;
 
@@ -70,43 +65,55 @@ static bool is_second(void)
 
 static bool wanted(char *const *environment)
 {
-	if (getauxval(AT_SECURE))
+	enum ks_mode mode;
+	bool python;
+
+	if (getauxval(AT_SECURE) || ks_sanitized())
+		return false;
+	mode = ks_config_mode(environment);
+	python = mode != KS_MODE_OFF && ks_is_python();
+	if ((mode != KS_MODE_ALL && !python) || is_second())
 		return false;
 	ks_config_read(environment);
-	if (ks.config.mode == KS_MODE_OFF)
-		return false;
-	if (__asan_init || __tsan_init || __msan_init || __hwasan_init)
-		return false;
-	ks.python = ks_is_python();
-	return (ks.config.mode == KS_MODE_ALL || ks.python) && !is_second();
+	ks.python = python;
+	return true;
 }
+
+static void begin(int argc, char **argv)
+{
+	ks.chosen = true;
+	look_for_kernel(argc, argv);
+	ks_open();
+	ks.chosen = ks.on;
+	if (!ks.on)
+		return;
+	ks.starting = true;
+	ks_start_args = argv;
+	ks_begin();
+	ks_start_args = NULL;
+	ks_loads_start();
+	ks_modules_sync(0);
+	ks_python_start();
+	ks_main_altstack();
+	ks_signals_start();
+	ks_retain();
+	ks_exit_watch();
+	ks_checkpoint(KS_CHECK_START);
+	ks.starting = false;
+}
+
+/* The library's data begin with the table of constructors: at the begin of a page they take two of them, and not three. */
+__asm__(".pushsection .init_array,\"aw\"\n	.balign 4096\n	.popsection");
 
 __attribute__((constructor)) static void start(int argc, char **argv, char **environment)
 {
 	int error = errno;
 
-	ks_resolve();
+	if (!ks_next_is_libc())
+		ks_resolve();
 	if (wanted(environment)) {
-		ks.chosen = true;
-		look_for_kernel(argc, argv);
-		ks_open();
-	}
-	if (ks.on) {
-		ks.starting = true;
-		ks_start_args = argv;
-		ks_begin();
-		ks_start_args = NULL;
-		ks_loads_start();
-		ks_modules_sync(0);
-		ks_python_start();
-		ks_main_altstack();
-		ks_signals_start();
-		ks_retain();
-		ks_exit_watch();
-		ks_checkpoint(KS_CHECK_START);
-		ks.starting = false;
-	} else {
-		ks.chosen = false;
+		ks_resolve();
+		begin(argc, argv);
 	}
 	errno = error;
 }

@@ -26,21 +26,36 @@ struct found {
 	void *more[10];
 };
 
-struct ks_old ks_old;
-
 /* The old version of a function that libc itself serves; NULL: there is one version only. */
 static void *old_version(void *now, const char *name)
 {
-	void *old = now ? dlvsym(RTLD_NEXT, name, KS_LIBC_BASE) : NULL;
+	void *old;
 
+	if (ks_next_is_libc()) {
+		old = ks_next_in_libc(name, KS_LIBC_BASE);
+		return old != now ? old : NULL;
+	}
+	old = now ? dlvsym(RTLD_NEXT, name, KS_LIBC_BASE) : NULL;
 	return old && old != now && ks_object_of(old) && ks_object_of(old) == ks_object_of(now) ? old : NULL;
 }
 
-void ks_versions_find(void)
+/* Two threads that come first find the same. */
+const struct ks_old *ks_old_versions(void)
 {
-	ks_old.pthread_kill = (__typeof__(ks_old.pthread_kill))old_version((void *)real.pthread_kill, "pthread_kill");
-	ks_old.posix_spawn = (__typeof__(ks_old.posix_spawn))old_version((void *)real.posix_spawn, "posix_spawn");
-	ks_old.posix_spawnp = (__typeof__(ks_old.posix_spawnp))old_version((void *)real.posix_spawnp, "posix_spawnp");
+	static struct ks_old old;
+	static bool known;
+
+	if (KS_LIKELY(__atomic_load_n(&known, __ATOMIC_ACQUIRE)))
+		return &old;
+	if (ks_next_is_libc())
+		ks_find_object = (int (*)(void *, void *))ks_next_in_libc("_dl_find_object", NULL);
+	else if (real.dlsym)
+		ks_find_object = (int (*)(void *, void *))real.dlsym(RTLD_NEXT, "_dl_find_object");
+	old.pthread_kill = (__typeof__(old.pthread_kill))old_version((void *)REAL(pthread_kill), "pthread_kill");
+	old.posix_spawn = (__typeof__(old.posix_spawn))old_version((void *)REAL(posix_spawn), "posix_spawn");
+	old.posix_spawnp = (__typeof__(old.posix_spawnp))old_version((void *)REAL(posix_spawnp), "posix_spawnp");
+	__atomic_store_n(&known, true, __ATOMIC_RELEASE);
+	return &old;
 }
 
 bool ks_wants_old(uintptr_t caller, const char *name)

@@ -11,16 +11,16 @@
 
 static void ended(int pid, int status)
 {
-	static uint32_t good;
-	int error = errno;
+	const int error = errno;
 
 	if (WIFEXITED(status) && !WEXITSTATUS(status)) {
-		if (ks_child_worth_noting(&good))
+		if (ks_child_worth_noting(&ks.head->children_ended))
 			KS_EMIT(child_end, .pid = pid, .status = status);
 	} else if (ks_mine()) {
 		ks_witness_child(pid, status);
 	}
-	errno = error;
+	if (errno != error)
+		errno = error;
 }
 
 static inline void told(pid_t pid, int status)

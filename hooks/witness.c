@@ -296,7 +296,7 @@ uint32_t ks_children_failed;
 
 KS_APART void ks_witness_child(int pid, int status)
 {
-	static uint32_t children;
+	static uint64_t children;
 	struct ks_witness w = {.pid = (uint32_t)ks.pid, .kind = 1, .status = status};
 	struct ks_other o = {.fd = -1};
 	const bool found = find(&o, pid, status) && agrees(&o.head, status);

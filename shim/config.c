@@ -68,9 +68,12 @@ static const char *variable(char *const *environment, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (; environment && *environment; environment++)
-		if (strncmp(*environment, name, n) == 0 && (*environment)[n] == '=')
-			return *environment + n + 1;
+	for (; environment && *environment; environment++) {
+		const char *entry = *environment;
+
+		if (entry[0] == name[0] && strncmp(entry, name, n) == 0 && entry[n] == '=')
+			return entry + n + 1;
+	}
 	return NULL;
 }
 
@@ -106,6 +109,15 @@ static void find_directory(struct ks_config *c, char *const *environment, const 
 	}
 }
 
+enum ks_mode ks_config_mode(char *const *environment)
+{
+	const char *value = variable(environment, KS_TEXT_AT_START("KSHIM"));
+
+	if (!value)
+		return KS_MODE_ON;
+	return is(value, "off") || is(value, "0") ? KS_MODE_OFF : is(value, "all") ? KS_MODE_ALL : KS_MODE_ON;
+}
+
 void ks_config_read(char *const *environment)
 {
 	static const struct setting defaults[] = {
@@ -121,8 +133,6 @@ void ks_config_read(char *const *environment)
 		if (!v[i] || !*v[i])
 			v[i] = defaults[i].value;
 	}
-	c->mode = is(v[SET_mode], "off") || is(v[SET_mode], "0") ? KS_MODE_OFF :
-		  is(v[SET_mode], "all") ? KS_MODE_ALL : KS_MODE_ON;
 	c->keep = is(v[SET_keep], "always") ? KS_KEEP_ALWAYS : KS_KEEP_DEATH;
 	c->text = is(v[SET_text], "off") ? KS_TEXT_OFF : is(v[SET_text], "cell") ? KS_TEXT_CELL : KS_TEXT_STDERR;
 	c->say = !is(v[SET_say], "off");

@@ -17,8 +17,9 @@
 
 #include "shim/arch_unwind.h"
 #include "shim/cfi.h"
+#include "shim/recorder.h"
 
-int (*ks_find_object)(void *address, void *result);
+int (*ks_find_object)(void *address, void *result) KS_AT_START;
 
 /* --- the object --- */
 

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "shim/recorder.h"
+
 static bool within(const struct ks_elf *elf, uintptr_t at, size_t size)
 {
 	return at >= elf->low && at < elf->high && elf->high - at >= size;
@@ -55,52 +57,47 @@ static const ElfW(Rela) *relocations(const struct ks_elf *elf, uintptr_t value, 
 	return r;
 }
 
+/* Where it is kept. Not a switch: the compiler's table for it would lie on another page, 2 µs of each program's start. */
+static struct {
+	ElfW(Sxword) tag;
+	size_t at, size;
+} pointers[] KS_AT_START = {
+	{ DT_SYMTAB, offsetof(struct ks_elf, symbols), sizeof(ElfW(Sym)) },
+	{ DT_STRTAB, offsetof(struct ks_elf, strings), 1 },
+	{ DT_GNU_HASH, offsetof(struct ks_elf, gnu_hash), 4 * sizeof(uint32_t) },
+	{ DT_HASH, offsetof(struct ks_elf, hash), 2 * sizeof(uint32_t) },
+	{ DT_VERSYM, offsetof(struct ks_elf, versions), sizeof(ElfW(Versym)) },
+	{ DT_VERNEED, offsetof(struct ks_elf, needs), sizeof(ElfW(Verneed)) },
+	{ DT_VERDEF, offsetof(struct ks_elf, defines), sizeof(ElfW(Verdef)) },
+};
+
+static void read_entry(struct ks_elf *elf, const ElfW(Dyn) *d)
+{
+	for (unsigned i = 0; i < sizeof(pointers) / sizeof(*pointers); i++) {
+		if (pointers[i].tag == d->d_tag)
+			*(const void **)((char *)elf + pointers[i].at) = place(elf, d->d_un.d_ptr, pointers[i].size);
+	}
+	if (d->d_tag == DT_SONAME)
+		elf->soname = d->d_un.d_val;
+	if (d->d_tag == DT_FLAGS)
+		elf->flags = d->d_un.d_val;
+}
+
 static void read_dynamic(struct ks_elf *elf)
 {
 	uintptr_t plt = 0, rela = 0;
 	size_t plt_size = 0, rela_size = 0;
 
 	for (const ElfW(Dyn) *d = elf->dynamic; within(elf, (uintptr_t)d, sizeof(*d)) && d->d_tag != DT_NULL; d++) {
-		uintptr_t value = d->d_un.d_ptr;
-
-		switch (d->d_tag) {
-		case DT_SYMTAB:
-			elf->symbols = place(elf, value, sizeof(ElfW(Sym)));
-			break;
-		case DT_STRTAB:
-			elf->strings = place(elf, value, 1);
-			break;
-		case DT_GNU_HASH:
-			elf->gnu_hash = place(elf, value, 4 * sizeof(uint32_t));
-			break;
-		case DT_HASH:
-			elf->hash = place(elf, value, 2 * sizeof(uint32_t));
-			break;
-		case DT_VERSYM:
-			elf->versions = place(elf, value, sizeof(ElfW(Versym)));
-			break;
-		case DT_VERNEED:
-			elf->needs = place(elf, value, sizeof(ElfW(Verneed)));
-			break;
-		case DT_JMPREL:
-			plt = value;
-			break;
-		case DT_PLTRELSZ:
-			plt_size = value;
-			break;
-		case DT_RELA:
-			rela = value;
-			break;
-		case DT_RELASZ:
-			rela_size = value;
-			break;
-		case DT_SONAME:
-			elf->soname = value;
-			break;
-		case DT_FLAGS:
-			elf->flags = value;
-			break;
-		}
+		read_entry(elf, d);
+		if (d->d_tag == DT_JMPREL)
+			plt = d->d_un.d_ptr;
+		if (d->d_tag == DT_PLTRELSZ)
+			plt_size = d->d_un.d_val;
+		if (d->d_tag == DT_RELA)
+			rela = d->d_un.d_ptr;
+		if (d->d_tag == DT_RELASZ)
+			rela_size = d->d_un.d_val;
 	}
 	elf->plt = relocations(elf, plt, plt_size, &elf->nplt);
 	elf->rela = relocations(elf, rela, rela_size, &elf->nrela);
@@ -146,54 +143,79 @@ const char *ks_elf_soname(const struct ks_elf *elf)
 	return elf->soname ? text(elf, elf->soname) : NULL;
 }
 
-static uintptr_t defined(const struct ks_elf *elf, uint32_t i, const char *name)
+/* Does it define the version with this index under that name? (gABI: Verdef, Verdaux.) */
+static bool is_called(const struct ks_elf *elf, unsigned index, const char *version)
 {
-	const ElfW(Sym) *s = symbol_at(elf, i);
-	unsigned type = s ? ELF64_ST_TYPE(s->st_info) : 0;
+	uintptr_t at = (uintptr_t)elf->defines;
 
-	if (!s || s->st_shndx == SHN_UNDEF || !s->st_value || (type != STT_FUNC && type != STT_OBJECT && type != STT_NOTYPE))
-		return 0;
-	return is_text(elf, s->st_name, name) ? elf->base + s->st_value : 0;
+	while (within(elf, at, sizeof(ElfW(Verdef)))) {
+		const ElfW(Verdef) *d = (const void *)at;
+		const ElfW(Verdaux) *aux = (const void *)(at + d->vd_aux);
+
+		if ((d->vd_ndx & 0x7fff) == index)
+			return within(elf, (uintptr_t)aux, sizeof(*aux)) && is_text(elf, aux->vda_name, version);
+		if (!d->vd_next)
+			return false;
+		at += d->vd_next;
+	}
+	return false;
 }
 
-static uintptr_t by_gnu_hash(const struct ks_elf *elf, const char *name)
+/* glibc, elf/dl-lookup.c, check_match: without a version, of a name that has some the one that is not hidden. */
+static const ElfW(Sym) *match(const struct ks_elf *elf, uint32_t i, const char *name, const char *version)
+{
+	const ElfW(Sym) *s = symbol_at(elf, i);
+	const bool versions = elf->versions && within(elf, (uintptr_t)&elf->versions[i], sizeof(*elf->versions));
+	const unsigned index = versions ? elf->versions[i] : 1;
+
+	if (!s || s->st_shndx == SHN_UNDEF || (!s->st_value && ELF64_ST_TYPE(s->st_info) != STT_TLS) ||
+	    !is_text(elf, s->st_name, name))
+		return NULL;
+	if (!version)
+		return !(index & 0x8000) || (index & 0x7fff) < 2 ? s : NULL;
+	return !*version || is_called(elf, index & 0x7fff, version) ? s : NULL;
+}
+
+const ElfW(Sym) *ks_elf_find(const struct ks_elf *elf, const char *name, const char *version)
 {
 	const uint32_t *t = elf->gnu_hash;
-	uint32_t nbuckets = t[0], first = t[1], h = 5381, i;
-	uintptr_t buckets = (uintptr_t)(t + 4) + t[2] * sizeof(uintptr_t);	/* behind the bloom filter */
-	uintptr_t chain = buckets + nbuckets * 4ul;
+	uint32_t nbuckets = t[0], first = t[1], nbloom = t[2], h = 5381, i;
+	uintptr_t bloom = (uintptr_t)(t + 4), buckets = bloom + nbloom * 8ul, chain = buckets + nbuckets * 4ul, word;
 
 	for (const char *p = name; *p; p++)
 		h = h * 33 + (uint8_t)*p;
-	if (!nbuckets || !within(elf, buckets + h % nbuckets * 4ul, 4))
-		return 0;
+	word = bloom + (h / 64 & (nbloom - 1)) * 8ul;
+	if (!nbuckets || !nbloom || !within(elf, word, 8) || !within(elf, buckets + h % nbuckets * 4ul, 4))
+		return NULL;
+	word = *(const uintptr_t *)word;
+	if (!(word >> h % 64 & word >> (h >> (t[3] & 31)) % 64 & 1))
+		return NULL;
 	i = ((const uint32_t *)buckets)[h % nbuckets];
 	for (; i >= first && within(elf, chain + (i - first) * 4ul, 4); i++) {
-		uint32_t there = ((const uint32_t *)chain)[i - first];
+		const uint32_t there = ((const uint32_t *)chain)[i - first];
+		const ElfW(Sym) *s = (there | 1) == (h | 1) ? match(elf, i, name, version) : NULL;
 
-		if ((there | 1) == (h | 1)) {
-			uintptr_t at = defined(elf, i, name);
-
-			if (at)
-				return at;
-		}
-		if (there & 1)
-			return 0;
+		if (s || there & 1)
+			return s;
 	}
-	return 0;
+	return NULL;
+}
+
+static const ElfW(Sym) *by_hash(const struct ks_elf *elf, const char *name)
+{
+	const ElfW(Sym) *s = NULL;
+
+	for (uint32_t i = 0; elf->hash && !s && i < elf->hash[1] && symbol_at(elf, i); i++)
+		s = match(elf, i, name, NULL);
+	return s;
 }
 
 uintptr_t ks_elf_symbol(const struct ks_elf *elf, const char *name)
 {
-	if (elf->gnu_hash)
-		return by_gnu_hash(elf, name);
-	for (uint32_t i = 0; elf->hash && i < elf->hash[1] && symbol_at(elf, i); i++) {
-		uintptr_t at = defined(elf, i, name);
+	const ElfW(Sym) *s = elf->gnu_hash ? ks_elf_find(elf, name, NULL) : by_hash(elf, name);
+	const unsigned type = s ? ELF64_ST_TYPE(s->st_info) : STT_GNU_IFUNC;
 
-		if (at)
-			return at;
-	}
-	return 0;
+	return type == STT_FUNC || type == STT_OBJECT || type == STT_NOTYPE ? elf->base + s->st_value : 0;
 }
 
 const char *ks_elf_name(const struct ks_elf *elf, size_t symbol)

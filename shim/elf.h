@@ -30,6 +30,7 @@ struct ks_elf {
 	const ElfW(Dyn) *dynamic;
 	const ElfW(Versym) *versions;
 	const ElfW(Verneed) *needs;
+	const ElfW(Verdef) *defines;
 	uintptr_t relro, relro_size;	/* what is read-only after relocation */
 };
 
@@ -40,6 +41,9 @@ bool ks_elf_open(struct ks_elf *elf, uintptr_t base, const ElfW(Phdr) *headers, 
 /* By its dynamic section: nothing of what is read-only after relocation. */
 bool ks_elf_open_dynamic(struct ks_elf *elf, uintptr_t base, uintptr_t low, uintptr_t high, const ElfW(Dyn) *dynamic);
 const char *ks_elf_soname(const struct ks_elf *elf);	/* NULL: none */
+/* What a look-up finds in its DT_GNU_HASH, whatever the type; NULL: nothing. version NULL: as without one. */
+#define KS_ELF_ANY ""
+const ElfW(Sym) *ks_elf_find(const struct ks_elf *elf, const char *name, const char *version);
 /* Address of a function or object that it defines; 0: none. Indirect functions are not resolved: 0. */
 uintptr_t ks_elf_symbol(const struct ks_elf *elf, const char *name);
 /* The name of one of its symbols; "": it has none. */

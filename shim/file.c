@@ -29,8 +29,6 @@
 #define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
 #endif
 
-struct ks ks;
-
 static void *mapped[KS_MAX_REGIONS];	/* begin of each region */
 
 unsigned ks_regions(void)

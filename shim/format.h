@@ -103,7 +103,9 @@ struct ks_header {
 	uint64_t read_time;		/* ns since 1970: when a report of this death was first printed; 0: nobody has read it */
 	uint64_t role;			/* enum ks_role */
 	uint64_t pid_namespace;		/* inode of /proc/self/ns/pid, written with boot_id: pid is a number in it; 0: not known */
-	uint64_t spare[9];
+	uint64_t children;		/* made by fork, vfork and posix_spawn */
+	uint64_t children_ended;	/* well, and waited for */
+	uint64_t spare[7];
 };
 
 enum ks_role {

@@ -25,6 +25,9 @@
 /* What it needs of the stack is not in its callers' frames, nor there at the same time as others' of the kind:
  * hooks may run on 16 KiB. */
 #define KS_APART	__attribute__((noinline))
+/* What every process writes at its start, recorded or not: on the page that the loader has had to write anyway. */
+#define KS_AT_START	__attribute__((section(".data")))
+#define KS_TEXT_AT_START(text) ({ static char text_[] KS_AT_START = text; text_; })
 #define KS_UNLIKELY(x)	__builtin_expect(!!(x), 0)
 
 #pragma GCC visibility push(hidden)
@@ -107,8 +110,9 @@ struct ks_self {
 };
 extern __thread struct ks_self ks_self __attribute__((tls_model("initial-exec")));
 
+enum ks_mode { KS_MODE_ON, KS_MODE_OFF, KS_MODE_ALL };
+
 struct ks_config {
-	enum { KS_MODE_ON, KS_MODE_OFF, KS_MODE_ALL } mode;
 	enum { KS_KEEP_DEATH, KS_KEEP_ALWAYS } keep;
 	enum { KS_TEXT_OFF, KS_TEXT_STDERR, KS_TEXT_CELL } text;
 	bool say, debug;
@@ -182,8 +186,10 @@ void ks_discard(void);			/* remove the trace file: nothing bad happened */
 bool ks_trace_lost(uintptr_t address);
 void ks_note(const char *text, int error);	/* our own trouble, as an event */
 
-/* Reads KSHIM_*; environment as the constructor was given it (shim/config.c). */
+/* Reads KSHIM_*; environment as the constructor was given it (shim/config.c). KSHIM alone: a program that is not
+ * recorded writes nothing. */
 void ks_config_read(char *const *environment);
+enum ks_mode ks_config_mode(char *const *environment);
 
 /* Memory of the trace for a family's own table (KS_REGION_STATE and others): size bytes, zeroed,
  * registered in the header; NULL when the trace may not grow. Not from a signal handler. */

@@ -29,10 +29,16 @@ bool ks_space_allowed(uint64_t file_size, uint64_t more)
 	return true;
 }
 
+#define AT_ONCE 64
+
 /* Whole pages of them, but where the kernel has written less than it was asked to. */
 int ks_space_write(int fd, uint64_t offset, uint64_t size)
 {
-	static const struct iovec pages[64] = { [0 ... 63] = { zeros, sizeof(zeros) } };
+	struct iovec pages[AT_ONCE];
+	const unsigned n = size / sizeof(zeros) < AT_ONCE ? (unsigned)(size / sizeof(zeros)) : AT_ONCE;
+
+	for (unsigned i = 0; i < n; i++)
+		pages[i] = (struct iovec){ zeros, sizeof(zeros) };
 
 	while (size) {
 		const uint64_t left = sizeof(zeros) - offset % sizeof(zeros);
@@ -41,7 +47,7 @@ int ks_space_write(int fd, uint64_t offset, uint64_t size)
 		if (left < sizeof(zeros) || size < sizeof(zeros))
 			done = ks_sys(SYS_pwrite64, fd, zeros, left < size ? left : size, offset);
 		else
-			done = ks_sys(SYS_pwritev, fd, pages, size / sizeof(zeros) < 64 ? size / sizeof(zeros) : 64, offset, 0);
+			done = ks_sys(SYS_pwritev, fd, pages, size / sizeof(zeros) < n ? size / sizeof(zeros) : n, offset, 0);
 		if (done == -EINTR)
 			continue;
 		if (done <= 0)
