@@ -18,6 +18,7 @@
 #include <ucontext.h>
 
 #include "shim/arch.h"
+#include "shim/claim.h"
 #include "shim/crash.h"
 #if defined(__x86_64__)
 #include "shim/arch/x86_64_crash.h"
@@ -122,13 +123,14 @@ static bool worth_asking(const siginfo_t *info)
 static void note_sender(const siginfo_t *info)
 {
 	static struct ks_sender sender;
-	static unsigned taken;
+	static uint64_t taken;
+	struct ks_mark mark;
 
-	if (!worth_asking(info) || __atomic_exchange_n(&taken, 1, __ATOMIC_ACQUIRE))
+	if (!worth_asking(info) || !ks_claim(&taken, &mark))
 		return;
 	ks_sender_read((uint32_t)info->si_pid, &sender);
 	emit_sender(info, &sender, false);
-	__atomic_store_n(&taken, 0, __ATOMIC_RELEASE);
+	ks_claim_end(&taken, &mark);
 }
 
 __attribute__((noinline)) static ks_handler prepare(int sig, siginfo_t *info, ucontext_t *uc)

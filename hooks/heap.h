@@ -24,7 +24,7 @@ struct ks_heap_self {
 	int64_t to_sample;		/* bytes until the next sample, from the last filling on */
 	int64_t grown;			/* bytes taken, not given back, since a checkpoint */
 	uint64_t random;
-	bool inside;			/* in the slow path */
+	uint64_t inside;		/* somebody is in the slow path (shim/claim.h) */
 	char own;			/* dl calls of our own that are under way */
 };
 extern __thread struct ks_heap_self ks_heap_self KS_HIDDEN

@@ -3,10 +3,11 @@
  * The slow path of the malloc family: counters into the trace, samples, big blocks, failures.
  *
  * Reached once for 256 KiB of small blocks, once for each bigger one, and by each failure. Never
- * nested: a signal handler that allocates while its thread is here is only forwarded. A forked
- * child that records nothing yet comes here just as seldom and leaves at once.
+ * nested: a signal handler that allocates while its thread is here is only forwarded; one that jumps out of here for
+ * good leaves the place free. A forked child that records nothing yet comes here just as seldom and leaves at once.
  */
 #include "hooks/heap.h"
+#include "shim/claim.h"
 
 #define CHECK_GROWN	(8 << 20)	/* a thread's growth that is worth a look at the memory */
 #define CHECK_BLOCK	(32 << 20)	/* and one block that is */
@@ -123,10 +124,13 @@ void ks_heap_settle(void)
 {
 	struct ks_heap_self *h = &ks_heap_self;
 
-	if (!ks.on || h->inside)
+	struct ks_mark mark;
+
+	if (!ks.on || !ks_claim_own(&h->inside, &mark))
 		return;
 	settle_free(h, 0);
 	settle_alloc(h, 0);
+	ks_claim_end(&h->inside, &mark);
 }
 
 /* --- what is recorded --- */
@@ -166,12 +170,12 @@ static void big(void *p, size_t size, enum ks_heap_function f)
 void ks_heap_took(void *p, size_t size, uint64_t chunk, enum ks_heap_function f)
 {
 	struct ks_heap_self *h = &ks_heap_self;
+	struct ks_mark mark;
 	int error = errno;
 	bool due;
 
-	if (h->inside)
+	if (!ks_claim_own(&h->inside, &mark))
 		return;
-	h->inside = true;
 	due = settle_alloc(h, chunk);
 	if (ks.on) {
 		look_once();
@@ -185,22 +189,22 @@ void ks_heap_took(void *p, size_t size, uint64_t chunk, enum ks_heap_function f)
 			ks_checkpoint(KS_CHECK_HEAP);
 		}
 	}
-	h->inside = false;
+	ks_claim_end(&h->inside, &mark);
 	errno = error;
 }
 
 void ks_heap_gave(void *p, uint64_t chunk)
 {
 	struct ks_heap_self *h = &ks_heap_self;
+	struct ks_mark mark;
 	int error = errno;
 
-	if (h->inside)
+	if (!ks_claim_own(&h->inside, &mark))
 		return;
-	h->inside = true;
 	settle_free(h, chunk);
 	if (ks.on && chunk >= KS_HEAP_BIG)
 		KS_EMIT(free_big, .address = (uintptr_t)p, .size = chunk - 2 * sizeof(uint64_t));
-	h->inside = false;
+	ks_claim_end(&h->inside, &mark);
 	errno = error;
 }
 
@@ -222,12 +226,12 @@ void ks_heap_failed(size_t size, enum ks_heap_function f, uintptr_t caller)
 	struct ks_heap_self *h = &ks_heap_self;
 	struct ks_memory m;
 	struct ks_thread *t;
+	struct ks_mark mark;
 	int error = errno;
 	uint64_t n;
 
-	if (!ks.chosen || !size || h->inside)
+	if (!ks.chosen || !size || !ks_claim_own(&h->inside, &mark))
 		return;
-	h->inside = true;
 	n = count_failure();
 	ks_heap_doubt();
 	t = ks.on ? ks_thread_counters() : NULL;
@@ -242,6 +246,6 @@ void ks_heap_failed(size_t size, enum ks_heap_function f, uintptr_t caller)
 		if (n <= 4)
 			ks_checkpoint(KS_CHECK_FAILURE);
 	}
-	h->inside = false;
+	ks_claim_end(&h->inside, &mark);
 	errno = error;
 }

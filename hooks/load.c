@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "shim/arch.h"
+#include "shim/claim.h"
 #include "shim/crash.h"
 #include "shim/library.h"
 #include "shim/safe.h"
@@ -40,7 +41,7 @@ enum last { NOTHING, SYMBOL, LOAD };
 KS_TLS struct {
 	unsigned depth;
 	enum last last;		/* the latest dl call whose text has not been seen */
-	bool busy;
+	uint64_t busy;		/* in the middle of this (shim/claim.h) */
 	struct load stack[DEEPEST];
 	uintptr_t handle, caller;	/* of the latest dlsym */
 	char *kept;		/* text that we had to fetch, to be handed out */
@@ -147,11 +148,11 @@ static void ended(const char *error, uintptr_t sp)
 static void before_call(uintptr_t sp)
 {
 	char text[KS_LOAD_TEXT];
+	struct ks_mark mark;
 	int error = errno;
 
-	if (self.busy)
+	if (!ks_claim_own(&self.busy, &mark))
 		return;
-	self.busy = true;
 	if (ks_load_text_known) {
 		size_t n = self.last == LOAD ? ks_load_text(text, sizeof(text), false) : 0;
 
@@ -160,7 +161,7 @@ static void before_call(uintptr_t sp)
 		settle(sp, self.last == LOAD ? real.dlerror() : NULL, self.last == LOAD);
 	}
 	self.kept = NULL;
-	self.busy = false;
+	ks_claim_end(&self.busy, &mark);
 	errno = error;
 }
 
@@ -174,33 +175,33 @@ void ks_loads_settle(uintptr_t sp)
 void ks_load_last_words(void)
 {
 	char text[KS_LOAD_TEXT] = "";
+	struct ks_mark mark;
 	int error = errno;
 
-	if (!ks.on || ks.crashing || self.busy || self.last == NOTHING || !ks_mine())
+	if (!ks.on || ks.crashing || self.last == NOTHING || !ks_mine() || !ks_claim_own(&self.busy, &mark))
 		return;
-	self.busy = true;
 	if (ks_load_text_known)
 		ks_load_text(text, sizeof(text), true);
 	else
 		ks_put(text, text + sizeof(text), (self.kept = real.dlerror()) ? self.kept : "");
 	ended(text[0] ? text : NULL, KS_SP());
-	self.busy = false;
+	ks_claim_end(&self.busy, &mark);
 	errno = error;
 }
 
 void ks_loads_at_crash(uintptr_t sp)
 {
 	char text[KS_LOAD_TEXT] = "";
+	struct ks_mark mark;
 
-	if (!ks.on || self.busy || !ks_load_text_known)
+	if (!ks.on || !ks_load_text_known || !ks_claim(&self.busy, &mark))
 		return;
-	self.busy = true;
 	if (self.depth)
 		self.stack[self.depth - 1].modules += ks_modules_late(self.stack[self.depth - 1].id);
 	if (self.last != NOTHING)
 		ks_load_text(text, sizeof(text), true);
 	ended(text[0] ? text : NULL, sp);
-	self.busy = false;
+	ks_claim_end(&self.busy, &mark);
 }
 
 uint32_t ks_load_now(uintptr_t sp)
@@ -362,15 +363,15 @@ void *ks_before_dlsym(uintptr_t handle, uintptr_t name, uintptr_t c, uintptr_t d
 
 static void asked(const char *text, uintptr_t sp)
 {
+	struct ks_mark mark;
 	int error = errno;
 
-	if (self.busy || !ks_mine())
+	if (!ks_mine() || !ks_claim_own(&self.busy, &mark))
 		return;
-	self.busy = true;
 	ended(text, sp);
 	if (text)
 		self.last = NOTHING;
-	self.busy = false;
+	ks_claim_end(&self.busy, &mark);
 	errno = error;
 }
 

@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "shim/claim.h"
 #include "shim/safe.h"
 
 #define SHARE 1000 /* a checkpoint may take one part in so many of the time */
@@ -26,7 +27,7 @@
 #define UNKNOWN UINT64_MAX
 
 static struct {
-	uint32_t busy;		  /* generation + 1 of who is at work */
+	uint64_t busy;		  /* somebody is at work (shim/claim.h) */
 	uint32_t full;		  /* generation + 1 that has taken a full one */
 	uint64_t next, next_full; /* clock: not before */
 	char text[4096];
@@ -183,19 +184,6 @@ static bool due(enum ks_checkpoint_reason reason, uint64_t now, bool *full)
 	return !patient || now >= state.next || state.next - now > 1ull << 36;
 }
 
-static bool claim(void)
-{
-	uint32_t mark = ks.generation + 1, was = __atomic_load_n(&state.busy, __ATOMIC_RELAXED);
-
-	return was != mark && __atomic_compare_exchange_n(&state.busy, &was, mark, false,
-							  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
-
-static void release(void)
-{
-	__atomic_store_n(&state.busy, 0, __ATOMIC_RELEASE);
-}
-
 static uint64_t cpu_ns(void)
 {
 	struct timespec t = {0, 0};
@@ -220,9 +208,10 @@ KS_APART void ks_checkpoint(enum ks_checkpoint_reason reason)
 {
 	uint64_t begin = ks_clock(), once, cpu, cost;
 	struct ks_checkpoint c;
+	struct ks_mark mark;
 	bool full;
 
-	if (!ks.on || !due(reason, begin, &full) || !ks_mine() || !claim())
+	if (!ks.on || !due(reason, begin, &full) || !ks_mine() || !ks_claim(&state.busy, &mark))
 		return;
 	if (full)
 		follow_cgroup();
@@ -242,7 +231,7 @@ KS_APART void ks_checkpoint(enum ks_checkpoint_reason reason)
 		state.full = ks.generation + 1;
 		state.next_full = begin + cost * 8;
 	}
-	release();
+	ks_claim_end(&state.busy, &mark);
 }
 
 /* Fields of /proc/self/stat behind the command's closing parenthesis; the first is number 3. */
@@ -260,6 +249,7 @@ KS_APART void ks_memory_now(struct ks_memory *m)
 {
 	char text[512];
 	uint64_t swap;
+	struct ks_mark mark;
 
 	m->rss = m->vsize = m->threads = UNKNOWN;
 	if (ks_read_file("/proc/self/stat", text, sizeof(text)) > 0) {
@@ -272,9 +262,9 @@ KS_APART void ks_memory_now(struct ks_memory *m)
 	ks_system_memory(&m->mem_available, &swap);
 	m->as_limit = ks_limit(RLIMIT_AS);
 	m->nproc_limit = ks_limit(RLIMIT_NPROC);
-	if (!ks_cgroup.memory[0] && !ks_cgroup.pids[0] && ks.on && claim()) {
+	if (!ks_cgroup.memory[0] && !ks_cgroup.pids[0] && ks.on && ks_claim(&state.busy, &mark)) {
 		follow_cgroup();
-		release();
+		ks_claim_end(&state.busy, &mark);
 	}
 	m->pids_current = ks_cgroup_number(ks_cgroup.pids, "/pids.current");
 	m->pids_max = ks_cgroup.pids_max;

@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "shim/claim.h"
 #include "shim/release.h"
 #include "shim/safe.h"
 #include "shim/space.h"
@@ -374,16 +375,17 @@ static bool make_space(void)
 bool ks_make_whole(void)
 {
 	static uint32_t failed;		/* generation + 1 */
+	struct ks_mark mark;
 
 	if (ks.whole || !ks.on || failed == ks.generation + 1 || !ks_mine())
 		return ks.whole;
-	if (__atomic_exchange_n(&ks.growing, 1, __ATOMIC_ACQUIRE))
+	if (!ks_claim(&ks.growing, &mark))
 		return false;
 	if (ks.whole || make_space())
 		rest_is_there();
 	else
 		failed = ks.generation + 1;
-	__atomic_store_n(&ks.growing, 0, __ATOMIC_RELEASE);
+	ks_claim_end(&ks.growing, &mark);
 	return ks.whole;
 }
 
@@ -454,13 +456,14 @@ out:
 
 void *ks_grow(enum ks_region_kind kind, uint32_t stride, uint32_t count, uint64_t aux0)
 {
+	struct ks_mark mark;
 	void *at = NULL;
 
 	if (!ks.on || ks.crashing || !ks_mine())
 		return NULL;
-	if (__atomic_exchange_n(&ks.growing, 1, __ATOMIC_ACQUIRE))
+	if (!ks_claim(&ks.growing, &mark))
 		return NULL;
 	at = grow(kind, kind == KS_REGION_RING ? KS_RING_SLOT : 0, stride, count, aux0);
-	__atomic_store_n(&ks.growing, 0, __ATOMIC_RELEASE);
+	ks_claim_end(&ks.growing, &mark);
 	return at;
 }

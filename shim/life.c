@@ -7,6 +7,7 @@
  */
 #include "shim/recorder.h"
 
+#include "shim/claim.h"
 #include "shim/safe.h"
 
 const struct ks_header *ks_forked_from;
@@ -58,12 +59,13 @@ void ks_forked(void)
 
 bool ks_wake(void)
 {
-	static unsigned waking;
+	static uint64_t waking;
 	const struct ks_header *parent = ks_forked_from;
+	struct ks_mark mark;
 
 	if (ks.on)
 		return true;
-	if (!ks.chosen || !ks_mine() || __atomic_exchange_n(&waking, 1, __ATOMIC_ACQUIRE))
+	if (!ks.chosen || !ks_mine() || !ks_claim(&waking, &mark))
 		return false;
 	ks_open();
 	if (ks.on) {
@@ -79,7 +81,7 @@ bool ks_wake(void)
 	} else {
 		ks.chosen = false;	/* no room for a trace: leave it at that */
 	}
-	__atomic_store_n(&waking, 0, __ATOMIC_RELEASE);
+	ks_claim_end(&waking, &mark);
 	return ks.on;
 }
 

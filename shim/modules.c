@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "shim/claim.h"
 #include "shim/safe.h"
 
 #define MOST	4096		/* modules at a time; further ones are not recorded */
@@ -41,7 +42,7 @@ static unsigned nknown;
 static uint32_t known_generation;	/* of the recording that the rows belong to */
 static uint64_t seen_adds, seen_subs;
 static const struct link_map *tail;	/* last of the loader's list when it was walked */
-static uint32_t syncing;		/* generation + 1 of who is at work */
+static uint64_t syncing;		/* somebody is at work (shim/claim.h) */
 
 void (*ks_module_came)(const struct ks_module *m, const char *path);
 
@@ -221,11 +222,10 @@ static void find_tail_in_child(void)
 /* appended: only where something was, which is seen without the lock. */
 static unsigned sync(uint32_t load, bool appended)
 {
-	uint32_t mark = ks.generation + 1, was = __atomic_load_n(&syncing, __ATOMIC_RELAXED);
+	struct ks_mark mark;
 	unsigned came = 0;
 
-	if (!ks.on || was == mark ||
-	    !__atomic_compare_exchange_n(&syncing, &was, mark, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (!ks.on || !ks_claim(&syncing, &mark))
 		return 0;
 	if (known_generation != ks.generation) {
 		take_over();
@@ -234,7 +234,7 @@ static unsigned sync(uint32_t load, bool appended)
 	}
 	if (!ks.crashing && ((!ks.generation && !appended) || (tail && behind(tail))))
 		came = walk(load);
-	__atomic_store_n(&syncing, 0, __ATOMIC_RELEASE);
+	ks_claim_end(&syncing, &mark);
 	return came;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "shim/claim.h"
 #include "shim/safe.h"
 #include "shim/surroundings.h"
 
@@ -279,14 +280,14 @@ KS_APART static void read_cgroup_here(const struct ks_other *o, struct ks_witnes
 static void read_counters(const struct ks_other *o, struct ks_witness *w)
 {
 	static struct room room;
-	static uint32_t taken;	/* generation + 1 of who has it */
-	uint32_t was = __atomic_load_n(&taken, __ATOMIC_RELAXED), mark = ks.generation + 1;
+	static uint64_t taken;
+	struct ks_mark mark;
 	uint64_t swap;
 
 	w->cg_usage = w->cg_limit = w->cg_oom_kill = UINT64_MAX;
-	if (was != mark && __atomic_compare_exchange_n(&taken, &was, mark, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+	if (ks_claim(&taken, &mark)) {
 		read_cgroup(o, w, &room);
-		__atomic_store_n(&taken, 0, __ATOMIC_RELEASE);
+		ks_claim_end(&taken, &mark);
 	} else {
 		read_cgroup_here(o, w);
 	}

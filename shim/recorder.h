@@ -103,7 +103,6 @@ struct ks_self {
 	uintptr_t ring;			/* where its RING events go, and in the low bits the binary logarithm of its
 					 * slots: one word, since a handler may come in between; 0: none yet */
 	uint32_t tid;			/* 0: not asked yet */
-	uint32_t busy;			/* inside the recorder: events from here are dropped, not nested */
 	uint32_t load;			/* id of the innermost dlopen in progress, 0: none (hooks/load.c) */
 	struct ks_thread *thread;	/* its counters in the trace; NULL: none yet */
 	uint32_t generation;		/* of the recording (forks) that ring and thread belong to */
@@ -140,7 +139,7 @@ struct ks {
 			struct ks_ring_head *rare, *output, *checkpoints;
 			size_t output_size;		/* bytes of the ring of output */
 			/* what its parts know of the trace; here, so that a child need not touch their pages */
-			uint32_t growing;		/* file.c: somebody makes it larger */
+			uint64_t growing;		/* file.c: somebody makes it larger (shim/claim.h) */
 			uint32_t texts_full;		/* text.c: there is no room, do not try each time */
 			uint64_t texts_often;		/* bytes of stacks of frequent events */
 			uint32_t threads_taken;		/* ring.c: regions of threads that are full, for good */

@@ -13,6 +13,7 @@
 
 #include <elf.h>
 #include <link.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -41,7 +42,7 @@ struct kernel_action {
 	uint64_t mask;
 };
 
-enum { INJECT_NOTHING, INJECT_FAULT, INJECT_TERM, INJECT_ABORT };
+enum { INJECT_NOTHING, INJECT_FAULT, INJECT_TERM, INJECT_ABORT, INJECT_JUMP };
 
 struct found {				/* by a run that only looks, in memory that its parent shares */
 	uint64_t steps;
@@ -57,6 +58,7 @@ static struct {
 	int inject;			/* what, at the breakpoint */
 	volatile int *injected;		/* shared with the parent: it has happened */
 	int entered, left;
+	jmp_buf back;			/* where to, for INJECT_JUMP */
 	uintptr_t until;		/* not 0: on the way through such a function, which returns there */
 	uintptr_t breakpoint;		/* 0: none */
 	uint8_t saved;
@@ -94,6 +96,8 @@ static void inject(ucontext_t *uc)
 {
 	step.left = 1;
 	*step.injected = 1;
+	if (step.inject == INJECT_JUMP)
+		longjmp(step.back, 1);	/* SA_NODEFER: no mask to be given back */
 	if (step.inject == INJECT_FAULT)
 		uc->uc_mcontext.gregs[REG_RIP] = 0x10;
 	else
