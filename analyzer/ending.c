@@ -162,6 +162,18 @@ static void from_outside(struct model *m)
 	e->signal = w && WIFSIGNALED(w->raw.status) ? SIGKILL : 0;
 }
 
+/* The recording has ended, and the process went on: a parent that was recorded may know how that ended. */
+static void by_filter(struct model *m)
+{
+	const bool alive = process_alive(m->header);
+
+	if (!alive)
+		from_outside(m);
+	m->sealed = !alive && m->ending.kind == END_KILLED && !m->ending.signal;
+	if (alive || m->sealed)
+		m->ending = (struct ending){ .kind = END_RUNNING, .time = last_sign_of_life(m) };
+}
+
 void build_ending(struct model *m)
 {
 	const struct ks_header *h = m->header;
@@ -173,6 +185,8 @@ void build_ending(struct model *m)
 		by_exit(m, h->end_code, true);
 	else if (h->end_kind == KS_END_EXEC)
 		by_exec(m);
+	else if (h->end_kind == KS_END_SEALED)
+		by_filter(m);
 	else if (crashed && m->crash.raw->state < KS_CRASH_REPAIRED && !process_alive(h))
 		by_signal(m, m->crash.raw->signal);
 	else if (process_alive(h))

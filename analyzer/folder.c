@@ -46,7 +46,7 @@ static void judge(struct entry *e)
 	const struct ks_header *h = &e->head;
 
 	e->kernel = h->connection != 0;
-	e->alive = h->end_kind == KS_END_NONE && process_alive(h);
+	e->alive = (h->end_kind == KS_END_NONE || h->end_kind == KS_END_SEALED) && process_alive(h);
 	e->bad = h->end_kind == KS_END_SIGNAL || (h->end_kind == KS_END_EXIT && h->end_code) ||
 		 (h->end_kind == KS_END_NONE && !e->alive) ||
 		 (h->end_kind == KS_END_EXEC && e->kernel);

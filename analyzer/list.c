@@ -53,6 +53,8 @@ static const char *cheap_ending(struct arena *a, const struct entry *e)
 		return h->end_code ? arena_printf(a, "exit %d", h->end_code) : "clean";
 	case KS_END_EXEC:
 		return "exec";
+	case KS_END_SEALED:
+		return e->alive ? "running" : "not seen";
 	}
 	return e->alive ? "running" : "killed";
 }

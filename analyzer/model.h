@@ -208,6 +208,7 @@ struct model {
 	const char *oom_line;			/* the kernel's own line about its OOM kill of this process, NULL: none was found */
 	bool oom_log_whole;			/* and its log reaches back to the start of the process */
 
+	bool sealed;		/* its recording ended before it did, at a filter of system calls; nobody saw how it ended */
 	bool hidden;		/* it has no end, and is another container's: it may run (process.h) */
 	struct ending ending;
 	struct crash crash;

@@ -109,7 +109,7 @@ static const char *how(struct report *r, const struct model *m, bool brief)
 	case END_CLEAN:
 		return "ended well (status 0)";
 	case END_RUNNING:
-		return "is running";
+		return m->sealed ? "went on without being recorded" : "is running";
 	}
 	return "";
 }

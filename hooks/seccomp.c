@@ -161,6 +161,7 @@ bool ks_before_seccomp(unsigned long mode, const void *filter, uintptr_t caller)
 	if (!ks_mine())
 		return false;		/* a vfork child */
 	ks_altstack_armed(false);
+	ks_end(KS_END_SEALED, 0);
 	if (ks.on && ks.config.keep == KS_KEEP_DEATH)
 		ks_discard();
 	ks.on = ks.chosen = false;

@@ -399,6 +399,7 @@ KS_EXPORT int prctl(int option, ...)
 		ks.sealed = false;
 		ks.on = on;
 		ks.chosen = chosen;
+		ks_end_undo();
 		ks_signals_start();
 		ks_altstack_armed(true);
 		errno = error;

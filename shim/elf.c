@@ -176,7 +176,7 @@ static const ElfW(Sym) *match(const struct ks_elf *elf, uint32_t i, const char *
 	return !*version || is_called(elf, index & 0x7fff, version) ? s : NULL;
 }
 
-const ElfW(Sym) *ks_elf_find(const struct ks_elf *elf, const char *name, const char *version)
+const Elf64_Sym *ks_elf_find(const struct ks_elf *elf, const char *name, const char *version)
 {
 	const uint32_t *t = elf->gnu_hash;
 	uint32_t nbuckets = t[0], first = t[1], nbloom = t[2], h = 5381, i;

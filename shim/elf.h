@@ -43,7 +43,7 @@ bool ks_elf_open_dynamic(struct ks_elf *elf, uintptr_t base, uintptr_t low, uint
 const char *ks_elf_soname(const struct ks_elf *elf);	/* NULL: none */
 /* What a look-up finds in its DT_GNU_HASH, whatever the type; NULL: nothing. version NULL: as without one. */
 #define KS_ELF_ANY ""
-const ElfW(Sym) *ks_elf_find(const struct ks_elf *elf, const char *name, const char *version);
+const Elf64_Sym *ks_elf_find(const struct ks_elf *elf, const char *name, const char *version);
 /* Address of a function or object that it defines; 0: none. Indirect functions are not resolved: 0. */
 uintptr_t ks_elf_symbol(const struct ks_elf *elf, const char *name);
 /* The name of one of its symbols; "": it has none. */

@@ -56,6 +56,7 @@ enum ks_end_kind {
 	KS_END_SIGNAL	= 1,		/* a fatal signal; end_code is its number, the crash area says more */
 	KS_END_EXIT	= 2,		/* exit, _exit or return from main; end_code is the status */
 	KS_END_EXEC	= 3,		/* about to exec; an exec_failed event afterwards takes it back */
+	KS_END_SEALED	= 4,		/* of the recording alone: a seccomp filter that may kill for what the recorder calls */
 };
 
 struct ks_header {

@@ -133,6 +133,8 @@ static void classify(struct sweep *s, struct item *item)
 		item->class = GOOD;
 	else if (h.end_kind == KS_END_NONE && (runs(&h) || s->now - item->born < DAY))
 		item->class = RUNNING;
+	else if (h.end_kind == KS_END_SEALED)
+		item->class = runs(&h) ? RUNNING : GOOD;
 	else
 		item->class = h.read_time ? READ : UNREAD;
 	ks_sys_close(fd);

@@ -170,6 +170,10 @@ static void explain_none(const struct model *m, struct finding *f)
 			       "it: it ended as it was asked to.");
 	} else if (m->ending.kind == END_RUNNING && model_live(m)) {
 		explain_running(m, f);
+	} else if (m->sealed) {
+		finding_title(f, "Its recording ended when it put on a seccomp filter; how it ended itself was not seen");
+		finding_say(f, "The filter may end the process for a system call that the recorder makes and the program does not: so "
+			       "the recorder stopped, and the process went on. Where its parent is recorded as well, that sees its end.");
 	} else if (m->ending.kind == END_RUNNING) {
 		finding_title(f, "It is still running, or nothing says that it ended");
 		finding_say(f, "No end was recorded, and the process is there.");
