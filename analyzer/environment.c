@@ -220,6 +220,42 @@ const char *target_folder(struct arena *arena, const char *path, const char **pa
 	return NULL;
 }
 
+/* Packages that everybody knows, by the names of their folders: what is below them is no code of the user's, wherever it lies. */
+static const char *const familiar[] = {
+	"numpy", "scipy", "pandas", "matplotlib", "sklearn", "torch", "torchvision", "tensorflow", "keras", "jax", "jaxlib", "theano", "cntk",
+	"h5py", "tables", "zmq", "kiwisolver", "PIL", "cv2", "pyarrow", "lxml", "numba", "llvmlite", "IPython", "ipykernel", "tornado",
+	"gevent", "greenlet", "cffi", "PyQt5", "xgboost", "lightgbm", "transformers", "onnxruntime", "joblib", "skimage", "statsmodels",
+};
+
+const char *known_package(struct arena *arena, const char *path, bool sure)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(familiar) / sizeof(familiar[0]); i++) {
+		const char *at = strstr(path, arena_printf(arena, "/%s/", familiar[i]));
+
+		if (at && (!sure || stat(arena_printf(arena, "%.*s/%s/__init__.py", (int)(at - path), path, familiar[i]), &st) == 0))
+			return from_top(arena, at + 1);
+	}
+	return NULL;
+}
+
+/* A package that lies in a folder of somebody's own, which PYTHONPATH names: DIR/zmq/backend/x.so; each of its folders has an __init__.py. */
+static const char *from_folders(struct arena *arena, const char *path)
+{
+	char *folder = arena_text(arena, path, strlen(path)), *slash;
+	const char *top = NULL;
+	struct stat st;
+
+	while ((slash = strrchr(folder, '/')) && slash > folder) {
+		*slash = '\0';
+		if (stat(arena_printf(arena, "%s/__init__.py", folder), &st) != 0 || !S_ISREG(st.st_mode))
+			break;
+		top = arena_text(arena, base_name(folder), strlen(base_name(folder)));
+	}
+	return top ? from_top(arena, top) : NULL;
+}
+
 const char *package_of(struct arena *arena, const char *path)
 {
 	const char *rest = NULL, *found;
@@ -229,7 +265,9 @@ const char *package_of(struct arena *arena, const char *path)
 		if (target_folder(arena, path, &found))
 			return found;
 		found = from_libs(arena, path);
-		return found ? found : from_prefix(arena, path);
+		found = found ? found : from_prefix(arena, path);
+		found = found || !strstr(path, ".so") ? found : from_folders(arena, path);
+		return found || !strstr(path, ".so") ? found : known_package(arena, path, false);
 	}
 	if (!site || !*rest)
 		return NULL;

@@ -31,13 +31,11 @@ static const char *command(const struct model *m, struct arena *arena, const cha
 	size_t n = process_argv(m, arena, &argv);
 	struct text t = { 0 };
 
-	if (!n || !*argv[0] || m->is_kernel)
+	if (!n || !*argv[0] || m->is_kernel || (n > 1 && strcmp(argv[1], "-c") == 0))
 		return NULL;
 	text_printf(&t, "%s%s", before, typed(arena, argv[0]));
 	for (size_t i = 1; i < n; i++) {
-		const bool code = strcmp(argv[i - 1], "-c") == 0;
-
-		if (code || (i > 1 && t.n + strlen(argv[i]) > MOST_OF_A_COMMAND) || strchr(argv[i], '\n')) {
+		if ((i > 1 && t.n + strlen(argv[i]) > MOST_OF_A_COMMAND) || strchr(argv[i], '\n')) {
 			text_add(&t, " …");
 			break;
 		}
@@ -56,6 +54,45 @@ const char *start_command(const struct model *m, struct arena *arena)
 const char *command_under(const struct model *m, struct arena *arena, const char *before)
 {
 	return command(m, arena, before);
+}
+
+/* --- the makers --- */
+
+void howto_report(const struct model *m, struct finding *f, const struct module *module)
+{
+	if (!module || !module->path || !*module->path || (module->flags & KS_MODULE_MAIN))
+		return;
+	finding_fix(f, "Else report it to the makers of %s; this prints a report for them, with nothing in it that is yours:",
+		    software_of(f->arena, module));
+	finding_run(f, "kshim-analyze --issue %s", m->file ? typed(f->arena, m->file) : "");
+}
+
+/* --- tables --- */
+
+void howto_words(const struct model *m, struct finding *f, const char *words)
+{
+	static const char *const marks[] = { " $ ", " pip: ", " set: ", " unset: " };
+	const char *at = NULL, *step, *rest;
+	int mark = 0;
+
+	for (int i = 0; !at && i < 4; i++) {
+		at = strstr(words, marks[i]);
+		mark = i;
+	}
+	if (!at) {
+		finding_fix(f, "%s", words);
+		return;
+	}
+	step = arena_text(f->arena, words, (size_t)(at - words));
+	rest = at + strlen(marks[mark]);
+	if (mark == 2) {
+		howto_set(m, f, AT_IMPORT, step, rest);
+	} else if (mark == 3) {
+		howto_unset(m, f, step, rest);
+	} else {
+		finding_fix(f, "%s:", step);
+		finding_run(f, "%s", mark == 1 ? package_command(m, f->arena, rest, NULL, false) : rest);
+	}
 }
 
 /* --- variables --- */
@@ -165,7 +202,8 @@ void howto_ulimit(const struct model *m, struct finding *f, int resource, const 
 						 "/etc/security/limits.conf", conf, value);
 
 	if (set_by_program(m, resource)) {
-		finding_fix(f, "The program set this limit itself (resource.setrlimit): take that line out, or raise its number.");
+		finding_fix(f, "The program set this limit itself (resource.setrlimit, which is ulimit -%s): take that line out, or raise its "
+			       "number.", option);
 		return;
 	}
 	if (variable_set(m, "SLURM_JOB_ID")) {
@@ -178,10 +216,10 @@ void howto_ulimit(const struct model *m, struct finding *f, int resource, const 
 		return;
 	}
 	if (m->is_kernel)
-		finding_fix(f, "Raise the limit in the shell that starts Jupyter, before it does (a kernel inherits it); if that is refused, "
-			       "%s:", ask);
+		finding_fix(f, "Raise this limit (ulimit -%s) in the shell that starts Jupyter, before it does (a kernel inherits it); if that is "
+			       "refused, %s:", option, ask);
 	else
-		finding_fix(f, "Raise the limit in the shell, before the program starts; if that is refused, %s:", ask);
+		finding_fix(f, "Raise this limit (ulimit -%s) in the shell, before the program starts; if that is refused, %s:", option, ask);
 	finding_run(f, "ulimit -%s %s%s%s", option, value, start ? "; " : "", start ? start : "");
 }
 

@@ -33,6 +33,12 @@ void howto_pids_limit(const struct model *m, struct finding *f, uint64_t now);
 /* Use less memory, as this program can. */
 void howto_less_memory(const struct model *m, struct finding *f, const char *lead);
 
+/* Report it to the makers of this software; nothing where it is nobody's. */
+void howto_report(const struct model *m, struct finding *f, const struct module *module);
+
+/* The words of a table: a step, and behind it "$ command", "pip: package", "set: A=B" or "unset: A". */
+void howto_words(const struct model *m, struct finding *f, const char *words);
+
 /* Run the program under another one, as "valgrind"; before: what stands before python. NULL where that cannot be told. */
 const char *command_under(const struct model *m, struct arena *arena, const char *before);
 

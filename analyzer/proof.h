@@ -143,6 +143,8 @@ size_t site_packages(const char *path);
 const char *package_of(struct arena *arena, const char *path);
 /* The folder that pip was told to install into (--target) and the package there, for a file outside of all folders of packages; NULL. */
 const char *target_folder(struct arena *arena, const char *path, const char **package);
+/* A package that everybody knows, by the name of a folder of the path; NULL. sure: that folder is there, and a package. */
+const char *known_package(struct arena *arena, const char *path, bool sure);
 /* Its version, from the name of its metadata folder; NULL. */
 const char *package_version(struct arena *arena, const char *path);
 /* The address that its METADATA gives for bug reports; NULL. */
@@ -159,8 +161,12 @@ const char *package_words(struct arena *arena, const char *package);
 const char *package_label(const char *package);
 /* What a native file is to them: "numpy", "Python itself"; its own name where nothing better is known. */
 const char *software_of(struct arena *arena, const struct module *module);
+const char *software_of_path(struct arena *arena, const char *path);
 /* The same with the file's name: "numpy (libscipy_openblas64_.so)". */
 const char *software_file(struct arena *arena, const struct module *module);
+const char *software_file_of_path(struct arena *arena, const char *path);
+/* "numpy (in its function array_dealloc)"; frame may be NULL. For users; proofs have frame_text(). */
+const char *frame_words(struct arena *arena, const struct frame *frame);
 /* The command that installs or repairs packages in the environment of this process. */
 const char *package_command(const struct model *m, struct arena *arena, const char *package,
 			    const char *path, bool again);

@@ -88,6 +88,8 @@ static const char *how(struct report *r, const struct model *m, bool brief)
 
 	switch (e->kind) {
 	case END_SIGNAL:
+		if (sent && brief)
+			return arena_printf(&r->arena, "was ended by %s", name);
 		if (sent)
 			return arena_printf(&r->arena, "was ended by %s from process %u%s%s%s",
 					    name, e->sender_pid, e->sender ? " (" : "",
@@ -102,8 +104,8 @@ static const char *how(struct report *r, const struct model *m, bool brief)
 			return "exited with status 0, although nobody asked it to";
 		return arena_printf(&r->arena, "ended with an error (exit status %d)", e->status);
 	case END_KILLED:
-		return e->signal ? "was killed from outside (SIGKILL)" :
-				   "was killed from outside: it wrote no end";
+		return brief ? "was killed (SIGKILL)" : e->signal ? "was killed from outside (SIGKILL)" :
+								    "was killed from outside: it wrote no end";
 	case END_EXEC:
 		return "was replaced by another program (exec)";
 	case END_CLEAN:
@@ -129,7 +131,7 @@ static void headline(struct report *r)
 	int64_t age = lifetime(m);
 	const char *after = duration_words(&r->arena, age);
 	/* Where the cause is known it is said in the line below, and what the signal means adds nothing. */
-	const bool said = m->ending.kind == END_SIGNAL && !f->rule->general;
+	const bool said = (m->ending.kind == END_SIGNAL || m->ending.kind == END_KILLED) && !f->rule->general;
 
 	r->bad = m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING;
 	if (r->where != m)
@@ -139,7 +141,7 @@ static void headline(struct report *r)
 		r->headline = arena_printf(&r->arena, "%s %s.", who(r), how(r, m, said));
 	else if (m->ending.kind == END_KILLED)
 		r->headline = arena_printf(&r->arena, "%s %s; its last sign of life came after %s.",
-					   who(r), how(r, m, false), after);
+					   who(r), how(r, m, said), after);
 	else
 		r->headline =
 			arena_printf(&r->arena, "%s %s after %s.", who(r), how(r, m, said), after);
@@ -356,7 +358,8 @@ static void proof(struct report *r)
 /* What is looked for without being needed, and other words for the end that the verdict tells of. */
 static bool is_noise(const struct finding *f)
 {
-	static const char *const probes[] = { "load.missing-library", "load.undefined-symbol" };
+	static const char *const probes[] = { "load.missing-library", "load.undefined-symbol", "cuda.no-driver", "cuda.no-device",
+					      "abi.duplicate-openmp" };
 
 	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
 		if (f->confidence == SEEN && strcmp(f->rule->id, probes[i]) == 0)

@@ -100,7 +100,9 @@ static bool stands_whole(const struct report *r, const char *path)
 		for (size_t k = 0; k < r->section[i].n; k++) {
 			const struct item *item = &r->section[i].items[k];
 
-			if ((item->kind == ITEM_CODE && strstr(item->text, path)) || (item->command && strstr(item->command, path)))
+			if (item->kind == ITEM_CODE && strstr(item->text, path))
+				return true;
+			if (item->command && strstr(item->command, path))
 				return true;
 		}
 	}

@@ -142,6 +142,9 @@ static bool is_routine(const char *line)
 		"WARNING: All log messages before absl::InitializeLog()", "Unable to register cu", ", in other operations, rebuild TensorFlow",
 	};
 
+	/* A note of absl's: "I0000 00:00:…"; a line of the stack that it prints. */
+	if ((*line == 'I' && strspn(line + 1, "0123456789") == 4 && line[5] == ' ') || strncmp(line, "    @     0x", 12) == 0)
+		return true;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strstr(line, words[i]))
 			return true;

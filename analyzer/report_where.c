@@ -12,6 +12,7 @@
 #define MOST_FRAMES	16
 #define MOST_PYTHON	12
 #define MOST_OWN	40
+#define LONG_PLACE	56	/* columns: the line number and the function follow it */
 #define SENT_FRAMES	6	/* where a signal was sent, the native place tells little */
 #define LONGEST_CYCLE	6
 
@@ -84,7 +85,7 @@ static void put_lines(struct report *r, struct section *s, const struct lines *l
 			continue;
 		}
 		if (hidden)
-			report_put(s, ITEM_CODE, NULL, arena_printf(&r->arena, "… %zu more of packages", hidden));
+			report_put(s, ITEM_CODE, NULL, arena_printf(&r->arena, "… %zu more lines of packages", hidden));
 		hidden = 0;
 		for (period = 1; period <= LONGEST_CYCLE && n < 2; period++)
 			n = repeats(l, i, period);
@@ -137,6 +138,9 @@ const char *report_python_line(struct report *r, const struct model *m, const st
 		own ? arena_printf(&r->arena, "cell %llu", (unsigned long long)m->cell) :
 		      short_path(f->file);
 
+	if (place == f->file && strlen(place) > LONG_PLACE)
+		place = report_short_path(r, place);
+
 	if (!f->line)
 		return arena_printf(&r->arena, "%s  %s", place, f->function);
 	return arena_printf(&r->arena, own ? "%s, line %d  %s" : "%s:%d  %s", place, f->line,
@@ -152,7 +156,11 @@ bool report_library_frame(const struct py_frame *f)
 
 static bool own_frame(const struct model *m, const struct py_frame *f)
 {
-	return cell_frame(m, f) || !report_library_frame(f);
+	struct arena a = { 0 };
+	const bool own = cell_frame(m, f) || (!report_library_frame(f) && !known_package(&a, f->file, true));
+
+	arena_free(&a);
+	return own;
 }
 
 static bool told_line(const struct report *r, const struct py_frame *f)

@@ -105,14 +105,23 @@ void finding_fix_package(const struct model *m, struct finding *f, const char *p
 	bool again = strcmp(verb, "install") != 0;
 	const char *command =
 		package_command(m, f->arena, package, is_path ? path_or_name : NULL, again);
+	const char *entry = is_path && !site_packages(path_or_name) ? path_entry(f->arena, model_env(m, "PYTHONPATH"), path_or_name) : NULL;
 
-	if (command) {
+	if (entry && package && !(command && strstr(command, " --target "))) {
+		/* What is installed is not what is used. */
+		finding_fix(f, "The copy of %s in %s is used, because PYTHONPATH names that folder. Install it there again:", package_label(package),
+			    entry);
+		finding_run(f, "python -m pip install --upgrade --force-reinstall --target %s %s", arena_shell(f->arena, entry),
+			    package_words(f->arena, package));
+	} else if (command) {
 		finding_fix(f, "%s %s%s:", again ? "Reinstall" : "Install", package ? package_label(package) : "the package",
 			    m->is_kernel ? ", then restart the kernel" : "");
 		finding_run(f, "%s", command);
 	} else {
 		finding_fix(f, "%s the package that %s belongs to.", again ? "Reinstall" : "Install", path_or_name);
 	}
+	if (entry)
+		finding_fix(f, "Or take %s out of PYTHONPATH, so that the environment's own copy is used.", entry);
 }
 
 static void finding_open(struct finding *f, const struct rule *rule, struct verdict *v)

@@ -51,29 +51,57 @@ static const char *of_system(struct arena *arena, const char *path)
 	return NULL;
 }
 
+const char *software_of_path(struct arena *arena, const char *path)
+{
+	const char *name = strchr(path, '/') ? package_of(arena, path) : NULL;
+
+	if (name)
+		return package_label(name);
+	name = own_extension(arena, path);
+	if (name)
+		return arena_printf(arena, "Python's own module %s", name);
+	name = of_system(arena, path);
+	return name ? name : base_name(path);
+}
+
 const char *software_of(struct arena *arena, const struct module *module)
 {
-	const char *path = module && module->path && *module->path ? module->path : NULL, *name;
+	const char *path = module && module->path && *module->path ? module->path : NULL;
 
 	if (!path)
 		return module_name(module);
-	if (strchr(path, '/')) {
-		name = package_of(arena, path);
-		if (name)
-			return package_label(name);
-		name = own_extension(arena, path);
-		if (name)
-			return arena_printf(arena, "Python's own module %s", name);
-	}
-	name = of_system(arena, path);
-	if (name)
-		return name;
-	return module_is_python(module) ? "Python itself" : base_name(path);
+	return module_is_python(module) ? "Python itself" : software_of_path(arena, path);
+}
+
+static const char *with_file(struct arena *arena, const char *software, const char *file)
+{
+	return strstr(software, file) ? software : arena_printf(arena, "%s (%s)", software, file);
 }
 
 const char *software_file(struct arena *arena, const struct module *module)
 {
-	const char *software = software_of(arena, module), *file = module_name(module);
+	return with_file(arena, software_of(arena, module), module_name(module));
+}
 
-	return strstr(software, file) ? software : arena_printf(arena, "%s (%s)", software, file);
+const char *software_file_of_path(struct arena *arena, const char *path)
+{
+	return with_file(arena, software_of_path(arena, path), base_name(path));
+}
+
+/* A C++ name may have some hundred characters, and what stands between < and > tells a user nothing. */
+static const char *short_symbol(struct arena *arena, const char *symbol)
+{
+	const char *at = strncmp(symbol, "void ", 5) == 0 ? symbol + 5 : symbol;
+	size_t n = strcspn(at, "<(");
+
+	return n && at[n] && (strlen(at) > 60 || !strstr(at, "operator")) ? arena_text(arena, at, n) : at;
+}
+
+const char *frame_words(struct arena *arena, const struct frame *frame)
+{
+	if (!frame)
+		return "an unknown place";
+	if (!frame->symbol)
+		return software_of(arena, frame->module);
+	return arena_printf(arena, "%s (in its function %s)", software_of(arena, frame->module), short_symbol(arena, frame->symbol));
 }

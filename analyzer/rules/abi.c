@@ -4,6 +4,7 @@
  * ended the process: HDF5, protobuf, gflags, NumPy. The abort or exit must come from the library
  * that complains; its text then names the versions.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -38,7 +39,7 @@ static void explain_hdf5(const struct model *m, struct finding *f)
 		if (mod && mod != f->module && !module_is_runtime(mod) && !module_is_python(mod))
 			user = mod;
 	}
-	finding_title(f, "h5py was built for another version of HDF5 than the %s that was loaded", module_name(f->module));
+	finding_title(f, "h5py was built for another version of HDF5 than the one that was loaded (%s)", module_name(f->module));
 	finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time,
 		     "abort by %s", frame_text(f->arena, f->frame));
 	if (said)
@@ -50,9 +51,9 @@ static void explain_hdf5(const struct model *m, struct finding *f)
 	finding_say(f, "The library that was loaded is %s%s%s.", f->module->path,
 		    user ? "; it was called by " : "", user ? user->path : "");
 	finding_fix_package(m, f, "h5py", "reinstall");
-	finding_fix(f, "With conda: conda install --force-reinstall h5py hdf5. If LD_LIBRARY_PATH "
-		       "leads to another HDF5, take it out. "
-		       "HDF5_DISABLE_VERSION_CHECK=2 goes on at the risk of wrong data.");
+	if (path_entry(f->arena, model_env(m, "LD_LIBRARY_PATH"), f->module->path))
+		howto_unset(m, f, "The other HDF5 was found through LD_LIBRARY_PATH: take its folder out", "LD_LIBRARY_PATH");
+	howto_set(m, f, AT_IMPORT, "Or switch HDF5's check off, at the risk of wrong data in files", "HDF5_DISABLE_VERSION_CHECK=2");
 }
 
 const struct rule rule_abi_hdf5_mismatch = {
@@ -124,17 +125,15 @@ static void explain_protobuf(const struct model *m, struct finding *f)
 		    "Two libraries in this process were built from the same %s and share one "
 		    "protobuf runtime, which refuses the second and aborts. "
 		    "The second was %s.",
-		    proto, module_name(f->module));
+		    proto, software_file(f->arena, f->module));
 	for (size_t i = m->nloads; i-- > 0;) {
 		if (m->loads[i].outcome == LOAD_RUNNING && m->loads[i].tid == f->context->tid) {
 			finding_say(f, "It happened while %s was being loaded.", m->loads[i].path ? m->loads[i].path : "a library");
 			break;
 		}
 	}
-	finding_fix(f,
-		    "Have only one of the two in the process: look which packages bring %s, and "
-		    "take one out (another build, another process).",
-		    proto);
+	finding_fix(f, "Do not import both packages in one notebook or script: of those that bring %s, use one, or another release of one. %s is one "
+		       "of them.", proto, software_of(f->arena, f->module));
 }
 
 const struct rule rule_abi_duplicate_protobuf = {
@@ -246,11 +245,12 @@ static void explain_mix(const struct model *m, struct finding *f)
 			    arena_line(f->arena, f->text));
 		if (f->context->error.file)
 			finding_say(f, "It was raised at %s, line %d.", f->context->error.file, f->context->error.line);
-		finding_fix(f, "%s", package_command(m, f->arena, "'protobuf<=3.20.3'", NULL, false));
-		finding_fix(f, "Or, slower: PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python");
+		finding_fix(f, "Install the protobuf that it was made for:");
+		finding_run(f, "%s", package_command(m, f->arena, "'protobuf<=3.20.3'", NULL, false));
+		howto_set(m, f, AT_IMPORT, "Or keep the new one and let it take its slow, tolerant way", "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python");
 		return;
 	}
-	finding_title(f, "Two copies of protobuf call into each other: %s and %s", module_name(f->module), module_name(f->other));
+	finding_title(f, "Two copies of protobuf call into each other: %s and %s", software_of(f->arena, f->module), software_of(f->arena, f->other));
 	finding_cite(f, m->crash.record, m->ending.time, "%s in %s, called from %s",
 		     signal_word(m->ending.signal), frame_text(f->arena, f->frame),
 		     module_name(f->other));
@@ -259,8 +259,8 @@ static void explain_mix(const struct model *m, struct finding *f)
 		    "google::protobuf in %s: two copies, probably of "
 		    "different versions, were taken for one.",
 		    f->module->path, f->other->path);
-	finding_fix(f, "Use builds of both packages that share one protobuf (the same channel, the "
-		       "same distribution), or keep them in two processes.");
+	finding_fix(f, "Use %s and %s in two processes (two notebooks), or take both from one source (all from conda-forge, or all with pip), so "
+		       "that they share one protobuf.", software_of(f->arena, f->module), software_of(f->arena, f->other));
 }
 
 const struct rule rule_abi_protobuf_mix = {
@@ -298,14 +298,15 @@ static enum confidence match_gflags(const struct model *m, struct finding *f)
 static void explain_gflags(const struct model *m, struct finding *f)
 {
 	(void)m;
-	finding_title(f, "gflags is in this process twice, and %s ended it", module_name(f->module));
+	finding_title(f, "gflags is in this process twice, and %s ended it", software_of(f->arena, f->module));
 	finding_cite(f, f->event->record, f->event->time, "exit was called by %s", frame_text(f->arena, f->context->blame));
 	if (f->text)
 		finding_say(f, "gflags said: %.300s", arena_line(f->arena, f->text));
 	finding_say(f, "Two libraries bring gflags, one linked into itself, one shared; "
 		       "registering the same flag twice makes gflags call exit(1), while "
 		       "a library is being loaded and before any Python code of it runs.");
-	finding_fix(f, "Use builds that share one libgflags (the same channel), or keep the two packages in two processes.");
+	finding_fix(f, "Do not import both packages in one notebook or script; or take both from one source (all from conda-forge, or all with "
+		       "pip), so that they share one libgflags.");
 }
 
 const struct rule rule_abi_duplicate_gflags = {

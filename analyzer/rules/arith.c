@@ -58,7 +58,7 @@ static void explain(const struct model *m, struct finding *f)
 	static const char *const title[] = {"Integer division by zero", "Integer division overflow",
 					    "A failed integer division"};
 
-	finding_title(f, "%s in %s", title[f->number[0]], module_name(f->module));
+	finding_title(f, "%s in %s", title[f->number[0]], software_of(f->arena, f->module));
 	finding_cite(f, m->crash.record, m->ending.time, "SIGFPE (FPE_INTDIV) at %s%s%s",
 		     frame_text(f->arena, top), m->crash.instruction ? ": " : "",
 		     m->crash.instruction ? m->crash.instruction : "");
@@ -66,7 +66,7 @@ static void explain(const struct model *m, struct finding *f)
 		    "In %s %s. The processor answers with SIGFPE, \"Floating point exception\", "
 		    "although no floating-point number is "
 		    "involved; native code cannot turn it into a Python exception.",
-		    frame_text(f->arena, top), how[f->number[0]]);
+		    frame_words(f->arena, top), how[f->number[0]]);
 	finding_fix(f, "Check the divisor and the range of the integers before the operation, or "
 		       "use floating point for it.");
 }

@@ -5,9 +5,11 @@
  * backend's package is there and the loader refused a part of it, the rules about loading come
  * first: "No module named" often hides the loader's words.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct backend { const char *module, *package, *name; } backends[] = {
 	{ "tensorflow", "tensorflow", "TensorFlow" }, { "jax", "jax", "JAX" }, { "torch", "torch", "PyTorch" },
@@ -113,6 +115,30 @@ static enum confidence match_missing(const struct model *m, struct finding *f)
 	return PROVEN;
 }
 
+/* Another backend that this Keras knows and that is installed beside it. */
+static void fix_other(const struct model *m, struct finding *f)
+{
+	const char *file = keras_file(f->arena, &f->context->error);
+	const size_t site = file ? site_packages(file) : 0;
+	const char *version = file ? package_version(f->arena, file) : NULL;
+	const bool old = version && version[0] < '3' && version[1] == '.';
+	static const char *const now[] = { "tensorflow", "jax", "torch", NULL }, *const then[] = { "tensorflow", "theano", "cntk", NULL };
+	const char *const *names = old ? then : now;
+	struct stat st;
+
+	for (int i = 0; site && names[i]; i++) {
+		if (strcmp(names[i], f->name) == 0 ||
+		    stat(arena_printf(f->arena, "%.*s%s/__init__.py", (int)site, file, names[i]), &st) != 0 || !S_ISREG(st.st_mode))
+			continue;
+		howto_set(m, f, AT_IMPORT, arena_printf(f->arena, "Or let Keras use %s, which is installed (lasting: \"backend\" in "
+								  "~/.keras/keras.json)", names[i]),
+			  arena_printf(f->arena, "KERAS_BACKEND=%s", names[i]));
+		return;
+	}
+	finding_fix(f, "Or install another backend that this Keras knows (%s), and name it in KERAS_BACKEND before Keras is imported.",
+		    old ? "tensorflow, theano" : "tensorflow, jax, torch");
+}
+
 static void explain_missing(const struct model *m, struct finding *f)
 {
 	const char *python = model_info(m, "python") ? model_info(m, "python") : NULL;
@@ -125,10 +151,9 @@ static void explain_missing(const struct model *m, struct finding *f)
 		    "any folder of this Python's search path.",
 		    f->name);
 	tell_choice(m, f, f->name);
-	finding_fix(f, "Install it: %s", package_command(m, f->arena, f->name, NULL, false));
-	finding_fix(f, "Or choose a backend that is installed: KERAS_BACKEND=… before Keras is "
-		       "imported (os.environ, kernel.json's \"env\", or "
-		       "\"backend\" in ~/.keras/keras.json).");
+	finding_fix(f, "Install it%s:", m->is_kernel ? ", then restart the kernel" : "");
+	finding_run(f, "%s", package_command(m, f->arena, f->name, NULL, false));
+	fix_other(m, f);
 }
 
 const struct rule rule_backend_not_installed = {
@@ -183,11 +208,10 @@ static void explain_wrong(const struct model *m, struct finding *f)
 	else
 		finding_say(f, "Keras 3 knows tensorflow, jax, torch (and openvino and numpy for "
 			       "inference); theano and cntk ended with Keras 2.3.");
-	finding_fix(f, old ? "Choose one that this Keras has: KERAS_BACKEND=tensorflow (or theano), in the environment, in "
-			     "kernel.json's \"env\", or as \"backend\" in ~/.keras/keras.json." :
-		       "Choose one that this Keras has: KERAS_BACKEND=tensorflow (or jax, torch), "
-		       "in the environment, in kernel.json's \"env\", or as "
-		       "\"backend\" in ~/.keras/keras.json.");
+	howto_set(m, f, AT_IMPORT, arena_printf(f->arena, "Choose one that this Keras has, and that is installed (tensorflow, %s)",
+						old ? "theano" : "jax or torch"), "KERAS_BACKEND=tensorflow");
+	if (!(f->name && *f->name))
+		finding_fix(f, "Or write it where it was read from: \"backend\" in ~/.keras/keras.json.");
 }
 
 const struct rule rule_backend_misconfigured = {
@@ -209,11 +233,11 @@ static enum confidence match_failed(const struct model *m, struct finding *f)
 	if (!e->uncaught || !strstr(e->chain, "/keras/") || end_is_death(m) || !strstr(e->chain, "import "))
 		return NO_MATCH;
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
-		const char *inside = arena_printf(f->arena, "/site-packages/%s/", backends[i].module);
-		const char *dist = arena_printf(f->arena, "/dist-packages/%s/", backends[i].module);
+		const char *inside = e->file && site_packages(e->file) ? e->file + site_packages(e->file) : "";
+		const size_t n = strlen(backends[i].module);
 
 		/* The error was raised inside the backend's package, below Keras's choice of it. */
-		if (e->file && (strstr(e->file, inside) || strstr(e->file, dist)) && strstr(e->chain, "backend")) {
+		if (strncmp(inside, backends[i].module, n) == 0 && inside[n] == '/' && strstr(e->chain, "backend")) {
 			f->name = backends[i].module;
 			f->text = backends[i].name;
 			return strcmp(e->type, "ImportError") == 0 || strcmp(e->type, "ModuleNotFoundError") == 0 ? PROVEN : LIKELY;
@@ -229,7 +253,7 @@ static const struct { const char *backend, *words, *means, *fix; } hints[] = {
 };
 
 /* False: its words are not among those that are known. */
-static bool tell_hint(struct finding *f)
+static bool tell_hint(const struct model *m, struct finding *f)
 {
 	const char *text = f->context->error.text;
 
@@ -237,7 +261,7 @@ static bool tell_hint(struct finding *f)
 		if (strcmp(hints[i].backend, f->name) != 0 || !strstr(text, hints[i].words))
 			continue;
 		finding_say(f, "%s", hints[i].means);
-		finding_fix(f, "%s", hints[i].fix);
+		howto_words(m, f, hints[i].fix);
 		return true;
 	}
 	return false;
@@ -259,9 +283,11 @@ static void explain_failed(const struct model *m, struct finding *f)
 	tell_choice(m, f, f->name);
 	if (strcmp(f->name, "theano") == 0)
 		tell_variable(m, f, "THEANO_FLAGS");
-	if (!tell_hint(f))
-		finding_fix(f, "Repair it: %s", package_command(m, f->arena, f->name, NULL, true));
-	finding_fix(f, "Or choose another backend: KERAS_BACKEND=… (tensorflow, jax, torch; theano in Keras 2.3 and older)");
+	if (!tell_hint(m, f)) {
+		finding_fix(f, "Repair it%s:", m->is_kernel ? ", then restart the kernel" : "");
+		finding_run(f, "%s", package_command(m, f->arena, f->name, NULL, true));
+	}
+	fix_other(m, f);
 }
 
 const struct rule rule_backend_import_failed = {

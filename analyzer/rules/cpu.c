@@ -6,6 +6,7 @@
  * counter decoded to the feature they need, and a processor (or system) that does not offer it.
  * SIGILL alone is not "no AVX": most are traps, and many processors are newer than the guess.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <ctype.h>
@@ -122,13 +123,14 @@ static enum confidence match_missing(const struct model *m, struct finding *f)
 	return has_word(flags, f->symbol) ? NO_MATCH : PROVEN;
 }
 
-static void tell_arm(struct finding *f)
+static void tell_arm(const struct model *m, struct finding *f)
 {
 	finding_title(f, "OpenBLAS used an instruction that this ARM processor does not have");
 	finding_say(f, "OpenBLAS takes the processor for a newer one (seen with the OpenBLAS of numpy 1.19.5 on ARM64) and chose "
 		    "code that it cannot run. What imports numpy is not at fault.");
-	finding_fix(f, "export OPENBLAS_CORETYPE=ARMV8");
-	finding_fix(f, "Or another numpy: python -m pip install 'numpy!=1.19.5'");
+	howto_set(m, f, AT_IMPORT, "Tell OpenBLAS to use code for all ARM processors", "OPENBLAS_CORETYPE=ARMV8");
+	finding_fix(f, "Or install another numpy:");
+	finding_run(f, "%s", package_command(m, f->arena, "'numpy!=1.19.5'", NULL, false));
 }
 
 /* Who stands between this process and the processor, by the signature of CPUID leaf 0x40000000; NULL: nobody. */
@@ -175,33 +177,28 @@ static void explain_missing(const struct model *m, struct finding *f)
 			   m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL),
 		m->crash.instruction ? ": " : "", m->crash.instruction ? m->crash.instruction : "");
 	if (!f->symbol) {
-		tell_arm(f);
+		tell_arm(m, f);
 		return;
 	}
-	finding_title(f, "The processor has no %s, which %s uses", f->name, module_name(f->module));
+	finding_title(f, "The processor has no %s, which %s uses", f->name, software_of(f->arena, f->module));
 	finding_say(f,
 		    "%s was built for processors with %s: the instruction at the fault (%s) "
 		    "belongs to it. This processor%s%s does "
 		    "not offer it.%s",
-		    module_name(f->module), f->name,
+		    software_file(f->arena, f->module), f->name,
 		    m->crash.instruction ? m->crash.instruction : "see the bytes", cpu ? ", " : "",
 		    cpu ? cpu : "", hyper);
 	if (f->confidence == PROVEN)
 		finding_cite(f, 0, 0, "the features that processor and system offer (CPUID, XCR0) do not hold %s", f->symbol);
 	if (module_like(f->module, "_pywrap_tensorflow") || module_like(f->module, "libtensorflow"))
-		finding_fix(f, "TensorFlow from PyPI needs AVX from release 1.6 on. Use a build "
-			       "for this processor (conda, or build from "
-			       "source), release 1.5: python -m pip install 'tensorflow<1.6', or "
-			       "another machine.");
+		finding_fix(f, "Run it on another machine, whose processor has %s. (All releases of TensorFlow from PyPI since 1.6 need AVX; for this one "
+			       "there are builds of conda-forge, or release 1.5 for old versions of Python.)", f->name);
 	else
-		finding_fix(f,
-			    "Use a build of the package that needs no %s (conda-forge, a source "
-			    "build: python -m pip install --no-binary "
-			    ":all: %s), or another machine with that feature.",
-			    f->name,
-			    f->module && package_of(f->arena, f->module->path)
-				    ? package_words(f->arena, package_of(f->arena, f->module->path))
-				    : "PACKAGE");
+		finding_fix(f, "Run it on another machine, whose processor has %s; or use a build of %s that needs none (that of conda-forge, or one "
+			       "that is built on this machine%s%s%s).", f->name, software_of(f->arena, f->module),
+			    f->module && package_of(f->arena, f->module->path) ? ": python -m pip install --force-reinstall --no-binary :all: " : "",
+			    f->module && package_of(f->arena, f->module->path) ?
+				    package_words(f->arena, package_of(f->arena, f->module->path)) : "", "");
 	if (*hyper)
 		finding_fix(f, "In a virtual machine: let it show the host's CPU (qemu: -cpu host; libvirt: host-passthrough).");
 }
@@ -242,15 +239,17 @@ static void explain_trap(const struct model *m, struct finding *f)
 {
 	const struct frame *top = m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL;
 
-	finding_title(f, "%s gave up on purpose: it ran into %s", module_name(f->module), f->name);
+	finding_title(f, "%s gave up on purpose: it ran into %s", software_of(f->arena, f->module), f->name);
 	finding_cite(f, m->crash.record, m->ending.time, "%s at %s", signal_word(m->ending.signal), frame_text(f->arena, top));
 	finding_say(f,
 		    "The instruction at the fault is %s. A compiler puts it where the program must "
 		    "never come, or a library where it "
 		    "stops itself after a failed check; the processor is not to blame.",
 		    f->name);
-	finding_say(f, "It happened in %s.", frame_text(f->arena, top));
-	finding_fix(f, "Report it to the makers of %s with the stacks below.", module_name(f->module));
+	finding_say(f, "It happened in %s.", frame_words(f->arena, top));
+	finding_fix(f, "Look at what that line of Python hands to %s: a wrong argument is the usual reason for such a stop.",
+		    software_of(f->arena, f->module));
+	howto_report(m, f, f->module);
 }
 
 const struct rule rule_cpu_trap_instruction = {

@@ -4,6 +4,7 @@
  * These are general: any cause with a proof comes before them. The module at the program counter
  * is where it happened, not who is guilty; in a C library function its caller is named.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -31,18 +32,20 @@ static void tell_frames(const struct model *m, struct finding *f)
 	if (py && py->file)
 		finding_say(f, "The Python line was %s:%d (%s).", py->file, py->line, py->function ? py->function : "?");
 	if (t && m->crash.tid != m->pid)
-		finding_say(f,
-			    "It happened on the thread \"%s\"; what the main thread was doing has "
-			    "nothing to do with it.",
-			    t->name);
+		finding_say(f, "It happened on the thread \"%s\" and not on the main one.", t->name);
 	if (t && !t->npython && m->cell)
 		finding_say(f, "The last cell begun was number %llu.", (unsigned long long)m->cell);
 }
 
 static void cite_fault(const struct model *m, struct finding *f)
 {
-	finding_cite(f, m->crash.record, m->ending.time, "%s (code %d) at address 0x%llx, pc 0x%llx", signal_word(m->ending.signal),
-		     m->crash.raw->code, (unsigned long long)m->crash.address, (unsigned long long)m->crash.pc);
+	const struct frame *pc = m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL;
+
+	finding_cite(f, m->crash.record, m->ending.time, "%s (code %d) at address 0x%llx, pc 0x%llx%s%s", signal_word(m->ending.signal),
+		     m->crash.raw->code, (unsigned long long)m->crash.address, (unsigned long long)m->crash.pc,
+		     pc && pc->module ? ", " : "", pc && pc->module ? frame_text(f->arena, pc) : "");
+	if (f->frame && f->frame != pc)
+		finding_cite(f, m->crash.record, m->ending.time, "called by %s", frame_text(f->arena, f->frame));
 	if (m->crash.instruction)
 		finding_cite(f, m->crash.record, m->ending.time, "instruction: %s", m->crash.instruction);
 }
@@ -56,18 +59,25 @@ static const struct { const char *module, *fix; } advice[] = {
 
 static void fix_crash(const struct model *m, struct finding *f, const struct module *module)
 {
+	const char *package = module && module->path ? package_of(f->arena, module->path) : NULL;
+	const char *command = package ? package_command(m, f->arena, arena_printf(f->arena, "--upgrade %s", package), module->path, false) : NULL;
+
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
 		if (module_like(module, advice[i].module) || frame_in(m->crash.stack, advice[i].module)) {
-			finding_fix(f, "%s", advice[i].fix);
+			howto_words(m, f, advice[i].fix);
 			break;
 		}
 	}
+	if (!f->fix->n)
+		finding_fix(f, "Look at what that line of Python hands over: types, sizes and values of the arguments. Run it alone with small, "
+			       "simple ones; if that works, one of yours is the reason.");
+	if (command) {
+		finding_fix(f, "See whether a newer %s does it, too:", package_label(package));
+		finding_run(f, "%s", command);
+	}
 	/* What the program called through ctypes or cffi is its own doing. */
 	if (!module_calls_for_others(module))
-		finding_fix(f,
-			    "Report it to the makers of %s with the stacks below; faulthandler and a "
-			    "debugger show no more than they do.",
-			    module_name(module));
+		howto_report(m, f, module);
 }
 
 /* --- crash.null-call, crash.wild-call --- */
@@ -83,17 +93,15 @@ static enum confidence match_null(const struct model *m, struct finding *f)
 
 static void explain_null(const struct model *m, struct finding *f)
 {
-	finding_title(f, "%s called a function pointer that is NULL", module_name(f->module));
+	finding_title(f, "%s called a function that is not there (a null pointer)", software_of(f->arena, f->module));
 	cite_fault(m, f);
-	finding_say(f,
-		    "The program counter is 0x%llx: %s called through a pointer that was null (0), "
-		    "a callback or function that was never set.",
-		    (unsigned long long)m->crash.pc, frame_text(f->arena, f->frame));
+	finding_say(f, "%s called a function whose address was null (0): a callback or function that was never set.",
+		    frame_words(f->arena, f->frame));
 	tell_frames(m, f);
 	finding_fix(f,
 		    "Set the callback or function pointer before %s is used; with ctypes, check "
 		    "the address that a function was made from.",
-		    module_name(f->module));
+		    software_of(f->arena, f->module));
 }
 
 const struct rule rule_crash_null_call = {
@@ -129,13 +137,12 @@ static void explain_wild(const struct model *m, struct finding *f)
 	const char *what = !f->mapping ? "where no memory is" : f->mapping->path && *f->mapping->path ?
 			   arena_printf(f->arena, "inside the data of %s", f->mapping->path) : "inside data";
 
-	finding_title(f, "%s jumped to an address that holds no code", module_name(f->module));
+	finding_title(f, "%s jumped to an address that holds no code", software_of(f->arena, f->module));
 	cite_fault(m, f);
 	finding_say(f,
-		    "The program counter is 0x%llx, which lies %s: %s called through a pointer "
-		    "that is wrong (overwritten, freed, or taken from "
+		    "%s called a function at 0x%llx, which lies %s: the address was wrong (overwritten, freed, or taken from "
 		    "another library's data).",
-		    (unsigned long long)m->crash.pc, what, frame_text(f->arena, f->frame));
+		    frame_words(f->arena, f->frame), (unsigned long long)m->crash.pc, what);
 	tell_frames(m, f);
 	fix_crash(m, f, f->module);
 }
@@ -172,15 +179,15 @@ static void explain_readonly(const struct model *m, struct finding *f)
 {
 	bool file = f->mapping->path && *f->mapping->path;
 
-	finding_title(f, "%s wrote into memory that may only be read", module_name(f->module));
+	finding_title(f, "%s wrote into memory that may only be read", software_of(f->arena, f->module));
 	cite_fault(m, f);
-	finding_say(f, "%s wrote to 0x%llx, which lies in a read-only mapping%s%s.", frame_text(f->arena, f->frame),
-		    (unsigned long long)m->crash.address, file ? " of " : "", file ? f->mapping->path : "");
+	finding_say(f, "%s wrote into memory that may only be read%s%s.", frame_words(f->arena, f->frame), file ? ", of " : "",
+		    file ? f->mapping->path : "");
 	tell_frames(m, f);
 	finding_fix(f,
 		    "Hand writable memory to %s: numpy.memmap(…, mode=\"r+\" or \"c\"), a copy of "
 		    "the array, a ctypes buffer instead of bytes.",
-		    module_name(f->module));
+		    software_of(f->arena, f->module));
 }
 
 const struct rule rule_crash_write_readonly = {
@@ -211,18 +218,31 @@ static enum confidence match_jit(const struct model *m, struct finding *f)
 	return PROVEN;
 }
 
+static bool numba_loaded(const struct model *m)
+{
+	for (size_t i = 0; i < m->nmodules; i++) {
+		if (m->modules[i].path && strstr(m->modules[i].path, "/numba/"))
+			return true;
+	}
+	return false;
+}
+
 static void explain_jit(const struct model *m, struct finding *f)
 {
 	finding_title(f, "Machine code that was made at run time crashed (%s)", signal_word(m->ending.signal));
 	cite_fault(m, f);
 	finding_say(f,
-		    "The program counter lies in executable memory that belongs to no file: code "
-		    "that a compiler inside the process had made "
+		    "It crashed in code that belongs to no file: a compiler inside the process had made it at run time "
 		    "(numba, XLA, TorchInductor, a JVM)%s%s.",
 		    f->module ? "; it was called from " : "",
-		    f->module ? frame_text(f->arena, f->frame) : "");
+		    f->module ? frame_words(f->arena, f->frame) : "");
 	tell_frames(m, f);
-	finding_fix(f, "With numba: run it with NUMBA_DISABLE_JIT=1 or NUMBA_BOUNDSCHECK=1 to get a Python error with the line.");
+	if (frame_in(m->crash.stack, "_dispatcher") || numba_loaded(m))
+		howto_set(m, f, AT_IMPORT, "Let numba check each index: an index out of range, the usual reason, is then a Python error with its line",
+			  "NUMBA_BOUNDSCHECK=1");
+	else
+		finding_fix(f, "Switch the compiler off to see whether it is to blame (numba: NUMBA_DISABLE_JIT=1; PyTorch: without "
+			       "torch.compile; JAX: jax.config.update(\"jax_disable_jit\", True)), and look at shapes and indices.");
 }
 
 const struct rule rule_crash_in_jit_code = {
@@ -283,18 +303,18 @@ static void explain_library(const struct model *m, struct finding *f)
 	const struct load *load = NULL;
 
 	if (m->ending.kind == END_ABORT) {
-		finding_title(f, "%s aborted the process", module_name(f->module));
+		finding_title(f, "%s gave up and ended the process (abort)", software_of(f->arena, f->module));
 		finding_cite(f, f->context->end ? f->context->end->record : m->crash.record,
 			     m->ending.time, "abort was called by %s",
 			     frame_text(f->arena, f->frame));
-		finding_say(f, "%s called abort(): it gave up by itself.", frame_text(f->arena, f->frame));
+		finding_say(f, "%s called abort().", frame_words(f->arena, f->frame));
 		tell_last_line(m, f);
 	} else {
-		finding_title(f, "%s in %s", signal_word(m->ending.signal), module_name(f->module));
+		finding_title(f, "It crashed inside %s (%s)", software_of(f->arena, f->module), signal_word(m->ending.signal));
 		cite_fault(m, f);
-		finding_say(f, "%s %s.", frame_text(f->arena, pc ? pc : f->frame), access_text(m, f));
+		finding_say(f, "%s %s.", frame_words(f->arena, pc ? pc : f->frame), access_text(m, f));
 		if (f->frame && pc && pc->module != f->module)
-			finding_say(f, "It was called by %s.", frame_text(f->arena, f->frame));
+			finding_say(f, "It was called by %s.", frame_words(f->arena, f->frame));
 	}
 	for (size_t i = m->nloads; i-- > 0 && !load;) {
 		if (m->loads[i].outcome == LOAD_RUNNING && m->loads[i].tid == f->context->tid)

@@ -4,6 +4,7 @@
  * kernels (sticky: the first counts), hardware, and a fork after cuInit.
  */
 #include "analyzer/rules/cuda.h"
+#include "analyzer/howto.h"
 
 #include <signal.h>
 #include <string.h>
@@ -92,10 +93,10 @@ static void explain_fault(const struct model *m, struct finding *f)
 	else
 		finding_fix(f, "Check indices, shapes and strides that reach the GPU; an index out "
 			       "of range is the usual reason.");
-	finding_fix(f, "Restart the kernel before anything else: this process cannot use the GPU any "
-		       "more.");
-	finding_fix(f, "Run once with export CUDA_LAUNCH_BLOCKING=1 before the kernel starts: then the "
-		       "call that fails is the guilty one.");
+	if (m->is_kernel)
+		finding_fix(f, "Restart the kernel of the notebook before anything else: this process cannot use the GPU any more.");
+	howto_set(m, f, AT_IMPORT, "To find the line: let Python wait for each call to the GPU, once; the line that the error names is then the guilty one",
+		  "CUDA_LAUNCH_BLOCKING=1");
 }
 
 const struct rule rule_cuda_kernel_fault = {
@@ -125,8 +126,8 @@ static void explain_hardware(const struct model *m, struct finding *f)
 	finding_title(f, "The GPU reported a hardware error");
 	cuda_say_error(f);
 	cuda_say_log(m, f);
-	finding_fix(f, "Look for \"Xid\" in the system's log (dmesg) and at nvidia-smi -q -d ECC; "
-		       "reset the GPU or reboot, and have it replaced if it comes back.");
+	finding_fix(f, "Tell whoever looks after the machine: it should be rebooted or the GPU be reset, and replaced if it comes back. Its log says more:");
+	finding_run(f, "sudo dmesg | grep -i xid; nvidia-smi -q -d ECC");
 }
 
 const struct rule rule_cuda_hardware_error = {
@@ -167,7 +168,8 @@ static void explain_image(const struct model *m, struct finding *f)
 	finding_fix(f, "Install a build of the package that supports this GPU (another CUDA "
 		       "variant, or another release); an extension that you compile needs this "
 		       "architecture among its targets.");
-	finding_fix(f, "Where a cache may be damaged: remove ~/.nv/ComputeCache.");
+	finding_fix(f, "Or, if it did work before, a cache may be damaged; delete it, it is made again:");
+	finding_run(f, "rm -rf ~/.nv/ComputeCache");
 }
 
 const struct rule rule_cuda_no_kernel_image = {
@@ -334,9 +336,8 @@ static void explain_fork(const struct model *m, struct finding *f)
 		    "CUDA does not survive a fork: in the child the driver says 3, "
 		    "CUDA_ERROR_NOT_INITIALIZED.",
 		    m->pid, (unsigned long long)f->number[0]);
-	finding_fix(
-		f, "Start worker processes with spawn: multiprocessing.set_start_method(\"spawn\") "
-		   "(or \"forkserver\") before any is made.");
+	finding_fix(f, "Start worker processes with spawn (or \"forkserver\"), in a line before any is made:");
+	finding_run(f, "import multiprocessing; multiprocessing.set_start_method(\"spawn\")");
 	finding_fix(f, "Or do not touch the GPU in the parent before the workers are forked.");
 }
 

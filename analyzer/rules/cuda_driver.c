@@ -4,6 +4,7 @@
  * the toolkit's stub in its place, no device, or a crash inside it.
  */
 #include "analyzer/rules/cuda.h"
+#include "analyzer/howto.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -134,13 +135,13 @@ static void explain_crash(const struct model *m, struct finding *f)
 	finding_say(f,
 		    "The innermost code outside the C library is in %s; neither Keras nor "
 		    "TensorFlow, PyTorch or your code was running there.",
-		    f->path ? f->path : module_name(f->frame->module));
+		    f->path ? f->path : software_file(f->arena, f->frame->module));
 	if (f->text)
 		finding_say(f, "The kernel module says: %s.", f->text);
-	finding_fix(f, "Install another version of the NVIDIA driver (the newest of its branch, or "
-		       "the one before); on WSL the driver is that of Windows.");
-	finding_fix(f, "Until then the CPU can be used: set CUDA_VISIBLE_DEVICES=-1 for this "
-		       "kernel. It helps only where the crash is not in cuInit itself.");
+	finding_fix(f, "Ask whoever looks after this machine to install another version of the NVIDIA driver: the newest of its branch, or the one before "
+		       "(on WSL the driver is that of Windows). Your code cannot mend it.");
+	if (!(f->event && strstr(what, "cuInit")))
+		howto_set(m, f, AT_IMPORT, "Until then use the CPU", "CUDA_VISIBLE_DEVICES=-1");
 }
 
 const struct rule rule_cuda_crash_in_driver = {
@@ -194,8 +195,12 @@ static void explain_stub(const struct model *m, struct finding *f)
 		f->path ? f->path : "The libcuda.so that was found");
 	if (entry)
 		finding_say(f, "It was found through LD_LIBRARY_PATH, which names %s.", entry);
-	finding_fix(f, "Take the stubs folder out of LD_LIBRARY_PATH (%s)%s.", entry ? entry : "and out of /etc/ld.so.conf.d",
-		    " and start the kernel again; the real libcuda.so.1 comes with the driver");
+	if (entry)
+		howto_unset(m, f, arena_printf(f->arena, "Take the folder \"stubs\" (%s) out of LD_LIBRARY_PATH; the real libcuda.so.1 comes with the "
+							 "driver", entry), "LD_LIBRARY_PATH");
+	else
+		finding_fix(f, "Take the folder \"stubs\" out of the places that are searched (LD_LIBRARY_PATH, /etc/ld.so.conf.d), and start it again; the "
+			       "real libcuda.so.1 comes with the driver.");
 }
 
 const struct rule rule_load_cuda_stub = {
@@ -242,10 +247,10 @@ static void explain_mismatch(const struct model *m, struct finding *f)
 	if (f->path && strstr(f->path, "compat"))
 		finding_fix(f, "Take the folder of the cuda-compat package out of the library "
 			       "path; it is for data-centre GPUs only.");
-	finding_fix(f, "After an upgrade of the driver: reboot (or reload the nvidia kernel "
-		       "modules), so that both are of one version.");
-	finding_fix(f, "In a container: remove a libcuda.so.1 that is baked into the image; the "
-		       "right one is mounted from the host.");
+	finding_fix(f, "Reboot the machine, or ask whoever looks after it to: after an upgrade of the driver both parts are of one version only then "
+		       "(reloading the nvidia kernel modules does it, too).");
+	if (model_info(m, "container"))
+		finding_fix(f, "In a container: take a libcuda.so.1 out that is baked into the image; the right one is mounted from the host.");
 }
 
 const struct rule rule_cuda_driver_mismatch = {
@@ -291,7 +296,7 @@ static void explain_no_driver(const struct model *m, struct finding *f)
 	finding_title(f, "There is no NVIDIA driver on this machine");
 	finding_cite(f, f->load->began ? f->load->began->record : 0, f->load->begin, "%s looked for %s and did not find it",
 		     module_name(f->load->caller.module), f->load->path);
-	finding_say(f, "%s looked for the driver's library (libcuda.so.1): %s.", module_name(f->load->caller.module),
+	finding_say(f, "%s looked for the driver's library (libcuda.so.1): %s.", software_file(f->arena, f->load->caller.module),
 		    f->load->error ? f->load->error : "no such library came into the process");
 	finding_say(f,
 		    "The exception then says what the CUDA runtime makes of that%s; there is "
@@ -299,10 +304,11 @@ static void explain_no_driver(const struct model *m, struct finding *f)
 		    error_says(f->context, "insufficient")
 			    ? " (\"driver version is insufficient\", error 35)"
 			    : "");
-	(void)m;
-	finding_fix(f, "Where there is an NVIDIA GPU: install its driver (in a container: start it "
-		       "with --gpus all), then check with nvidia-smi.");
-	finding_fix(f, "Where there is none: use a package that runs on the CPU, or set CUDA_VISIBLE_DEVICES=-1.");
+	finding_fix(f, model_info(m, "container") ?
+			       "If the machine has an NVIDIA GPU: start the container with it (docker run --gpus all …), and check with:" :
+			       "If the machine has an NVIDIA GPU: have its driver installed, and check with:");
+	finding_run(f, "nvidia-smi");
+	howto_set(m, f, AT_IMPORT, "If it has none: use the CPU (and, for some packages, their CPU version)", "CUDA_VISIBLE_DEVICES=-1");
 }
 
 const struct rule rule_cuda_no_driver = {

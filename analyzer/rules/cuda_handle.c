@@ -6,6 +6,7 @@
  */
 #include "analyzer/gpu_shortage.h"
 #include "analyzer/rules/cuda.h"
+#include "analyzer/howto.h"
 
 #include <string.h>
 
@@ -81,14 +82,16 @@ static void explain(const struct model *m, struct finding *f)
 		finding_cite(f, f->event->record, f->event->time, "%s of %s failed before it", FIELD_TEXT(f->event, cuda_alloc_failed, function),
 			     size_text(f->arena, FIELD(f->event, cuda_alloc_failed, size)));
 		finding_say(f, "Before the library gave up, a request for GPU memory had been refused: no room was left for its handle.");
-		finding_fix(f, "Leave room: export TF_FORCE_GPU_ALLOW_GROWTH=true, a smaller batch, and no other process on this GPU (nvidia-smi).");
+		howto_set(m, f, AT_IMPORT, "Leave room: let TensorFlow take GPU memory as it needs it", "TF_FORCE_GPU_ALLOW_GROWTH=true");
+		finding_fix(f, "Use a smaller batch, and let no other process be on this GPU (nvidia-smi shows them).");
 		return;
 	case BAD_CODE:
 		cuda_say_error(f);
 		cuda_say_log(m, f);
 		finding_say(f, "Before the library gave up, the driver could not load device code: a damaged cache of compiled code, or "
 			       "a library without code for this GPU.");
-		finding_fix(f, "Remove the cache of compiled code: rm -rf ~/.nv/ComputeCache");
+		finding_fix(f, "Delete the cache of compiled code; it is made again:");
+		finding_run(f, "rm -rf ~/.nv/ComputeCache");
 		finding_fix(f, "If it comes back: install a build of the package that supports this GPU.");
 		return;
 	case WRONG_LIBRARY:
@@ -96,7 +99,8 @@ static void explain(const struct model *m, struct finding *f)
 		finding_cite(f, f->other->record, f->other->load_time, "loaded: %s", f->other->path);
 		finding_say(f, "Parts of cuDNN came from two places, %s and %s; they work together only within one release.", f->module->path,
 			    f->other->path);
-		finding_fix(f, "Keep one of them: unset LD_LIBRARY_PATH, or uninstall the one that the framework does not bring.");
+		howto_unset(m, f, "Keep one of them: take the other's folder out of LD_LIBRARY_PATH, or uninstall the one that the framework does not bring",
+			    "LD_LIBRARY_PATH");
 		return;
 	case BAD_DRIVER:
 		cuda_say_error(f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The driver is there, and cannot work: its kernel side, the fabric manager, the MPS server or the device's mode are in the way. */
 #include "analyzer/rules/cuda.h"
+#include "analyzer/howto.h"
 
 #include <string.h>
 
@@ -9,18 +10,18 @@ static const struct remedy {
 	const char *why, *fix;
 } remedies[] = {
 	{ 802, "On machines with NVSwitch (HGX, DGX) the driver waits for nvidia-fabricmanager, which must run in exactly the driver's version.",
-	  "systemctl status nvidia-fabricmanager; install the version of the driver, and systemctl start nvidia-fabricmanager" },
+	  "Ask the administrator to install it in the driver's version and to start it $ sudo systemctl start nvidia-fabricmanager" },
 	{ 999, "Most often /dev/nvidia-uvm is missing, or stale after a suspend.",
-	  "sudo nvidia-modprobe -c 0 -u; if that does not help: sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm" },
+	  "Load that part of the driver anew (it takes the administrator; a reboot does it, too) $ sudo nvidia-modprobe -c 0 -u || { sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm; }" },
 	{ 46, "The device's compute mode allows one process at a time (or none), and another one has it.",
-	  "nvidia-smi -q -d COMPUTE shows the mode; sudo nvidia-smi -c 0 allows several processes; or end the other one" },
+	  "End the other process, or let several use the device (it takes the administrator; nvidia-smi -q -d COMPUTE shows the mode) $ sudo nvidia-smi -c 0" },
 	{ 304, "A call to the operating system failed: the devices cannot be opened, or a limit is in the way.",
-	  "ls -l /dev/nvidia* must show files that you may read and write; in a container: --gpus all" },
+	  "See whether you may read and write these files, and ask the administrator if not (in a container: docker run --gpus all) $ ls -l /dev/nvidia*" },
 	{ 302, "Parts of the driver do not fit together.", "Reinstall the driver; in a container remove its own libnvidia-*.so" },
 	{ 102, "The virtual GPU has no licence.", "Ask the administrator for the licence server of the vGPU" },
-	{ 805, "The control daemon of MPS cannot be reached.", "Start it again: nvidia-cuda-mps-control -d; or unset CUDA_MPS_PIPE_DIRECTORY" },
-	{ 806, "The MPS server gave an error.", "Restart it: echo quit | nvidia-cuda-mps-control; nvidia-cuda-mps-control -d" },
-	{ 807, "The MPS server is not ready.", "Wait and try again, or restart it: echo quit | nvidia-cuda-mps-control; nvidia-cuda-mps-control -d" },
+	{ 805, "The control daemon of MPS cannot be reached.", "Start it again, or do without it (unset CUDA_MPS_PIPE_DIRECTORY) $ nvidia-cuda-mps-control -d" },
+	{ 806, "The MPS server gave an error.", "Restart it $ echo quit | nvidia-cuda-mps-control; nvidia-cuda-mps-control -d" },
+	{ 807, "The MPS server is not ready.", "Wait and try again, or restart it $ echo quit | nvidia-cuda-mps-control; nvidia-cuda-mps-control -d" },
 	{ 0, NULL, NULL },
 };
 
@@ -64,8 +65,8 @@ static void explain(const struct model *m, struct finding *f)
 	if (g.driver && FIELD_TEXT(g.driver, cuda_driver, kernel))
 		finding_say(f, "The kernel module says: %s.", FIELD_TEXT(g.driver, cuda_driver, kernel));
 	cuda_say_log(m, f);
-	finding_fix(f, "%s", r->fix);
-	finding_fix(f, "Or run on the CPU for now: export CUDA_VISIBLE_DEVICES=-1");
+	howto_words(m, f, r->fix);
+	howto_set(m, f, AT_IMPORT, "Or run on the CPU for now", "CUDA_VISIBLE_DEVICES=-1");
 }
 
 const struct rule rule_cuda_init_failed = {

@@ -6,6 +6,7 @@
  */
 #include "analyzer/gpu_shortage.h"
 #include "analyzer/rules/cuda.h"
+#include "analyzer/howto.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -98,22 +99,38 @@ static void fix_prealloc(const struct model *m, struct finding *f, bool other)
 	unsigned used = gpu_frameworks(m);
 
 	if (used & GPU_TENSORFLOW || !(used & GPU_JAX))
-		finding_fix(f, "TensorFlow: export TF_FORCE_GPU_ALLOW_GROWTH=true before the kernel starts (in a notebook: "
-			       "%%env TF_FORCE_GPU_ALLOW_GROWTH=true in the first cell).");
+		howto_set(m, f, AT_IMPORT, "Let TensorFlow take GPU memory as it needs it, instead of all at once", "TF_FORCE_GPU_ALLOW_GROWTH=true");
 	if (used & GPU_JAX || !(used & GPU_TENSORFLOW))
-		finding_fix(f, "JAX: export XLA_PYTHON_CLIENT_PREALLOCATE=false (or XLA_PYTHON_CLIENT_MEM_FRACTION=.50) in the same way.");
+		howto_set(m, f, AT_IMPORT, "Let JAX take GPU memory as it needs it, instead of three quarters at once",
+			  "XLA_PYTHON_CLIENT_PREALLOCATE=false");
 	if (other)
 		finding_fix(f, "Or let each framework have a process of its own.");
 }
 
+/* numba and CuPy know arrays, and no batches. */
+static bool computes_arrays(const struct model *m)
+{
+	for (size_t i = 0; i < m->nmodules; i++) {
+		if (m->modules[i].path && (strstr(m->modules[i].path, "/numba/") || strstr(m->modules[i].path, "/cupy")))
+			return true;
+	}
+	return false;
+}
+
 static void fix_smaller(const struct model *m, struct finding *f)
 {
-	finding_fix(f, "Halve the batch size (batch_size=…) until it fits, or take a smaller model or shorter input.");
-	if (gpu_frameworks(m) & GPU_PYTORCH)
-		finding_fix(f, "Release what earlier cells keep: del model, outputs; import gc; gc.collect(); "
-			       "torch.cuda.empty_cache(); and use torch.no_grad() where nothing is trained.");
+	const char *earlier = m->is_kernel ? "what earlier cells keep on the GPU" : "what is no longer needed on the GPU";
+
+	if (gpu_frameworks(m) & ~GPU_CUPY || works_in_batches(m) || !computes_arrays(m))
+		finding_fix(f, "Halve the batch size (batch_size=…) until it fits, or take a smaller model or shorter input.");
 	else
-		finding_fix(f, "Release what earlier cells keep (del NAME) before the next step.");
+		finding_fix(f, "Use smaller arrays, smaller numbers (float32 rather than float64), or work in pieces.");
+	if (gpu_frameworks(m) & GPU_PYTORCH) {
+		finding_fix(f, "Release %s (and use torch.no_grad() where nothing is trained):", earlier);
+		finding_run(f, "del model, outputs; import gc; gc.collect(); torch.cuda.empty_cache()");
+	} else {
+		finding_fix(f, "Release %s (del NAME) before the next step.", earlier);
+	}
 }
 
 static void fix_pieces(const struct model *m, struct finding *f)
@@ -121,11 +138,22 @@ static void fix_pieces(const struct model *m, struct finding *f)
 	unsigned used = gpu_frameworks(m);
 
 	if (used & GPU_PYTORCH || !used)
-		finding_fix(f, "PyTorch: export PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True before the kernel starts (2.9 and "
-			       "later call it PYTORCH_ALLOC_CONF).");
-	if (used & GPU_CUPY)
-		finding_fix(f, "CuPy: cupy.get_default_memory_pool().free_all_blocks() gives the cache back.");
-	finding_fix(f, "Restart the kernel: its memory is in one piece again.");
+		howto_set(m, f, AT_IMPORT, "Let PyTorch take memory that can grow (2.9 and later call it PYTORCH_ALLOC_CONF)",
+			  "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True");
+	if (used & GPU_CUPY) {
+		finding_fix(f, "Let CuPy give back what it keeps:");
+		finding_run(f, "cupy.get_default_memory_pool().free_all_blocks()");
+	}
+	finding_fix(f, m->is_kernel ? "Restart the kernel: its memory is in one piece again." :
+				      "Start it again: its memory is in one piece then.");
+}
+
+static void fix_holders(struct finding *f)
+{
+	finding_fix(f, "See which processes hold it:");
+	finding_run(f, "nvidia-smi --query-compute-apps=pid,used_memory,name --format=csv");
+	finding_fix(f, "Then shut down the notebooks among them that are not needed (Jupyter: Running, Shut Down), or end the process (kill and its "
+		       "number); if they are somebody else's, ask them, or take another GPU.");
 }
 
 /* --- what happened --- */
@@ -141,8 +169,7 @@ static void say_other(const struct model *m, struct finding *f, const struct sho
 		    size_text(a, s->others),
 		    s->others_first ? ", and did so before this one had asked for anything" : "");
 	if (s->way != SHORT_OWN_OLDER) {
-		finding_fix(f, "See who holds it: nvidia-smi --query-compute-apps=pid,used_memory,name --format=csv");
-		finding_fix(f, "Then shut down that notebook's kernel (Jupyter: Running, Shut Down), or: kill PID");
+		fix_holders(f);
 		return;
 	}
 	finding_say(f, "One of them is recorded here: process %u%s%s%s, %s, held %s.", s->holder.pid, s->holder.what ? " (" : "",
@@ -151,10 +178,12 @@ static void say_other(const struct model *m, struct finding *f, const struct sho
 		    size_text(a, s->holder.bytes));
 	finding_cite(f, 0, s->refused->time, "the recording of process %u: %s", s->holder.pid, s->holder.file);
 	if (s->holder.alive)
-		finding_fix(f, "End it, if it is not needed: kill %u%s", s->holder.pid,
-			    s->holder.kernel ? " (or Jupyter: Running, Shut Down)" : "");
-	else
+	{
+		finding_fix(f, "End it, if it is not needed%s:", s->holder.kernel ? " (in Jupyter: Running, Shut Down; or so)" : "");
+		finding_run(f, "kill %u", s->holder.pid);
+	} else {
 		finding_fix(f, "It has ended since: start this one again.");
+	}
 }
 
 static void say_limited(struct finding *f, const struct shortage *s)
@@ -165,7 +194,8 @@ static void say_limited(struct finding *f, const struct shortage *s)
 		       "It held %s, and %s was free.",
 		    s->device ? s->device : "larger", s->nominal ? " with " : "", s->nominal ? size_text(a, s->nominal) : "",
 		    size_text(a, s->total), size_text(a, s->live), size_text(a, s->free));
-	finding_fix(f, "Ask for a larger slice or a whole GPU (nvidia-smi -L shows which one this is), or use a smaller batch.");
+	finding_fix(f, "Use a smaller batch or smaller arrays; or ask whoever runs the cluster for a larger slice or a whole GPU than these %s (nvidia-smi -L "
+		       "shows which one this is).", size_text(a, s->total));
 }
 
 static void say_pinned(struct finding *f, const struct event *e)
@@ -188,7 +218,7 @@ static void say_owners(const struct model *m, struct finding *f, const struct sh
 	size_t n = gpu_owners(m, s->refused, owner, 8);
 
 	if (n && owner[0].module && owner[0].bytes > s->live / 2)
-		finding_say(f, "%s of it was asked for by %s.", size_text(f->arena, owner[0].bytes), module_name(owner[0].module));
+		finding_say(f, "%s of it was asked for by %s.", size_text(f->arena, owner[0].bytes), software_file(f->arena, owner[0].module));
 }
 
 static void say_which(const struct model *m, struct finding *f, const struct shortage *s)
@@ -275,8 +305,7 @@ static void explain_pool(const struct model *m, struct finding *f, const struct 
 			     (unsigned long long)FIELD(s.refused, cuda_alloc_failed, size), (unsigned long long)s.free);
 		finding_say(f, "It is small because other processes held about %s when it was taken (often another notebook's kernel).",
 			    size_text(f->arena, s.others));
-		finding_fix(f, "See who holds it: nvidia-smi --query-compute-apps=pid,used_memory,name --format=csv");
-		finding_fix(f, "Then shut down that notebook's kernel (Jupyter: Running, Shut Down), or: kill PID");
+		fix_holders(f);
 	}
 	fix_smaller(m, f);
 }
@@ -309,7 +338,7 @@ static void explain_oom(const struct model *m, struct finding *f)
 		finding_say(f, "%llu requests (%s) were too many to be followed and are not in these numbers.",
 			    (unsigned long long)g.untracked, size_text(f->arena, g.untracked_bytes));
 	if (m->is_kernel && s.way != SHORT_PINNED)
-		finding_fix(f, "A restarted kernel has given back all of its GPU memory.");
+		finding_fix(f, "If all else fails: restart the kernel, which gives back all of its GPU memory, and run only the cells that are needed.");
 }
 
 const struct rule rule_cuda_out_of_memory = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A limit on addresses that the driver calls a want of memory: RLIMIT_AS. */
 #include "analyzer/rules/cuda.h"
+#include "analyzer/howto.h"
 
 #include <errno.h>
 #include <sys/resource.h>
@@ -65,10 +66,8 @@ static void explain_space(const struct model *m, struct finding *f)
 	finding_say(f,
 		    "The driver reports that as \"out of memory\", although neither the memory of "
 		    "the device nor the RAM is short: it needs room for addresses, not memory.");
-	finding_fix(f,
-		    "Remove the limit before the kernel starts: ulimit -v unlimited (and \"as\" in "
-		    "/etc/security/limits.conf, RLIMIT_AS in the service or job that starts it).");
-	finding_fix(f, "Limit memory with a cgroup instead, which counts memory and not addresses.");
+	howto_ulimit(m, f, RLIMIT_AS, "v", "as", "unlimited");
+	finding_fix(f, "Whoever wants to limit memory does it with a cgroup (Slurm, systemd, docker), which counts memory and not addresses (RLIMIT_AS).");
 }
 
 const struct rule rule_cuda_address_space_limit = {

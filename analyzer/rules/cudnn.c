@@ -4,6 +4,7 @@
  * they do not fit, and then fails: a check that aborts (before 2.5), or an exception.
  */
 #include "analyzer/rules/cuda.h"
+#include "analyzer/howto.h"
 
 #include <string.h>
 
@@ -45,7 +46,7 @@ static void explain(const struct model *m, struct finding *f)
 		return;
 	}
 	finding_title(f, "cuDNN (%s) is of another version than TensorFlow was built with",
-		      module_name(f->module));
+		      software_of(f->arena, f->module));
 	finding_cite(f, 0, m->ending.time, "on stderr: %.300s", f->text);
 	finding_cite(f, f->module->record, f->module->load_time, "loaded: %s", f->module->path);
 	if (m->ending.kind == END_ABORT)
@@ -56,11 +57,10 @@ static void explain(const struct model *m, struct finding *f)
 	finding_say(f, "The cuDNN that was found is %s.", f->module->path);
 	if (entry)
 		finding_say(f, "It comes from LD_LIBRARY_PATH (%s).", entry);
-	finding_fix(f, "Install the cuDNN release that TensorFlow was built with (the second "
-		       "number above), for instance: %s",
-		    package_command(m, f->arena, "'nvidia-cudnn-cu12==VERSION.*'", NULL, false));
+	finding_fix(f, "Install the cuDNN release that TensorFlow was built with: the second number above, in place of VERSION:");
+	finding_run(f, "%s", package_command(m, f->arena, "'nvidia-cudnn-cu12==VERSION.*'", NULL, false));
 	if (entry)
-		finding_fix(f, "Or take the other one out: unset LD_LIBRARY_PATH");
+		howto_unset(m, f, "Or take the other one out of LD_LIBRARY_PATH", "LD_LIBRARY_PATH");
 }
 
 const struct rule rule_cuda_cudnn_mismatch = {

@@ -3,6 +3,7 @@
  * Ends that are no death: in order, as it was asked to, by becoming another program; and the
  * verdict that stands when nothing is known.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -226,12 +227,13 @@ static void explain_unknown(const struct model *m, struct finding *f)
 		finding_title(f, "It ended with %s; why is not known",
 			      signal_word(m->ending.signal));
 	finding_say(f,
-		    "The recording holds no proof of a cause. What it does hold is shown below.");
+		    "Nothing in the recording proves a cause, and kshim does not guess. What it holds is shown below.");
 	if (m->ending.event)
 		finding_cite(f, m->ending.event->record, m->ending.event->time,
 			     "the end, as recorded");
-	finding_fix(f, "Run it again with KSHIM_KEEP=always, and look at everything that was "
-		       "recorded: kshim-analyze --dump");
+	finding_fix(f, "If it happens again, note the last cell or line that ran, and try that alone: what is still needed to make it happen?");
+	finding_fix(f, "All that was recorded can be read so (it is meant for whoever knows C):");
+	finding_run(f, "kshim-analyze --dump \"%s\"", m->file ? base_name(m->file) : "");
 }
 
 const struct rule rule_unknown = {

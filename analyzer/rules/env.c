@@ -4,6 +4,7 @@
  * that hides a package, packages whose versions do not fit. The proof is in the paths: which
  * file raised the exception, in which prefix it lies, and which variable leads there.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 #include "analyzer/rules/prefix.h"
 #include "analyzer/rules/tags.h"
@@ -69,6 +70,14 @@ static enum confidence match_stray(const struct model *m, struct finding *f)
 	return s.own || s.variable ? PROVEN : LIKELY;
 }
 
+/* What leads there is not known: the search path, as it is. */
+static void fix_path(const struct model *m, struct finding *f)
+{
+	finding_fix(f, "See what leads there, and take it out: a .pth file in site-packages, PYTHONPATH, or a line of the program that changes "
+		       "sys.path.%s", m->is_kernel ? " In a cell:" : "");
+	finding_run(f, m->is_kernel ? "import sys; print(sys.path)" : "python -c 'import sys; print(sys.path)'");
+}
+
 static void explain_stray(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
@@ -88,12 +97,11 @@ static void explain_stray(const struct model *m, struct finding *f)
 			    s.own_version ? ", " : "", s.own_version ? s.own_version : "", s.own);
 	finding_say(f, "The import ended with %s: %s", e->type, arena_cut(f->arena, e->text, 200));
 	if (s.variable && strcmp(s.variable, "PYTHONPATH") == 0)
-		finding_fix(f, "Start Python without it: unset PYTHONPATH (and take it out of ~/.bashrc, kernel.json or the "
-			       "module that sets it).");
+		howto_unset(m, f, "Start Python without PYTHONPATH", "PYTHONPATH");
 	else if (s.variable)
-		finding_fix(f, "Keep the user's own packages out: export PYTHONNOUSERSITE=1");
+		howto_set(m, f, AT_START, "Keep the user's own packages out", "PYTHONNOUSERSITE=1");
 	else
-		finding_fix(f, "See what leads there: python -c 'import sys; print(sys.path)' (.pth files, sys.path in the program).");
+		fix_path(m, f);
 }
 
 static enum confidence match_mixed(const struct model *m, struct finding *f)
@@ -152,8 +160,7 @@ static void explain_mixed(const struct model *m, struct finding *f)
 			    "library, did not find even the module "
 			    "encodings, and gave up before any program ran.",
 			    f->path);
-		finding_fix(f, "unset PYTHONHOME (and take it out of ~/.bashrc, kernel.json or the "
-			       "module that sets it).");
+		howto_unset(m, f, "Start Python without PYTHONHOME", "PYTHONHOME");
 		return;
 	}
 	finding_title(f, "Python %s imports from the packages of a Python %s%s", f->name, f->symbol,
@@ -174,13 +181,11 @@ static void explain_mixed(const struct model *m, struct finding *f)
 		finding_say(
 			f, "PYTHONPATH names %s, and comes before this environment's own packages.",
 			f->text);
-		finding_fix(f, "Start Python without it: unset PYTHONPATH (and take it out of "
-			       "~/.bashrc, kernel.json or the module that sets it).");
+		howto_unset(m, f, "Start Python without PYTHONPATH", "PYTHONPATH");
 	} else if (strstr(f->path, "/.local/")) {
-		finding_fix(f, "Keep the user's own packages out: PYTHONNOUSERSITE=1");
+		howto_set(m, f, AT_START, "Keep the user's own packages out", "PYTHONNOUSERSITE=1");
 	} else {
-		finding_fix(f, "See what leads there: python -c 'import sys; print(sys.path)' "
-			       "(PYTHONPATH, .pth files, sys.path in the program).");
+		fix_path(m, f);
 	}
 }
 
@@ -200,7 +205,7 @@ const struct rule rule_env_mixed_environments = {
 
 static bool is_own_file(const char *path)
 {
-	return path && *path && !strstr(path, "site-packages") && !strstr(path, "dist-packages") &&
+	return path && *path && !site_packages(path) &&
 	       !strstr(path, "/lib/python") && *path != '<';
 }
 
@@ -364,6 +369,18 @@ static enum confidence match_shadowed(const struct model *m, struct finding *f)
 	return no_package(f, e) ? PROVEN : NO_MATCH;
 }
 
+/* Its folder's name where it is NAME/__init__.py. */
+static void fix_name(const struct model *m, struct finding *f)
+{
+	const char *path = f->path, *slash = strrchr(path, '/');
+	const bool folder = strcmp(base_name(path), "__init__.py") == 0 && slash;
+	const char *what = folder ? arena_text(f->arena, path, (size_t)(slash - path)) : path;
+	const char *name = base_name(what), *in = arena_text(f->arena, what, (size_t)(name - what));
+
+	finding_fix(f, "Give the %s another name%s:", folder ? "folder" : "file", m->is_kernel ? ", then restart the kernel" : "");
+	finding_run(f, "mv %s %s", arena_shell(f->arena, what), arena_shell(f->arena, arena_printf(f->arena, "%smy_%s", in, name)));
+}
+
 static void explain_shadowed(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
@@ -381,8 +398,7 @@ static void explain_shadowed(const struct model *m, struct finding *f)
 	if (f->text)
 		finding_say(f, "The package is there too, further behind in the search path: %s.",
 			    f->text);
-	finding_fix(f, "Give the file another name: mv %s %s", arena_shell(f->arena, f->path),
-		    arena_shell(f->arena, arena_printf(f->arena, "my_%s", base_name(f->path))));
+	fix_name(m, f);
 }
 
 const struct rule rule_env_shadowed_module = {
@@ -421,7 +437,7 @@ static const char *with_version(struct arena *arena, const struct py_error *e, c
 	const char *dollar = strchr(fix, '$'), *at = dollar ? strstr(e->text, words) : NULL;
 	size_t n = at ? strspn(at + strlen(words), "0123456789.") : 0;
 
-	if (!dollar)
+	if (!dollar || dollar[1] == ' ')	/* " $ command" */
 		return fix;
 	while (n && at[strlen(words) + n - 1] == '.')
 		n--;
@@ -494,7 +510,7 @@ static void explain_conflict(const struct model *m, struct finding *f)
 	if (strncmp(f->text, "pip:", 4) == 0)
 		fix_by_pip(m, f, f->text + 4);
 	else
-		finding_fix(f, "%s", f->text);
+		howto_words(m, f, f->text);
 }
 
 const struct rule rule_env_version_conflict = {

@@ -4,6 +4,7 @@
  * its parent went away, it became another program. The proof is the caller of the call: the module
  * that its return address lies in. CPython's own ordinary finalisation is none of these.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -74,15 +75,12 @@ static void fix_variable(const struct model *m, struct finding *f, const char *w
 			continue;	/* what is told to be unset is a name and nothing else */
 		finding_cite(f, e->record, e->time, "%s=%s", name, value ? value : "");
 		finding_say(f, "Its last words name %s, which is set to \"%s\" in this process.", name, value ? value : "");
-		finding_fix(f,
-			    "Correct %s or take it away: unset %s (it was \"%s\"). In a kernel: "
-			    "the \"env\" entry of kernel.json.",
-			    name, name, value ? value : "");
+		howto_unset(m, f, arena_printf(f->arena, "Correct %s (it was \"%s\"), or take it away", name, value ? value : ""), name);
 		return;
 	}
 }
 
-static void fix_known(struct finding *f)
+static void fix_known(const struct model *m, struct finding *f)
 {
 	static const struct { const char *library, *fix; } known[] = {
 #define EXIT(library, fix, source) { library, fix },
@@ -92,7 +90,7 @@ static void fix_known(struct finding *f)
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (module_like(f->module, known[i].library)) {
-			finding_fix(f, "%s", known[i].fix);
+			howto_words(m, f, known[i].fix);
 			return;
 		}
 	}
@@ -106,19 +104,20 @@ static void explain_library(const struct model *m, struct finding *f)
 	bool call = f->event->number == KS_exit_call;
 
 	if (call)
-		finding_title(f, "%s ended the process: it called %s(%llu)", module_name(f->module),
+		finding_title(f, "%s ended the process: it called %s(%llu)", software_of(f->arena, f->module),
 			      f->name, (unsigned long long)f->number[0]);
 	else
-		finding_title(f, "%s ended the process: it sent it %s", module_name(f->module), signal_word(m->ending.signal));
+		finding_title(f, "%s ended the process: it sent it %s", software_of(f->arena, f->module), signal_word(m->ending.signal));
 	finding_cite(f, f->event->record, f->event->time, "%s was called by %s (%s)", f->name,
 		     frame_text(f->arena, f->frame), f->module->path);
 	if (call)
 		finding_say(f,
-			    "The library %s called %s with status %llu. That ends the process at "
+			    "%s called %s with status %llu, from its file %s. That ends the process at "
 			    "once: no Python exception, no traceback.",
-			    f->module->path, f->name, (unsigned long long)f->number[0]);
+			    software_of(f->arena, f->module), f->name, (unsigned long long)f->number[0], f->module->path);
 	else
-		finding_say(f, "The library %s called %s: nobody else sent that signal.", f->module->path, f->name);
+		finding_say(f, "%s called %s, from its file %s: nobody else sent that signal.", software_of(f->arena, f->module), f->name,
+			    f->module->path);
 	if (l) {
 		finding_cite(f, l->began ? l->began->record : 0, l->begin,
 			     "while %s was being loaded", l->path ? l->path : "a library");
@@ -129,15 +128,16 @@ static void explain_library(const struct model *m, struct finding *f)
 	}
 	if (words) {
 		finding_cite(f, 0, f->event->time, "last line on stderr: %.300s", words);
-		finding_say(f, "The last line on stderr was: %.300s", words);
+		finding_say(f, "The last that was written to stderr: %.300s", words);
 		fix_variable(m, f, words);
 	}
-	fix_known(f);
+	if (!f->fix->n)
+		fix_known(m, f);
 	if (!f->fix->n && f->module->path)
-		finding_fix(f,
-			    "See what %s wants (its last words on stderr); ask its makers to "
-			    "report an error instead of ending the process.",
-			    module_name(f->module));
+		finding_fix(f, words ? "See what %s wants: its last words are above." : "See what %s wants, in its documentation.",
+			    software_of(f->arena, f->module));
+	if (f->module->path && !(f->module->flags & KS_MODULE_MAIN) && package_of(f->arena, f->module->path))
+		howto_report(m, f, f->module);
 }
 
 const struct rule rule_exit_by_library = {
@@ -236,15 +236,15 @@ static void explain_program(const struct model *m, struct finding *f)
 			    "exception, no clean-up, no message.",
 			    call, (unsigned long long)f->number[0],
 			    is_ffi(f->module) ? " through ctypes or cffi" : "");
-		finding_fix(f,
-			    "Find the call of os._exit in the program or in what it imports; raise "
-			    "an exception or use sys.exit(%llu) instead.",
-			    (unsigned long long)f->number[0]);
+		finding_fix(f, py && py->file ? "Raise an exception there instead, or use sys.exit(%llu), which lets Python clean up." :
+			       "Find the call of os._exit in the program or in what it imports; raise an exception there instead, or use "
+			       "sys.exit(%llu).", (unsigned long long)f->number[0]);
 	} else if (f->event->number == KS_abort_call) {
 		finding_title(f, "The program ended itself: it called %s()", f->name);
 		finding_cite(f, f->event->record, f->event->time, "abort was called by %s", frame_text(f->arena, f->frame));
 		finding_say(f, "The program itself called %s(); no check failed and no library aborted.", f->name);
-		finding_fix(f, "Find the call of os.abort and raise an exception instead.");
+		finding_fix(f, py && py->file ? "Raise an exception there instead." :
+						"Find the call of os.abort in the program, and raise an exception instead.");
 	} else {
 		int signal = (int)FIELD_SIGNED(f->event, signal_sent, signal);
 
@@ -255,11 +255,12 @@ static void explain_program(const struct model *m, struct finding *f)
 			    "Python code called os.kill (or signal.raise_signal) with its own pid "
 			    "%u and %s.",
 			    m->pid, signal_word(signal));
-		finding_fix(f, "Find the call of os.kill or signal.raise_signal in the program.");
+		finding_fix(f, py && py->file ? "Take that call out, or let it be reached only where the program is to end." :
+						"Find the call of os.kill or signal.raise_signal in the program, and take it out.");
 	}
 	if (py && py->file)
 		finding_say(f, "It was called in %s, line %d (%s).", py->file, py->line, py->function ? py->function : "?");
-	if (m->cell)
+	if (m->cell && !(py && py->file))
 		finding_say(f, "The last cell begun was number %llu.", (unsigned long long)m->cell);
 }
 
@@ -299,7 +300,9 @@ static void explain_parent(const struct model *m, struct finding *f)
 		    "ipykernel watches the process that started it (pid %u). When that has gone, "
 		    "it ends itself with os._exit(1).",
 		    m->ppid);
-	finding_fix(f, "Find out why the server ended; run it so that it outlives the session: tmux, systemd, nohup.");
+	finding_fix(f, "Nothing is wrong with the notebook: find out why the Jupyter server ended (was its terminal or connection closed?), and "
+		       "start it so that it outlives the session:");
+	finding_run(f, "nohup jupyter notebook &");
 }
 
 const struct rule rule_exit_parent_gone = {

@@ -3,6 +3,7 @@
  * A check that failed, an exception that nobody caught: the program's own words say what was
  * wrong, and the abort came from the code that said so.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -86,7 +87,7 @@ static enum confidence match_check(const struct model *m, struct finding *f)
 
 static void explain_check(const struct model *m, struct finding *f)
 {
-	finding_title(f, "A check inside %s failed: %.120s", module_name(f->module), f->text);
+	finding_title(f, "A check inside %s failed", software_of(f->arena, f->module));
 	if (f->event)
 		finding_cite(f, f->event->record, f->event->time, "assertion failed: %s", f->text);
 	else
@@ -94,22 +95,20 @@ static void explain_check(const struct model *m, struct finding *f)
 	if (m->ending.kind == END_EXIT) {
 		finding_title(f, "Python could not start: %.120s", f->text);
 		finding_say(f, "The interpreter gave up before any program ran: %.300s", f->text);
-		finding_fix(f, "Look at PYTHONHOME, PYTHONPATH, .pth files and sitecustomize of "
-			       "this environment: python -v, python -I, python -S");
+		finding_fix(f, "See whether it starts without the variables and files that change it (PYTHONHOME, PYTHONPATH, .pth files, "
+			       "sitecustomize); then take out the one that does it:");
+		finding_run(f, "python -I -c pass; python -S -c pass; env | grep PYTHON");
 		return;
 	}
 	finding_cite(f, m->crash.record, m->ending.time, "abort by %s",
 		     frame_text(f->arena, f->frame));
 	finding_say(f,
-		    "%s tests its own assumptions and aborts the process when one does not hold. "
+		    "%s checks its own assumptions and ends the process when one does not hold. "
 		    "It said: %.400s",
-		    module_name(f->module), f->text);
-	finding_say(f, "The abort came from %s.", frame_text(f->arena, f->frame));
-	finding_fix(f,
-		    "Check the shapes, types and sizes of what is handed to the operation; a wrong "
-		    "argument is the usual reason. If they are "
-		    "right, report the line to the makers of %s.",
-		    module_name(f->module));
+		    software_file(f->arena, f->module), f->text);
+	finding_fix(f, "Check the shapes, types and sizes of what that line of Python hands to %s: a wrong argument is the usual reason.",
+		    software_of(f->arena, f->module));
+	howto_report(m, f, f->module);
 }
 
 const struct rule rule_crash_check_failed = {
@@ -193,36 +192,32 @@ static void explain_exception(const struct model *m, struct finding *f)
 	const struct py_error *e = &f->context->error;
 
 	if (f->number[0]) {
-		finding_title(f, "An uncaught C++ exception in %s: %s", module_name(f->module),
+		finding_title(f, "An uncaught C++ exception in %s: %s", software_of(f->arena, f->module),
 			      f->name);
-		finding_cite(f, m->crash.record, m->ending.time, "%s %s: %s", f->confidence == PROVEN ? "uncaught" : "said on stderr:",
-			     f->name, f->text);
+		finding_cite(f, m->crash.record, m->ending.time, "%s %s in %s: %s", f->confidence == PROVEN ? "uncaught" : "said on stderr:",
+			     f->name, frame_text(f->arena, f->frame), f->text);
 		finding_say(f,
 			    "%s threw a C++ exception of type %s (\"%.200s\") and nobody caught "
 			    "it; the C++ runtime then aborts the process.",
-			    frame_text(f->arena, f->frame), f->name, f->text);
-		finding_fix(f,
-			    "Its text says what %s did not like; report it to its makers if it is "
-			    "no mistake of the call.",
-			    module_name(f->module));
+			    frame_words(f->arena, f->frame), f->name, f->text);
+		finding_fix(f, "Its text says what %s did not like: check what that line of Python hands to it.", software_of(f->arena, f->module));
+		howto_report(m, f, f->module);
 		return;
 	}
-	finding_title(f, "An uncaught Python exception: %s", f->name);
+	finding_title(f, "A Python error ended it: %s%s%s", f->name, *f->text ? ": " : "", arena_cut(f->arena, f->text, 100));
 	if (e->event)
 		finding_cite(f, e->event->record, e->event->time, "%s reached the top: %s",
 			     f->name, arena_cut(f->arena, f->text, 200));
 	else
 		finding_cite(f, 0, m->ending.time, "the traceback on stderr ends with %s: %s",
 			     f->name, arena_cut(f->arena, f->text, 200));
-	finding_say(f, "%s: %s", f->name, arena_cut(f->arena, f->text, 300));
+	if (strlen(arena_line(f->arena, f->text)) > 100)
+		finding_say(f, "%s: %s", f->name, arena_cut(f->arena, f->text, 300));
 	if (e->file)
 		finding_say(f, "It was raised at %s, line %d%s%s.", e->file, e->line,
 			    e->function ? ", in " : "", e->function ? e->function : "");
 	tell_children(m, f);
-	finding_say(f,
-		    "The interpreter printed the traceback and ended in order with status %d; no "
-		    "native code died.",
-		    m->ending.status);
+	finding_say(f, "Python printed the traceback and ended in order; nothing crashed below Python.");
 }
 
 const struct rule rule_crash_uncaught_exception = {
@@ -230,7 +225,7 @@ const struct rule rule_crash_uncaught_exception = {
 	.title = "An exception reached the top",
 	.match = match_exception,
 	.explain = explain_exception,
-	.advice = "Read the traceback: it names the line.",
+	.advice = "Read the traceback: its last lines name the error, and the line of your own code above them led to it.",
 	.general = true,
 	.page = "A Python exception ended the script (status 1, no native death), or a C++ "
 		"exception that nobody caught aborted the process.\n"

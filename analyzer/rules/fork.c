@@ -9,6 +9,7 @@
  * pools of OpenMP and BLAS: the child's copy says that there are threads, waits at a private futex,
  * without a limit of time, for them, or yields to them for ever; nobody else could wake it.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 #include "analyzer/live.h"
 
@@ -255,6 +256,12 @@ static void tell_fork(const struct model *m, struct finding *f, bool threads, co
 				: "a lock that another thread held at that moment is never opened in the child.");
 }
 
+static bool numeric(const struct stack *s)
+{
+	return frame_in(s, "libopenblas") || frame_in(s, "libscipy_openblas") || frame_in(s, "libgomp") || frame_in(s, "libmkl") ||
+	       frame_in(s, "libiomp") || frame_in(s, "libomp");
+}
+
 static void explain_child(const struct model *m, struct finding *f)
 {
 	const struct py_frame *wait = python_wait(f->thread);
@@ -276,10 +283,10 @@ static void explain_child(const struct model *m, struct finding *f)
 		finding_say(f, "The child's %sthread waits in %s (%s:%d).",
 			    alive_threads(m) == 1 ? "only " : "", wait->function, wait->file,
 			    wait->line);
-	finding_fix(f, "Start workers without fork: multiprocessing.get_context(\"spawn\") (or "
-		       "\"forkserver\"); or fork before any thread is started.");
-	finding_fix(f, "For BLAS and OpenMP in forked workers: OMP_NUM_THREADS=1 "
-		       "OPENBLAS_NUM_THREADS=1 in the parent.");
+	finding_fix(f, "Start workers without fork, in a line before any is made (or \"forkserver\"); or fork before any thread is started:");
+	finding_run(f, "import multiprocessing; multiprocessing.set_start_method(\"spawn\")");
+	if (numeric(f->thread->native ? f->thread->native : m->crash.stack))
+		finding_fix(f, "Or let the numeric libraries make no threads in the parent: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 before it starts.");
 }
 
 static void explain(const struct model *m, struct finding *f)

@@ -3,6 +3,7 @@
  * Code for a GPU that could not be made or found, outside of the driver's own answers: XLA without
  * NVIDIA's libdevice, and a ROCm build without code for this card.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <string.h>
@@ -47,9 +48,10 @@ static void explain_libdevice(const struct model *m, struct finding *f)
 	finding_say(f, "It said: %.300s", f->text);
 	if (flags && strstr(flags, "xla_gpu_cuda_data_dir"))
 		finding_say(f, "XLA_FLAGS leads it to %s.", flags);
-	finding_fix(f, "Install it: %s", package_command(m, f->arena, "nvidia-cuda-nvcc-cu12", NULL, false));
-	finding_fix(f, "Then lead XLA to the folder that holds nvvm/libdevice, before Python starts (in kernel.json: \"env\"): "
-		       "export XLA_FLAGS=--xla_gpu_cuda_data_dir=/usr/local/cuda");
+	finding_fix(f, "Install it:");
+	finding_run(f, "%s", package_command(m, f->arena, "nvidia-cuda-nvcc-cu12", NULL, false));
+	howto_set(m, f, AT_IMPORT, "Then lead XLA to the folder that holds nvvm/libdevice, in place of /usr/local/cuda",
+		  "XLA_FLAGS=--xla_gpu_cuda_data_dir=/usr/local/cuda");
 }
 
 const struct rule rule_cuda_libdevice_missing = {

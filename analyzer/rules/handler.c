@@ -3,6 +3,7 @@
  * Runtimes that use SIGSEGV on purpose (HotSpot, Julia) need their handler; whoever replaces it
  * turns their ordinary faults into deaths: pytest's faulthandler beside JPype, for instance.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -92,7 +93,7 @@ static void explain(const struct model *m, struct finding *f)
 {
 	const char *name = signal_word((int)f->number[2]);
 
-	finding_title(f, "The %s handler of %s was replaced by %s", name, module_name(f->module), module_name(f->other));
+	finding_title(f, "The %s handler of %s was replaced by %s", name, software_of(f->arena, f->module), software_of(f->arena, f->other));
 	finding_cite(f, f->number[0], (int64_t)f->number[1], "%s installed its handler of %s", module_name(f->module), name);
 	finding_cite(f, f->event->record, f->event->time, "%s put another one in its place", module_name(f->other));
 	finding_cite(f, m->crash.record, m->ending.time, "%s in code of that runtime", signal_word(m->ending.signal));
@@ -100,11 +101,11 @@ static void explain(const struct model *m, struct finding *f)
 		    "%s uses %s on purpose (null checks, safepoints) and repairs it in its own "
 		    "handler. %s installed another handler later, so that an "
 		    "ordinary fault of the runtime became a death.",
-		    module_name(f->module), name, module_name(f->other));
-	finding_fix(f, "Do not switch faulthandler on (or off) after the runtime has started: "
-		       "start pytest with -p no:faulthandler, unset "
-		       "PYTHONFAULTHANDLER, or call faulthandler.enable() before the JVM or Julia "
-		       "starts.");
+		    software_file(f->arena, f->module), name, software_file(f->arena, f->other));
+	finding_fix(f, "Do not switch faulthandler on (or off) after %s has started: call faulthandler.enable() before it, in the first lines, or not at "
+		       "all; start pytest with -p no:faulthandler.", software_of(f->arena, f->module));
+	if (model_env(m, "PYTHONFAULTHANDLER"))
+		howto_unset(m, f, "PYTHONFAULTHANDLER switches it on, too", "PYTHONFAULTHANDLER");
 }
 
 const struct rule rule_signal_handler_replaced = {

@@ -3,6 +3,7 @@
  * The heap was damaged. Whoever calls free() when the allocator notices is mostly the victim:
  * these rules say what was detected and where, and name no culprit.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -98,14 +99,26 @@ static enum confidence match_corruption(const struct model *m, struct finding *f
 	return in_malloc_family(top(m)) ? LIKELY : NO_MATCH;
 }
 
-static void fix_corruption(struct finding *f)
+static void fix_corruption(const struct model *m, struct finding *f)
 {
-	finding_fix(f, "Look at what native code did before, not only at the last call: arrays "
-		       "written beyond their ends (ctypes, as_strided, "
-		       "buffers shared with C), objects freed twice.");
-	finding_fix(f, "Find it: PYTHONMALLOC=malloc valgrind python SCRIPT, or MALLOC_CHECK_=3 "
-		       "MALLOC_PERTURB_=165 LD_PRELOAD=libc_malloc_debug.so.0 "
-		       "python SCRIPT; rebuild your own extensions with -fsanitize=address.");
+	const char *valgrind = command_under(m, f->arena, "PYTHONMALLOC=malloc valgrind ");
+	const char *check = command_under(m, f->arena, "MALLOC_CHECK_=3 MALLOC_PERTURB_=165 LD_PRELOAD=libc_malloc_debug.so.0 ");
+
+	finding_fix(f, "Look at the lines that ran before, not only at the last one: arrays that are written beyond their ends (ctypes, "
+		       "as_strided, frombuffer, buffers shared with C), objects that are freed twice, an extension of your own.");
+	if (m->is_kernel) {
+		finding_fix(f, "To find the place: save the notebook as a script and run that under valgrind, which names the first wrong access "
+			       "(slow, some 30 times):");
+		finding_run(f, "jupyter nbconvert --to script --output /tmp/cells %s; PYTHONMALLOC=malloc valgrind python /tmp/cells.py",
+			    m->notebook ? arena_shell(f->arena, m->notebook) : "NOTEBOOK.ipynb");
+	} else {
+		finding_fix(f, "To find the place, run it under valgrind, which names the first wrong access (slow, some 30 times):");
+		finding_run(f, "%s", valgrind ? valgrind : "PYTHONMALLOC=malloc valgrind python …");
+	}
+	if (check) {
+		finding_fix(f, "Or let the C library look more often, which is quick:");
+		finding_run(f, "%s", check);
+	}
 }
 
 /* The function of the C library that ctypes or cffi was told to call: there is no other library between. */
@@ -131,43 +144,39 @@ static void tell_own_call(const struct model *m, struct finding *f)
 		    py && py->file ? arena_printf(f->arena, ", at %s:%d (%s)", py->file, py->line, py->function ? py->function : "?") : "");
 	finding_fix(f, "Free only what a C function of the same library gave out, once, and with the function that its documentation names; "
 		       "leave the memory of Python objects, numpy arrays and ctypes or cffi buffers to their owners.");
-	fix_corruption(f);
+	fix_corruption(m, f);
 }
 
 static void explain_corruption(const struct model *m, struct finding *f)
 {
-	const char *where = f->frame ? frame_text(f->arena, f->frame) : "native code";
+	const char *where = f->frame ? frame_words(f->arena, f->frame) : "native code";
 	const struct frame *t = top(m);
 
 	if (f->text) {
-		finding_title(f, "The heap is damaged: \"%s\", detected in a call by %s",
-			      arena_line(f->arena, f->text), module_name(f->module));
+		finding_title(f, "The program's memory (heap) is damaged: \"%s\", noticed in a call by %s",
+			      arena_line(f->arena, f->text), software_of(f->arena, f->module));
 		finding_cite(f, m->crash.record, m->ending.time,
-			     "the C library's abort message: %s", arena_line(f->arena, f->text));
-		finding_say(f,
-			    "The allocator found its own records damaged and aborted the process: "
-			    "\"%s\".",
-			    arena_line(f->arena, f->text));
+			     "the C library's abort message: %s; the call came from %s", arena_line(f->arena, f->text),
+			     f->frame ? frame_text(f->arena, f->frame) : "native code");
+		finding_say(f, "The C library's allocator, which hands out memory, found its own records overwritten and ended the process.");
 	} else {
-		finding_title(f, "The heap is damaged: the allocator itself crashed in a call by %s", module_name(f->module));
+		finding_title(f, "The program's memory (heap) is damaged: the allocator itself crashed in a call by %s",
+			      software_of(f->arena, f->module));
 		finding_cite(f, m->crash.record, m->ending.time, "%s at 0x%llx in %s", signal_word(m->ending.signal),
 			     (unsigned long long)m->crash.address, frame_text(f->arena, t));
 		finding_say(f,
 			    "The fault lies inside the allocator (%s): it followed a record of the "
 			    "heap that had been overwritten, or was "
 			    "given a pointer that it never gave out.",
-			    frame_text(f->arena, t));
+			    frame_words(f->arena, t));
 	}
 	if (module_calls_for_others(f->module)) {
 		tell_own_call(m, f);
 		return;
 	}
-	finding_say(f,
-		    "It was detected in free() or malloc() called by %s. That is where it was "
-		    "noticed; the damage was done before, "
-		    "by this or by other code.",
-		    where);
-	fix_corruption(f);
+	finding_say(f, "That was noticed in a call of free() or malloc() by %s. The damage was done before, by this or by other code: the "
+		       "place where it is noticed is mostly innocent.", where);
+	fix_corruption(m, f);
 }
 
 const struct rule rule_mem_heap_corruption = {
@@ -204,16 +213,14 @@ static enum confidence match_smashed(const struct model *m, struct finding *f)
 
 static void explain_smashed(const struct model *m, struct finding *f)
 {
-	finding_title(f, "%s wrote beyond the end of a buffer", module_name(f->module));
-	finding_cite(f, m->crash.record, m->ending.time, "the C library's abort message: %s", f->text);
+	finding_title(f, "%s wrote beyond the end of a buffer", software_of(f->arena, f->module));
+	finding_cite(f, m->crash.record, m->ending.time, "the C library's abort message: %s; in %s", f->text, frame_text(f->arena, f->frame));
 	finding_say(f,
 		    "A check that the compiler built into %s found that a buffer had been overrun "
 		    "(\"%s\") and aborted the process.",
-		    frame_text(f->arena, f->frame), f->text);
-	finding_fix(f,
-		    "Report it to the makers of %s with the stacks below; check the lengths of "
-		    "what is handed to it.",
-		    module_name(f->module));
+		    frame_words(f->arena, f->frame), f->text);
+	finding_fix(f, "Check the lengths of the texts and arrays that are handed to %s.", software_of(f->arena, f->module));
+	howto_report(m, f, f->module);
 }
 
 const struct rule rule_mem_buffer_overrun = {
@@ -288,19 +295,19 @@ static enum confidence match_freed(const struct model *m, struct finding *f)
 
 static void explain_freed(const struct model *m, struct finding *f)
 {
-	const char *where = frame_text(f->arena, f->frame ? f->frame : top(m));
+	const char *where = frame_words(f->arena, f->frame ? f->frame : top(m));
 
 	if (f->event) {
 		uint64_t start = FIELD(f->event, free_big, address), size = FIELD(f->event, free_big, size);
 
-		finding_title(f, "%s used a block of %s that had been freed", module_name(f->module), size_text(f->arena, size));
+		finding_title(f, "%s used a block of %s that had been freed", software_of(f->arena, f->module), size_text(f->arena, size));
 		finding_cite(f, f->event->record, f->event->time,
 			     "a block of %llu bytes at 0x%llx was given back",
 			     (unsigned long long)size, (unsigned long long)start);
 		finding_cite(f, m->crash.record, m->ending.time,
-			     "SIGSEGV at 0x%llx, byte %llu of it",
+			     "SIGSEGV at 0x%llx, byte %llu of it, in %s",
 			     (unsigned long long)m->crash.address,
-			     (unsigned long long)(m->crash.address - start));
+			     (unsigned long long)(m->crash.address - start), frame_text(f->arena, f->frame ? f->frame : top(m)));
 		finding_say(f,
 			    "%s touched 0x%llx, which had belonged to a block of %s that was given "
 			    "back %.3f s before: a pointer outlived its "
@@ -311,11 +318,12 @@ static void explain_freed(const struct model *m, struct finding *f)
 			       "array, the ctypes buffer) as long as its address is used.");
 		return;
 	}
-	finding_title(f, "%s used an object that had been freed", module_name(f->module));
+	finding_title(f, "%s used an object that had been freed", software_of(f->arena, f->module));
 	finding_cite(f, m->crash.record, m->ending.time,
-		     "SIGSEGV at 0x%llx: the pattern 0x%02llx that the allocator writes into freed "
+		     "SIGSEGV at 0x%llx, in %s: the pattern 0x%02llx that the allocator writes into freed "
 		     "memory",
-		     (unsigned long long)m->crash.address, (unsigned long long)f->number[0]);
+		     (unsigned long long)m->crash.address, frame_text(f->arena, f->frame ? f->frame : top(m)),
+		     (unsigned long long)f->number[0]);
 	finding_say(f,
 		    "A pointer that was followed in %s is made of the byte 0x%02llx, which the "
 		    "debug allocator writes into memory when it is freed. "

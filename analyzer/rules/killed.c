@@ -3,10 +3,13 @@
  * Ended by a signal from outside, or by one that the kernel sends for a reason of its own.
  * siginfo tells the sender; SIGKILL tells nothing, then only a witness (the recorded parent) can.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
 #include <string.h>
+
+#include "analyzer/words.h"
 
 /* --- killed.by-process --- */
 
@@ -78,7 +81,8 @@ static void tell_memory(const struct model *m, struct finding *f)
 			f, "At the last look %s of memory was available, and this process held %s.",
 			size_text(f->arena, c->mem_available), size_text(f->arena, c->rss));
 	}
-	finding_fix(f, "Use less memory (smaller batches, chunks), or a machine with more.");
+	howto_less_memory(m, f, "Let it");
+	finding_fix(f, "Or use a machine with more memory.");
 }
 
 struct sender {
@@ -128,8 +132,7 @@ static void explain_process(const struct model *m, struct finding *f)
 		tell_kill(m, f);
 		return;
 	}
-	finding_title(f, "%s from process %u%s%s ended it", s.signal, s.pid, name,
-		      parent ? ", its parent," : "");
+	finding_title(f, "Process %u%s%s ended it, with %s", s.pid, name, parent ? ", its parent," : "", s.signal);
 	finding_cite(f, f->event ? f->event->record : m->crash.record, m->ending.time,
 		     "%s, sent by pid %u, uid %u, command %s%s%s", s.signal, s.pid, s.uid,
 		     s.name ? s.name : "not known", s.argv ? ": " : "", s.argv ? s.argv : "");
@@ -146,8 +149,9 @@ static void explain_process(const struct model *m, struct finding *f)
 	if (memory_daemon(s.name))
 		tell_memory(m, f);
 	else
-		finding_fix(f, "Ask why %s ends it: a time limit, an idle limit, a stop of its service.",
-			    s.name ? s.name : "that process");
+		finding_fix(f, "The program itself did nothing wrong here. Find out why %s ends it (a time limit, an idle limit, a stop of its "
+			       "service), and ask whoever runs it for more time if that is it.",
+			    s.name ? arena_printf(f->arena, "%s (process %u)", s.name, s.pid) : arena_printf(f->arena, "process %u", s.pid));
 }
 
 const struct rule rule_killed_by_process = {
@@ -201,11 +205,12 @@ static void explain_timer(const struct model *m, struct finding *f)
 			     FIELD(f->event, timer_set, microseconds) / 1e6,
 			     frame_text(f->arena, caller));
 		finding_say(f, "The timer was set by %s, to fire after %.3f s.",
-			    frame_text(f->arena, caller),
+			    frame_words(f->arena, caller),
 			    FIELD(f->event, timer_set, microseconds) / 1e6);
 	}
-	finding_fix(f, "Install a handler before the timer is set (signal.signal(signal.SIGALRM, "
-		       "…)), or switch it off in time: signal.alarm(0)");
+	finding_fix(f, "Install a handler before the timer is set (signal.signal(signal.SIGALRM, …)), or switch the timer off when the work is "
+		       "done in time:");
+	finding_run(f, "signal.alarm(0)");
 }
 
 const struct rule rule_killed_by_timer = {
@@ -268,8 +273,8 @@ static void explain_terminal(const struct model *m, struct finding *f)
 		     f->name ? f->name : "the kernel: its terminal was closed");
 	finding_say(f, "SIGHUP tells programs that their terminal is gone: the window was closed, "
 		       "the connection broke, the user logged out.");
-	finding_fix(f, "Start it so that it outlives the terminal: tmux, screen, nohup jupyter …, "
-		       "or systemd-run --user.");
+	finding_fix(f, "Start it so that it outlives the terminal: within tmux or screen, or so:");
+	finding_run(f, "nohup %s &", start_command(m, f->arena) ? start_command(m, f->arena) : "jupyter notebook");
 }
 
 const struct rule rule_killed_terminal_closed = {
@@ -384,10 +389,13 @@ static void explain_unknown(const struct model *m, struct finding *f)
 		    : somebody_was(m)	? ": the machine's counter of such kills rose while it ran, but "
 					  "that counts those of other processes and containers too"
 					: ": no counter of such kills rose, as far as they were looked at");
-	finding_fix(f, "To know more: record the server too (LD_PRELOAD=libkshim.so jupyter "
-		       "notebook): it sees the end of its kernels; and look at "
-		       "journalctl -k around the time of the end, and at the logs of a batch "
-		       "system or a container runtime.");
+	finding_fix(f, "Ask whoever runs this machine, batch system or hub whether they end processes for time or memory; and see what Linux "
+		       "and systemd wrote at that time:");
+	finding_run(f, "journalctl --since \"%s\" | grep -i -e kill -e oom -e memory", clock_words(f->arena, m->started + m->ending.time));
+	if (m->is_kernel) {
+		finding_fix(f, "To know it the next time, record the Jupyter server too; it sees how its kernels end:");
+		finding_run(f, "LD_PRELOAD=libkshim.so jupyter notebook");
+	}
 }
 
 const struct rule rule_killed_unknown = {

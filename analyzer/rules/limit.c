@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Resource limits with signals or errors of their own: CPU time, file size, mappings, open files. */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <errno.h>
@@ -34,9 +35,8 @@ static void explain_cpu(const struct model *m, struct finding *f)
 			    (unsigned long long)f->number[0]);
 	else
 		finding_say(f, "The kernel sends SIGXCPU when the CPU time of RLIMIT_CPU (ulimit -t) is used up.");
-	finding_fix(f, "Raise the limit before Python starts: ulimit -t unlimited (RLIMIT_CPU; "
-		       "\"cpu\" in /etc/security/limits.conf; on a login node "
-		       "run the job through the batch system).");
+	howto_ulimit(m, f, RLIMIT_CPU, "t", "cpu", "unlimited");
+	finding_fix(f, "On a login node of a cluster such a limit (RLIMIT_CPU) is meant: run the work as a job of the batch system.");
 }
 
 const struct rule rule_limit_cpu_time = {
@@ -93,7 +93,8 @@ static void explain_size(const struct model *m, struct finding *f)
 							   "EFBIG, \"File too large\"",
 		     f->number[0] == UNKNOWN ? "not known" : size_text(f->arena, f->number[0]));
 	finding_say(f, "A file was to grow beyond RLIMIT_FSIZE (ulimit -f). The disk may have plenty of space.");
-	finding_fix(f, "Raise the limit before Python starts: ulimit -f unlimited");
+	howto_ulimit(m, f, RLIMIT_FSIZE, "f", "fsize", "unlimited");
+	finding_fix(f, "Or write several smaller files.");
 }
 
 const struct rule rule_limit_file_size = {
@@ -127,8 +128,9 @@ static void explain_files(const struct model *m, struct finding *f)
 		     arena_line(f->arena, f->context->error.text));
 	finding_say(f, "The process may have %llu files open at a time (RLIMIT_NOFILE, ulimit -n), and all were in use.",
 		    (unsigned long long)f->number[0]);
-	finding_fix(f, "Close files (with open(...) as f), and look which are open: ls -l "
-		       "/proc/PID/fd; or raise the limit: ulimit -n 65536");
+	finding_fix(f, "Close what is no longer used (\"with open(…) as file:\" does it by itself); a loop that opens files, sockets or "
+		       "figures and keeps them is the usual reason.");
+	howto_ulimit(m, f, RLIMIT_NOFILE, "n", "nofile", "65536");
 }
 
 const struct rule rule_limit_open_files = {
@@ -167,7 +169,6 @@ static enum confidence match_maps(const struct model *m, struct finding *f)
 
 static void explain_maps(const struct model *m, struct finding *f)
 {
-	(void)m;
 	finding_title(f, "The limit on the number of mappings is reached (%llu)", (unsigned long long)f->number[0]);
 	finding_cite(f, f->event->record, f->event->time, "%s of %llu bytes failed with ENOMEM; the process had %llu mappings",
 		     FIELD_TEXT(f->event, map_failed, function) ? FIELD_TEXT(f->event, map_failed, function) : "mmap",
@@ -177,11 +178,11 @@ static void explain_maps(const struct model *m, struct finding *f)
 		    "%llu. A new one is refused with \"cannot "
 		    "allocate memory\", whatever memory there is.",
 		    (unsigned long long)f->number[0]);
-	finding_fix(
-		f,
-		"sudo sysctl vm.max_map_count=262144 (lasting: a line in /etc/sysctl.d/), or use "
-		"fewer mappings: fewer memory-mapped files "
-		"and shared tensors (torch.multiprocessing.set_sharing_strategy('file_system')).");
+	finding_fix(f, "Use fewer at a time: fewer memory-mapped files, shared arrays and threads%s.",
+		    works_in_batches(m) ? " (with PyTorch: torch.multiprocessing.set_sharing_strategy('file_system'))" : "");
+	finding_fix(f, "Or have the limit raised; that takes the administrator of the machine, so ask them for this (lasting: the same as a "
+		       "line in /etc/sysctl.d/):");
+	finding_run(f, "sudo sysctl vm.max_map_count=262144");
 }
 
 const struct rule rule_limit_map_count = {

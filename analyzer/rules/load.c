@@ -8,6 +8,7 @@
  * argument of dlopen: that one is often there and whole.
  */
 #include "analyzer/rules/load.h"
+#include "analyzer/howto.h"
 
 #include <string.h>
 
@@ -49,14 +50,14 @@ void load_tell(const struct model *m, struct finding *f)
 			     "%s was called by %s",
 			     f->context->end->number == KS_abort_call ? "abort" : "exit",
 			     frame_text(f->arena, f->context->blame));
-	finding_say(f, "The loader's own words: %s", f->text);
+	finding_say(f, "The system's loader said: %s", f->text);
 	if (bad->link == LINK_EXCEPTION && *e->type &&
 	    !strstr(arena_line(f->arena, e->text), f->text))
 		finding_say(f, "Python's last message, \"%s: %.160s\", hides them.", e->type,
 			    arena_line(f->arena, e->text));
 	if (bad->link == LINK_CALLER || bad->link == LINK_TIME)
 		finding_say(f, "%s asked for %s, and then ended the process on the same thread.",
-			    module_name(f->load->caller.module), base_name(load_wanted(f)));
+			    software_file(f->arena, f->load->caller.module), base_name(load_wanted(f)));
 	if (bad->link == LINK_EXCEPTION && e->file)
 		finding_say(f, "It was asked for at %s, line %d.", e->file, e->line);
 }
@@ -84,6 +85,12 @@ static bool is_bundled(const char *file)
 	const char *dash = strrchr(base_name(file), '-');
 
 	return strstr(file, ".libs/") || (dash && strspn(dash + 1, "0123456789abcdef") == 8);
+}
+
+/* What a shell takes as it is, of the begin of a name or path. */
+static const char *plain_path(struct arena *arena, const char *name)
+{
+	return arena_text(arena, name, strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-/"));
 }
 
 /* --- load.missing-library --- */
@@ -131,26 +138,21 @@ static void explain_missing(const struct model *m, struct finding *f)
 	if (strcmp(f->name, base_name(load_wanted(f))) == 0)
 		finding_title(f, "%s is missing: the loader found it nowhere", f->name);
 	else
-		finding_title(f, "%s is missing, which %s needs", f->name,
-			      base_name(load_wanted(f)));
+		finding_title(f, "%s is missing, which %s needs", f->name, software_of_path(f->arena, load_wanted(f)));
 	load_tell(m, f);
 	if (strcmp(f->name, base_name(load_wanted(f))) != 0)
 		finding_say(f,
-			    "%s itself is there; what it is linked with, %s, is not in any folder "
-			    "that the loader searches.",
+			    "%s itself is there; %s, another file that it needs, is in none of the folders that are searched.",
 			    load_wanted(f), f->name);
 	if (known)
 		finding_say(f, "%s is %s.", f->name, known->what);
 	if (known)
-		finding_fix(f, "%s", known->fix);
+		howto_words(m, f, known->fix);
 	else if (is_bundled(f->path) || module_is_extension(load_wanted(f)))
 		finding_fix_package(m, f, load_wanted(f), "reinstall");
 	if (!is_bundled(f->path))
-		finding_fix(f,
-			    "If %s is installed somewhere, put its folder into LD_LIBRARY_PATH "
-			    "before Python starts "
-			    "(in kernel.json: \"env\": {\"LD_LIBRARY_PATH\": \"/folder\"}).",
-			    f->name);
+		howto_set(m, f, AT_START, arena_printf(f->arena, "If %s is installed somewhere (find / -name '%s*' tells), name its folder in place "
+							 "of /FOLDER", f->name, plain_path(f->arena, f->name)), "LD_LIBRARY_PATH=/FOLDER");
 }
 
 const struct rule rule_load_missing_library = {
@@ -184,6 +186,15 @@ static enum confidence match_version(const struct model *m, struct finding *f)
 	return load_fault(f, LOADER_VERSION) ? f->context->bad_load.confidence : NO_MATCH;
 }
 
+/* The folder of the environment; as one word of a shell, or where it is none: one to be filled in. */
+static const char *prefix_of(const struct model *m, struct arena *arena)
+{
+	const struct event *e = python_ready(m);
+	const char *prefix = e ? FIELD_TEXT(e, py_ready, prefix) : NULL;
+
+	return prefix && *prefix && strcmp(plain_path(arena, prefix), prefix) == 0 ? prefix : "/FOLDER";
+}
+
 static void explain_version(const struct model *m, struct finding *f)
 {
 	const struct loader_text *w = &f->context->bad_load.words;
@@ -192,11 +203,11 @@ static void explain_version(const struct model *m, struct finding *f)
 	const char *by = w->required_by ? w->required_by : load_wanted(f);
 	bool libc = w->version && strncmp(w->version, "GLIBC_", 6) == 0;
 
-	finding_title(f, "%s is there but too old: it has no version %s", base_name(w->file),
+	finding_title(f, "%s is too old for %s: it has no version %s", base_name(w->file), software_of_path(f->arena, by),
 		      w->version ? w->version : "");
 	load_tell(m, f);
 	finding_say(f, "%s was built with a newer %s than the one that the loader took, %s.",
-		    base_name(by), base_name(w->file), w->file);
+		    software_file_of_path(f->arena, by), base_name(w->file), w->file);
 	if (entry)
 		finding_say(f,
 			    "That file comes from LD_LIBRARY_PATH (%s), which is searched before "
@@ -209,13 +220,11 @@ static void explain_version(const struct model *m, struct finding *f)
 			       "library, or use a newer system.");
 		finding_fix_package(m, f, by, "reinstall");
 	} else if (entry) {
-		finding_fix(f, "Take %s out of LD_LIBRARY_PATH: unset LD_LIBRARY_PATH", entry);
+		howto_unset(m, f, arena_printf(f->arena, "Take %s out of LD_LIBRARY_PATH", entry), "LD_LIBRARY_PATH");
 	} else {
-		finding_fix(
-			f,
-			"Let a newer %s be found first, for instance the one of the environment: "
-			"LD_LIBRARY_PATH=\"$(dirname \"$(dirname %s)\")/lib\"",
-			base_name(w->file), model_info(m, "exe") ? arena_shell(f->arena, model_info(m, "exe")) : "python");
+		howto_set(m, f, AT_START, arena_printf(f->arena, "Let a newer %s be found first, for instance that of the environment",
+						       base_name(w->file)),
+			  arena_printf(f->arena, "LD_LIBRARY_PATH=%s/lib", prefix_of(m, f->arena)));
 	}
 }
 
@@ -269,8 +278,8 @@ static void explain_mixed(const struct model *m, struct finding *f)
 	const char *by_entry = path_entry(f->arena, list, w->file);
 	const char *entry = f->other ? path_entry(f->arena, list, f->other->path) : NULL;
 
-	finding_title(f, "%s and %s are of different versions", base_name(w->file),
-		      base_name(w->provider));
+	finding_title(f, "%s and %s do not belong together: they are of different versions", software_file_of_path(f->arena, w->file),
+		      software_file_of_path(f->arena, provider_path(m, f)));
 	load_tell(m, f);
 	finding_say(f,
 		    "%s was built for a %s that defines this symbol; the %s that the loader took "
@@ -293,10 +302,8 @@ static void explain_mixed(const struct model *m, struct finding *f)
 			    "packages.",
 			    list);
 	if (list && *list)
-		finding_fix(f,
-			    "Start without LD_LIBRARY_PATH (unset LD_LIBRARY_PATH), or put the "
-			    "folder that belongs to %s first.",
-			    base_name(by_entry ? w->provider : w->file));
+		howto_unset(m, f, arena_printf(f->arena, "Take the folders of other installations out of LD_LIBRARY_PATH (it is %s)", list),
+			    "LD_LIBRARY_PATH");
 	finding_fix_package(m, f, w->file, "reinstall");
 }
 
@@ -347,26 +354,28 @@ static void explain_symbol(const struct model *m, struct finding *f)
 	const struct loader_text *w = &f->context->bad_load.words;
 
 	if (f->event) {
-		finding_title(f, "%s asked for the symbol %s, which is not there, and gave up",
-			      module_name(f->module), f->symbol);
+		finding_title(f, "%s asked for the function %s, which is not there, and gave up",
+			      software_of(f->arena, f->module), f->symbol);
 		finding_cite(f, f->event->record, f->event->time, "dlsym found no %s", f->symbol);
 		finding_say(f,
 			    "%s looked for the function %s and aborted on the same thread when it "
 			    "was not found: the library "
 			    "that ought to have it is of another version.",
-			    module_name(f->module), f->symbol);
+			    software_file(f->arena, f->module), f->symbol);
 		finding_fix_package(m, f, f->module->path, "reinstall");
 		return;
 	}
-	finding_title(f, "%s needs the symbol %s, which no loaded library defines",
-		      base_name(w->file), w->symbol ? w->symbol : "");
+	finding_title(f, "%s needs %s, which no library has that was loaded: its parts are of different versions",
+		      software_of_path(f->arena, w->file), w->symbol ? w->symbol : "");
 	load_tell(m, f);
 	finding_say(
 		f, "%s was built against another version of a library than the one that is loaded.",
 		w->file);
 	if (strncmp(w->symbol ? w->symbol : "", "iJIT_", 5) == 0)
-		finding_fix(f, "MKL 2024.1 took this symbol out; use the one before: conda install "
-			       "'mkl==2024.0'");
+	{
+		finding_fix(f, "MKL 2024.1 took this symbol out; use the one before:");
+		finding_run(f, "conda install 'mkl==2024.0'");
+	}
 	finding_fix_package(m, f, w->file, "reinstall");
 }
 

@@ -5,6 +5,7 @@
  * load failed (load_refused); after a SIGBUS the arithmetic of the mapping is the proof.
  */
 #include "analyzer/rules/load.h"
+#include "analyzer/howto.h"
 #include "analyzer/rules/tags.h"
 
 #include <signal.h>
@@ -41,8 +42,9 @@ static void fix_file(const struct model *m, struct finding *f, const char *path)
 	}
 	package = package_of(f->arena, path);
 	if (!package && is_cache(path)) {
-		finding_fix(f, "Delete it; the next run makes it again: rm %s%s", arena_shell(f->arena, path),
-			    strstr(path, "heano") ? " (or all of the cache: theano-cache purge)" : "");
+		finding_fix(f, "Delete it; the next run makes it again%s:",
+			    strstr(path, "heano") ? " (theano-cache purge deletes all of Theano's cache)" : "");
+		finding_run(f, "rm %s", arena_shell(f->arena, path));
 		return;
 	}
 	finding_fix_package(m, f, path, "reinstall");
@@ -119,21 +121,23 @@ static void explain_truncated(const struct model *m, struct finding *f)
 {
 	struct arena *a = f->arena;
 
-	finding_title(f, "The file %s is cut off", base_name(f->path));
+	if (package_of(f->arena, f->path))
+		finding_title(f, "%s is damaged: its file %s is cut off", software_of_path(f->arena, f->path), base_name(f->path));
+	else
+		finding_title(f, "The file %s is cut off", base_name(f->path));
 	if (f->mapping) {
 		finding_cite(f, m->crash.record, m->ending.time,
 			     "SIGBUS at 0x%llx, which is byte %llu of %s; the file has %llu bytes",
 			     (unsigned long long)m->crash.address, (unsigned long long)f->number[0],
 			     f->path, (unsigned long long)f->number[1]);
-		finding_say(f, "The process read byte %llu of %s through a mapping; the file ends at byte %llu. Such a read is "
-			    "answered with SIGBUS.", (unsigned long long)f->number[0], f->path, (unsigned long long)f->number[1]);
+		finding_say(f, "Byte %llu of %s was needed, but the file ends at byte %llu; Linux answers that with the signal SIGBUS.",
+			    (unsigned long long)f->number[0], f->path, (unsigned long long)f->number[1]);
 	} else {
 		load_tell(m, f);
 	}
 	if (f->number[2] > f->number[1])
-		finding_say(f, "%s has %s, but its own headers say that it reaches to %llu: the rest was never written or has been "
-			    "cut off, for instance by a full disk or a broken download.", f->path, size_text(a, f->number[1]),
-			    (unsigned long long)f->number[2]);
+		finding_say(f, "It has %s and ought to have %s (%llu bytes), as its own headers say: the rest was never written or has been cut off, for "
+			    "instance by a full disk or a broken download.", size_text(a, f->number[1]), size_text(a, f->number[2]), (unsigned long long)f->number[2]);
 	fix_file(m, f, f->path);
 }
 
@@ -228,7 +232,11 @@ static void explain_elf(const struct model *m, struct finding *f)
 		explain_made_for(m, f, &made);
 		return;
 	}
-	finding_title(f, "%s is not a library that this machine can load", base_name(f->path));
+	if (package_of(f->arena, f->path))
+		finding_title(f, "%s cannot be loaded: its file %s is no library for this machine", software_of_path(f->arena, f->path),
+			      base_name(f->path));
+	else
+		finding_title(f, "%s is not a library that this machine can load", base_name(f->path));
 	load_tell(m, f);
 	if (e) {
 		finding_cite(f, e->record, e->time, "%s: %llu bytes, the first eight are %016llx", f->path,
@@ -242,7 +250,10 @@ static void explain_elf(const struct model *m, struct finding *f)
 	if (other && f->context->bad_load.words.fault == LOADER_MISSING)
 		finding_say(f, "The loader passes over such a file as if it were not there; that is why it speaks of a missing file.");
 	if (f->number[0] == 0x206e6f6973726576ull)	/* "version " */
-		finding_fix(f, "In a checkout: git lfs pull. In an installed package: install it again.");
+	{
+		finding_fix(f, "In a checkout of git, fetch the real file:");
+		finding_run(f, "git lfs pull");
+	}
 	fix_file(m, f, f->path);
 }
 
@@ -281,13 +292,14 @@ static void explain_noexec(const struct model *m, struct finding *f)
 {
 	const struct event *e = refused(f);
 
-	finding_title(f, "%s lies on a file system that is mounted noexec", base_name(f->path));
+	finding_title(f, "%s cannot be loaded: it lies on a file system that is mounted noexec", software_of_path(f->arena, f->path));
 	load_tell(m, f);
 	if (e && (FIELD(e, load_refused, mount_flags) & ST_NOEXEC_FLAG))
 		finding_cite(f, e->record, e->time, "statfs of %s: mount flag noexec is set", f->path);
 	finding_say(f, "No code may be executed from the file system that holds %s; the file itself is in order.", f->path);
-	finding_fix(f, "Move the environment to another file system, or have this one remounted: "
-		    "sudo mount -o remount,exec \"$(df --output=target %s | tail -1)\"", arena_shell(f->arena, f->path));
+	finding_fix(f, "Make the environment anew (or move it) on another file system: one from which programs may be run.");
+	finding_fix(f, "Or have this one mounted with exec; that takes the administrator:");
+	finding_run(f, "sudo mount -o remount,exec \"$(df --output=target %s | tail -1)\"", arena_shell(f->arena, f->path));
 }
 
 const struct rule rule_load_noexec_mount = {
@@ -327,7 +339,7 @@ static void explain_denied(const struct model *m, struct finding *f)
 	const struct event *e = refused(f);
 	bool mapped = f->context->bad_load.words.fault != LOADER_DENIED;
 
-	finding_title(f, "The system refused to load %s", base_name(f->path));
+	finding_title(f, "The system refused to load %s", software_file_of_path(f->arena, f->path));
 	load_tell(m, f);
 	if (e)
 		finding_cite(f, e->record, e->time, "%s: mode %llo, opening it gave %lld", f->path,
@@ -337,14 +349,14 @@ static void explain_denied(const struct model *m, struct finding *f)
 		finding_say(f, "The file can be read, but its code may not be mapped: a security "
 			       "module (SELinux, AppArmor, a snap's "
 			       "confinement) forbids it.");
-		finding_fix(f,
-			    "Look what was denied: sudo ausearch -m avc -ts recent (or journalctl "
-			    "-k | grep DENIED), then restore the "
-			    "label: sudo restorecon -Rv %s",
-			    arena_shell(f->arena, f->path));
+		finding_fix(f, "See what was denied (journalctl -k | grep DENIED with AppArmor), and show it to the administrator:");
+		finding_run(f, "sudo ausearch -m avc -ts recent");
+		finding_fix(f, "With SELinux, restoring the file's label may be enough:");
+		finding_run(f, "sudo restorecon -Rv %s", arena_shell(f->arena, f->path));
 	} else {
 		finding_say(f, "This user may not read the file or enter one of its folders.");
-		finding_fix(f, "See which part is closed: namei -l %s", arena_shell(f->arena, f->path));
+		finding_fix(f, "See which folder of its path is closed to you, and ask its owner to open it:");
+		finding_run(f, "namei -l %s", arena_shell(f->arena, f->path));
 	}
 }
 

@@ -3,6 +3,7 @@
  * The code in memory is not that of the package: a file was overwritten while it was mapped, or
  * another installation's library was found before the package's own.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -65,10 +66,11 @@ static enum confidence match_replaced(const struct model *m, struct finding *f)
 static void explain_replaced(const struct model *m, struct finding *f)
 {
 	const struct event *e = f->event;
+	const char *package;
 
 	if (f->confidence == SEEN)
 		return;
-	finding_title(f, "The file %s was overwritten while it was in use", base_name(f->path));
+	finding_title(f, "%s was changed on disk while the program was using it", software_file_of_path(f->arena, f->path));
 	finding_cite(
 		f, e->record, e->time,
 		"%s: %llu bytes when it was loaded, %llu bytes now, the same inode, changed since",
@@ -77,14 +79,20 @@ static void explain_replaced(const struct model *m, struct finding *f)
 	finding_cite(f, m->crash.record, m->ending.time, "%s in %s", signal_word(m->ending.signal),
 		     frame_text(f->arena, f->context->blame));
 	finding_say(f,
-		    "%s was loaded at %.1f s. Later another version was written into the same "
-		    "file; the process has the file mapped, so its code and "
-		    "data in memory changed under its feet, and the next use crashed.",
+		    "%s was loaded at %.1f s. Later something else was written into the same "
+		    "file. A running program uses that file itself, not a copy: its code changed under its feet, and the next use crashed.",
 		    f->path, SECONDS(f->module->load_time));
-	finding_fix(f, "Restart the kernel after installing or upgrading a package; let pip do it "
-		       "(it makes a new file) rather than copying over a file in "
-		       "use. If the file may be half-written:");
-	finding_fix_package(m, f, f->path, "reinstall");
+	finding_fix(f, m->is_kernel ? "Restart the kernel: it then takes the new file. After each installation or upgrade of a package a kernel that "
+				      "has imported it must be restarted." :
+				      "Restart the program: it then takes the new file. Do not install or upgrade a package while a program uses it, "
+				      "and never copy over a file in use.");
+	package = package_of(f->arena, f->path);
+	if (!package_command(m, f->arena, package, f->path, true)) {
+		finding_fix(f, "If it crashes again, the file may be half-written: install it again.");
+		return;
+	}
+	finding_fix(f, "If it crashes again, the file may be half-written; reinstall it:");
+	finding_run(f, "%s", package_command(m, f->arena, package, f->path, true));
 }
 
 const struct rule rule_load_replaced_library = {
@@ -135,7 +143,7 @@ static enum confidence match_shadowed(const struct model *m, struct finding *f)
 		for (size_t k = 0; k < m->nmodules; k++) {
 			const char *home = strstr(m->modules[k].path, bundled[i].home);
 
-			if (!home && !strstr(m->modules[k].path, "site-packages"))
+			if (!home && !site_packages(m->modules[k].path))
 				continue;
 			if (!strstr(m->modules[k].path,
 				    arena_text(f->arena, bundled[i].home,
@@ -152,15 +160,16 @@ static enum confidence match_shadowed(const struct model *m, struct finding *f)
 
 static void explain_shadowed(const struct model *m, struct finding *f)
 {
-	finding_title(f, "%s was taken from LD_LIBRARY_PATH and not from the package", module_name(f->module));
+	finding_title(f, "%s was taken from LD_LIBRARY_PATH in place of the one that %s brings", module_name(f->module),
+		      software_of(f->arena, f->other));
 	finding_cite(f, f->module->record, f->module->load_time, "loaded: %s", f->module->path);
 	finding_cite(f, f->other->record, f->other->load_time, "the package lies in %s", f->other->path);
 	finding_cite(f, m->crash.record, m->ending.time, "%s in %s", signal_word(m->ending.signal), module_name(m->crash.module));
 	finding_say(f,
 		    "The package brings its own %s, but LD_LIBRARY_PATH (%s) is searched first and "
 		    "holds another one; the fault lies in that one.",
-		    module_name(f->module), f->text);
-	finding_fix(f, "Take %s out of LD_LIBRARY_PATH: unset LD_LIBRARY_PATH", f->text);
+		    software_file(f->arena, f->module), f->text);
+	howto_unset(m, f, arena_printf(f->arena, "Take %s out of LD_LIBRARY_PATH", f->text), "LD_LIBRARY_PATH");
 }
 
 const struct rule rule_load_shadowed_library = {

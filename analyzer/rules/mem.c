@@ -4,6 +4,7 @@
  * or a size that could not be had. The proof is arithmetic: what was in use, what was asked for,
  * what the limit was, all recorded at the failure; and a link of that request to the end.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <errno.h>
@@ -219,7 +220,7 @@ static enum confidence match_limit(const struct model *m, struct finding *f)
 	return NO_MATCH;
 }
 
-static void explain_data(struct finding *f)
+static void explain_data(const struct model *m, struct finding *f)
 {
 	struct arena *a = f->arena;
 
@@ -227,14 +228,14 @@ static void explain_data(struct finding *f)
 	finding_cite(f, f->event->record, f->event->time, "%s of %llu bytes failed; RLIMIT_DATA is %llu", f->name,
 		     (unsigned long long)f->number[0], (unsigned long long)f->number[4]);
 	finding_say(f, "%s asked for %s with %s and did not get them%s.",
-		    f->module ? module_name(f->module) : "The program", size_text(a, f->number[0]), f->name,
+		    f->module ? software_file(f->arena, f->module) : "The program", size_text(a, f->number[0]), f->name,
 		    f->number[3] == UNKNOWN ? "" :
 					      arena_printf(a, ", although the machine had %s available",
 							   size_text(a, f->number[3])));
 	finding_say(f, "RLIMIT_DATA (ulimit -d) is %s: a process may not have more memory of its own than that.",
 		    size_text(a, f->number[4]));
-	finding_fix(f, "Take the limit away before Python starts: ulimit -d unlimited (or the line \"data\" in "
-		       "/etc/security/limits.conf; batch systems set it too)");
+	howto_ulimit(m, f, RLIMIT_DATA, "d", "data", "unlimited");
+	howto_less_memory(m, f, "Or");
 }
 
 static void explain_limit(const struct model *m, struct finding *f)
@@ -242,54 +243,41 @@ static void explain_limit(const struct model *m, struct finding *f)
 	struct arena *a = f->arena;
 	const char *limit = size_text(a, f->number[2]);
 
-	(void)m;
 	if (f->confidence == SEEN)
 		return;
 	if (f->number[4]) {
-		explain_data(f);
+		explain_data(m, f);
 		return;
 	}
 	if (f->load) {
 		const struct event *record = f->load->ended ? f->load->ended : f->load->began;
 
-		finding_title(f, "The limit on the address space (%s) is too small to map %s",
-			      limit, base_name(f->path));
+		finding_title(f, "The limit on memory addresses (ulimit -v, %s) is too small to load %s", limit,
+			      software_of_path(f->arena, f->path));
 		finding_cite(f, record ? record->record : 0, f->load->begin,
 			     "loading %s failed: %s", f->load->path ? f->load->path : "",
 			     f->load->error);
 		if (f->number[0])
-			finding_say(f, "%s takes %s of address space.", f->path,
-				    size_text(a, f->number[0]));
-		finding_say(f,
-			    "The loader could not map %s. The file is whole; there was no address "
-			    "space left for it.",
-			    f->path);
+			finding_say(f, "Its file %s takes %s of address space.", base_name(f->path), size_text(a, f->number[0]));
+		finding_say(f, "The loader could not map %s. The file is whole; there was no address space left for it.", f->path);
 	} else {
-		finding_title(f, "The limit on the address space (%s) is reached", limit);
+		finding_title(f, "The limit on memory addresses (ulimit -v, %s) is reached", limit);
 		finding_cite(f, f->event->record, f->event->time,
-			     "%s of %llu bytes failed; address space in use %llu, limit %llu",
+			     "%s of %llu bytes failed; address space in use %llu, limit (RLIMIT_AS) %llu",
 			     f->name, (unsigned long long)f->number[0],
 			     (unsigned long long)f->number[1], (unsigned long long)f->number[2]);
-		finding_say(f, "%s asked for %s with %s; the process already had %s mapped.",
-			    f->module ? module_name(f->module) : "The program",
+		finding_say(f, "%s asked for %s more (with %s) when %s of addresses were in use.",
+			    f->module ? software_of(f->arena, f->module) : "The program",
 			    size_text(a, f->number[0]), f->name, size_text(a, f->number[1]));
 	}
-	finding_say(f,
-		    "RLIMIT_AS (ulimit -v) is %s (%llu bytes). It counts address space, not "
-		    "memory: %smore than what is really used. The "
-		    "machine's memory is another matter.",
-		    limit, (unsigned long long)f->number[2],
-		    f->number[1] ? arena_printf(a, "%s were mapped, ", size_text(a, f->number[1]))
-				 : "");
+	finding_say(f, "The limit (RLIMIT_AS) counts the address space that is mapped or set aside, which is more than what is really used; "
+		       "the machine's memory is another matter.");
 	if (f->number[3] != UNKNOWN && f->number[0] > f->number[3]) {
 		finding_say(f, "Without the limit it would not fit either: the machine had %s available.", size_text(a, f->number[3]));
-		finding_fix(f, "Ask for less at a time (smaller batches, chunks, another dtype, memory-mapped files): %s is more than "
+		finding_fix(f, "Ask for less at a time (chunks, another dtype, memory-mapped files): %s is more than "
 			       "this machine has.", size_text(a, f->number[0]));
 	}
-	finding_fix(f, "Take the limit away before Python starts: ulimit -v unlimited (or the line "
-		       "\"as\" in /etc/security/limits.conf; a batch "
-		       "system's memory request sets it too). In Python: "
-		       "resource.setrlimit(resource.RLIMIT_AS, …)");
+	howto_ulimit(m, f, RLIMIT_AS, "v", "as", "unlimited");
 }
 
 const struct rule rule_mem_address_space_limit = {
@@ -347,7 +335,7 @@ static void explain_alloc(const struct model *m, struct finding *f)
 			     f->number[3] == UNKNOWN ? "an unknown amount"
 						     : size_text(a, f->number[3]));
 		finding_say(f, "%s asked for %llu bytes (%s) and did not get them.",
-			    f->module ? module_name(f->module) : "The program",
+			    f->module ? software_file(f->arena, f->module) : "The program",
 			    (unsigned long long)f->number[0], size_text(a, f->number[0]));
 		if (absurd)
 			finding_say(f, "No machine has that: the size is a mistake (a negative "
@@ -358,7 +346,8 @@ static void explain_alloc(const struct model *m, struct finding *f)
 				    size_text(a, f->number[3]));
 	} else if (f->text) {
 		finding_title(f, "A request for memory failed (MemoryError)");
-		finding_say(f, "Python says: %.200s", arena_line(a, f->text));
+		finding_say(f, "Python raised MemoryError%s%.200s%s", *arena_line(a, f->text) ? ", with the words: " : "", arena_line(a, f->text),
+			    *arena_line(a, f->text) ? "" : ": it asked for memory and did not get it.");
 	} else {
 		finding_title(f, "A C++ library asked for memory that it could not have "
 				 "(std::bad_alloc)");
@@ -370,13 +359,14 @@ static void explain_alloc(const struct model *m, struct finding *f)
 	if (m->crash.exception_type)
 		finding_say(
 			f, "%s threw %s; nobody caught it, so the C++ runtime aborted the process.",
-			f->module ? module_name(f->module) : "A library", m->crash.exception_type);
+			f->module ? software_file(f->arena, f->module) : "A library", m->crash.exception_type);
 	if (absurd)
 		finding_fix(f, "Check the shapes and sizes that are handed to %s.",
-			    f->module ? module_name(f->module) : "the library");
+			    f->module ? software_of(f->arena, f->module) : "the library");
 	else
-		finding_fix(f, "Work on smaller pieces (smaller batches, chunks, memory-mapped "
-			       "files) or on a machine with more memory.");
+		howto_less_memory(m, f, "Let it");
+	if (!absurd)
+		finding_fix(f, "Or run it on a machine with more memory.");
 }
 
 const struct rule rule_mem_bad_alloc = {

@@ -5,6 +5,7 @@
  * is arithmetic: the offset of the address against the file's size, and the free space, both
  * read while the process died.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -74,6 +75,24 @@ static enum confidence no_space(struct finding *f, bool shm)
 	return told ? PROVEN : shm ? NO_MATCH : LIKELY;
 }
 
+static void fix_shm(const struct model *m, struct finding *f)
+{
+	const bool torch = model_module_named(m, "libtorch", NULL) != NULL;
+
+	if (model_info(m, "container")) {
+		finding_fix(f, "Start the container with a larger /dev/shm (compose: shm_size: 8gb; Kubernetes: an emptyDir of medium Memory on "
+			       "/dev/shm; or --ipc=host); if somebody else starts it, ask them:");
+		finding_run(f, "docker run --shm-size=8g …");
+	} else {
+		finding_fix(f, "Give it more room; in a container, start that with docker run --shm-size=8g (or ask whoever does), else the "
+			       "administrator of the machine can type:");
+		finding_run(f, "sudo mount -o remount,size=8G /dev/shm");
+	}
+	finding_fix(f, "Or use less of it: %sfewer worker processes, smaller shared arrays.", torch ? "a DataLoader with num_workers=0, " : "");
+	finding_fix(f, "See whether something is left over from programs that have ended, and delete it:");
+	finding_run(f, "ls -l /dev/shm");
+}
+
 static void explain_no_space(const struct model *m, struct finding *f, bool shm)
 {
 	const struct py_error *e = &f->context->error;
@@ -88,8 +107,12 @@ static void explain_no_space(const struct model *m, struct finding *f, bool shm)
 		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
 	finding_say(f, told ? "That is the system's answer to a write for which there was no room (ENOSPC), or to a quota that is used up." :
 			      "NumPy does not say why the write ended early; no limit on file sizes was reached, so the disk or a quota is full.");
-	finding_fix(f, "%s", shm ? "Give the container more shared memory: docker run --shm-size=8g (or --ipc=host); or use fewer workers." :
-				   "See which one is full: df -h . /tmp; df -i shows whether it is the number of files; quota -s shows a quota.");
+	if (shm) {
+		fix_shm(m, f);
+	} else {
+		finding_fix(f, "See which file system is full (df), or which quota is used up (quota), and make room there or write elsewhere:");
+		finding_run(f, "df -h . /tmp; df -i . /tmp; quota -s");
+	}
 }
 
 static void tell(const struct model *m, struct finding *f)
@@ -131,18 +154,12 @@ static void explain_shm(const struct model *m, struct finding *f)
 
 	finding_title(f, "/dev/shm is full (%s)", total);
 	finding_say(f,
-		    "A write to %s, a file in shared memory, needed a page that /dev/shm could not "
-		    "give: it holds %s and %s is free. Such a "
-		    "write is answered with SIGBUS; the file itself was made without complaint "
-		    "because its pages are only taken on use.",
-		    f->path, total, size_text(f->arena, f->number[2]));
+		    "Programs share memory through files in /dev/shm, which may hold %s here, and %s of it is free. %s needed more: "
+		    "such a file is made without complaint, since its room is only taken when it is written to, and Linux answers a write for "
+		    "which there is none with the signal SIGBUS.",
+		    total, size_text(f->arena, f->number[2]), f->path);
 	tell(m, f);
-	finding_fix(f, "Give the container a larger /dev/shm: docker run --shm-size=8g … (compose: "
-		       "shm_size: 8gb; Kubernetes: an emptyDir of "
-		       "medium Memory on /dev/shm), or --ipc=host. Without a container: sudo mount "
-		       "-o remount,size=8G /dev/shm");
-	finding_fix(f, "Or use less of it: a DataLoader with num_workers=0, smaller shared arrays; "
-		       "look for leftovers: ls -l /dev/shm");
+	fix_shm(m, f);
 }
 
 const struct rule rule_mem_shared_memory_full = {
@@ -180,13 +197,13 @@ static void explain_full(const struct model *m, struct finding *f)
 	finding_title(f, "No space is left on the file system of %s", base_name(f->path));
 	finding_say(
 		f,
-		"A write to %s through its mapping needed a new block, and the file system%s%s has "
-		"no space left: %s of %s is free. Such a "
-		"write is answered with SIGBUS, because it has no other way to report an error.",
+		"%s was written to as memory (a mapping, as numpy.memmap makes it), and its file system%s%s has no space left: %s of %s is "
+		"free. Linux answers such a write with the signal SIGBUS, because it has no other way to report an error.",
 		f->path, f->name ? ", " : "", f->name ? f->name : "",
 		size_text(f->arena, f->number[2]), size_text(f->arena, f->number[3]));
 	tell(m, f);
-	finding_fix(f, "Make space, or put the file elsewhere: df -h \"$(dirname %s)\"", arena_shell(f->arena, f->path));
+	finding_fix(f, "Make room on that file system (this shows how full it is), or put the file on another one:");
+	finding_run(f, "df -h \"$(dirname %s)\"", arena_shell(f->arena, f->path));
 }
 
 const struct rule rule_mem_filesystem_full = {
@@ -214,7 +231,7 @@ static enum confidence match_short(const struct model *m, struct finding *f)
 
 static void explain_short(const struct model *m, struct finding *f)
 {
-	finding_title(f, "The mapped file %s is shorter than its mapping", base_name(f->path));
+	finding_title(f, "The file %s was cut off while it was in use", base_name(f->path));
 	finding_say(f,
 		    "The process used byte %llu of %s, which has only %llu bytes now: it was cut "
 		    "off (or written anew) while it was mapped. "
@@ -255,7 +272,8 @@ static void explain_hardware(const struct model *m, struct finding *f)
 		     (unsigned long long)f->number[0]);
 	finding_say(f, "The kernel sent SIGBUS with a code that only a machine-check of the memory "
 		       "has. The program is not to blame.");
-	finding_fix(f, "Have the memory checked; see: journalctl -k | grep -i -e mce -e 'hardware error'");
+	finding_fix(f, "Show this to the administrator of the machine, who should have its memory checked:");
+	finding_run(f, "journalctl -k | grep -i -e mce -e 'hardware error'");
 }
 
 const struct rule rule_mem_hardware_error = {

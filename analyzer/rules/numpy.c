@@ -4,6 +4,7 @@
  * machinery says so, in one of its fixed texts; then either that exception ends the program, or
  * the extension, which did not expect it, fails a check and aborts (TensorFlow's bfloat16).
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <stdlib.h>
@@ -112,10 +113,12 @@ static void explain(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
 	const char *version = package_version(f->arena, f->module->path);
-	const char *who = f->frame ? module_name(f->frame->module) : e->file ? e->file : "an extension";
+	const char *own = !f->frame && e->file && site_packages(e->file) ? software_of_path(f->arena, e->file) : NULL;
+	const char *who = f->frame ? software_file(f->arena, f->frame->module) : own ? own : e->file ? e->file : "an extension";
+	const char *again = m->is_kernel ? ", then restart the kernel" : "";
 	int want = wanted(f->text, version);
 
-	finding_title(f, "%s was built for %s NumPy than the one that is installed%s%s", f->frame ? who : "An extension",
+	finding_title(f, "%s was built for %s NumPy than the one that is installed%s%s", f->frame ? software_of(f->arena, f->frame->module) : own ? own : "An extension",
 		      want > 0 ? "a newer" : want < 0 ? "an older" : "another", version ? ", " : "", version ? version : "");
 	if (f->frame)
 		finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time, "abort by %s",
@@ -132,13 +135,16 @@ static void explain(const struct model *m, struct finding *f)
 	if (f->frame)
 		finding_say(f, "%s went on without it and then failed a check of its own: %.200s", who, f->name);
 	if (want < 0) {
-		finding_fix(f, "Install the NumPy that it was built for: %s", package_command(m, f->arena, "'numpy<2'", NULL, false));
-		finding_fix(f, "Or upgrade the package that complains to a release that was built for NumPy 2.");
+		finding_fix(f, "Install the NumPy that it was built for%s:", again);
+		finding_run(f, "%s", package_command(m, f->arena, "'numpy<2'", NULL, false));
+		finding_fix(f, "Or upgrade %s to a release that was built for NumPy 2.", f->frame ? software_of(f->arena, f->frame->module) :
+			    own ? own : "the package that complains");
 	} else if (want > 0) {
-		finding_fix(f, "Install a newer NumPy: %s", package_command(m, f->arena, "--upgrade numpy", NULL, false));
+		finding_fix(f, "Install a newer NumPy%s:", again);
+		finding_run(f, "%s", package_command(m, f->arena, "--upgrade numpy", NULL, false));
 	} else {
-		finding_fix(f, "Upgrade numpy or the package that complains, so that they belong together: %s",
-			    package_command(m, f->arena, "--upgrade numpy", NULL, false));
+		finding_fix(f, "Upgrade numpy and the package that complains, so that they belong together%s:", again);
+		finding_run(f, "%s", package_command(m, f->arena, "--upgrade numpy", NULL, false));
 	}
 }
 

@@ -4,6 +4,7 @@
  * counter of the kernel (oom_kill of the cgroup, or of the whole machine) that was lower while
  * the process lived than when a witness looked after its end, beside a use near the limit.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -120,8 +121,9 @@ static void tell_allocators(const struct model *m, struct finding *f)
 		return;
 	finding_cite(f, e->record, e->time, "the last big request: %s by %s", size_text(f->arena, FIELD(e, alloc_big, size)),
 		     frame_text(f->arena, frame));
-	finding_say(f, "The last big request that was seen was one for %s, by %s.", size_text(f->arena, FIELD(e, alloc_big, size)),
-		    frame_text(f->arena, frame));
+	if (!module_is_python(frame->module))
+		finding_say(f, "The last big piece of memory that was seen, %s, was asked for by %s.",
+			    size_text(f->arena, FIELD(e, alloc_big, size)), software_of(f->arena, frame->module));
 }
 
 static void tell_looks(struct finding *f)
@@ -131,7 +133,7 @@ static void tell_looks(struct finding *f)
 		finding_cite(f, f->last->record, f->last->time, "memory in use by its cgroup %s, at the first look %s",
 			     size_text(f->arena, f->last->cg_usage), size_text(f->arena, f->first->cg_usage));
 		finding_say(f,
-			    "What its cgroup uses had grown from %s to %s at the last look, %.1f s "
+			    "What the container uses had grown from %s to %s at the last look, %.1f s "
 			    "after the start.",
 			    size_text(f->arena, f->first->cg_usage),
 			    size_text(f->arena, f->last->cg_usage), SECONDS(f->last->time));
@@ -140,7 +142,7 @@ static void tell_looks(struct finding *f)
 	if (f->first && f->last && f->first->rss != UNKNOWN && f->last->rss != UNKNOWN) {
 		finding_cite(f, f->last->record, f->last->time, "resident memory %s, at the start %s",
 			     size_text(f->arena, f->last->rss), size_text(f->arena, f->first->rss));
-		finding_say(f, "Its resident memory had grown from %s to %s at the last look, %.1f s after the start.",
+		finding_say(f, "Its memory had grown from %s to %s at the last look, %.1f s after the start.",
 			    size_text(f->arena, f->first->rss), size_text(f->arena, f->last->rss), SECONDS(f->last->time));
 	}
 }
@@ -217,9 +219,9 @@ static void explain_worker(const struct model *m, struct finding *f)
 		    limit ? limit : "", limit ? ")" : "");
 	finding_say(f, "This process did not run out of memory itself: it ended by the exception that told of the worker, %s: %s",
 		    f->context->error.type, f->context->error.text);
-	finding_fix(f, "Raise the memory limit (docker run --memory=…, JupyterHub: "
-		       "c.Spawner.mem_limit, Kubernetes: resources.limits.memory, Slurm: --mem), "
-		       "or use fewer workers, smaller batches, data in chunks.");
+	finding_fix(f, "Use fewer workers at a time (n_jobs=…, num_workers=…, max_workers=…): each holds its own copy of the data.");
+	howto_memory_limit(m, f, f->number[1]);
+	howto_less_memory(m, f, "Or");
 }
 
 /*
@@ -273,16 +275,17 @@ static void explain_cgroup(const struct model *m, struct finding *f)
 	} else {
 		finding_title(f, "Linux's OOM killer ended it: the memory limit of its container (%s) was reached", limit);
 		finding_say(f,
-			    "Its memory cgroup%s%s has a limit of %s (%llu bytes)%s%s. When it is "
-			    "reached, the kernel ends a process of the cgroup with "
-			    "SIGKILL, without a word.",
+			    "The container (memory cgroup%s%s) that it ran in may use %s of memory%s%s. When "
+			    "that is reached, Linux ends a process in it with SIGKILL, without a word and without an "
+			    "exception that could be caught.",
 			    path ? " " : "", path ? path : "", limit,
-			    (unsigned long long)f->number[1],
 			    f->number[0] != UNKNOWN ? "; in use at the last look: " : "",
 			    f->number[0] != UNKNOWN ? size_text(f->arena, f->number[0]) : "");
 	}
 	if (m->oom_line)
-		finding_say(f, "The kernel's log says: %.300s", m->oom_line);
+		finding_cite(f, 0, m->ending.time, "Linux's log says: %.300s", m->oom_line);
+	if (m->oom_line)
+		finding_say(f, "Linux's own log names this process.");
 	if (f->number[5])
 		finding_cite(f, f->number[4], m->ending.time,
 			     "oom_kill of the cgroup rose by %llu between the last look inside and "
@@ -298,9 +301,8 @@ static void explain_cgroup(const struct model *m, struct finding *f)
 			       "so close to the limit makes it likely.");
 	tell_growth(m, f);
 	tell_allocators(m, f);
-	finding_fix(f, "Raise the memory limit (docker run --memory=…, JupyterHub: "
-		       "c.Spawner.mem_limit, Kubernetes: resources.limits.memory, Slurm: --mem), "
-		       "or use less: smaller batches, data in chunks.");
+	howto_memory_limit(m, f, f->number[1]);
+	howto_less_memory(m, f, "Or");
 }
 
 const struct rule rule_mem_oom_killed_cgroup = {
@@ -343,7 +345,8 @@ static enum confidence match_system(const struct model *m, struct finding *f)
 static void explain_system(const struct model *m, struct finding *f)
 {
 	if (m->oom_line) {
-		finding_say(f, "The machine ran out of memory. The kernel's log says: %.300s", m->oom_line);
+		finding_cite(f, 0, m->ending.time, "Linux's log says: %.300s", m->oom_line);
+		finding_say(f, "The whole machine ran out of memory, and Linux ended this process to go on; its own log names it.");
 	} else {
 		finding_cite(f, f->number[4], m->ending.time, "oom_kill of the machine (/proc/vmstat) rose while it ended");
 		finding_say(f, "The machine ran out of memory, and the kernel ended a process: its "
@@ -354,7 +357,10 @@ static void explain_system(const struct model *m, struct finding *f)
 		finding_say(f, "At the last look %s of memory was available on the machine.", size_text(f->arena, f->number[3]));
 	tell_growth(m, f);
 	tell_allocators(m, f);
-	finding_fix(f, "Use less memory (smaller batches, data in chunks, fewer kernels at a time), or a machine with more.");
+	finding_fix(f, "See what else holds memory, and shut down notebooks that are not needed (Jupyter: Running, Shut Down):");
+	finding_run(f, "ps -eo pid,user,rss,args --sort=-rss | head");
+	howto_less_memory(m, f, "Or");
+	finding_fix(f, "Or use a machine with more memory.");
 }
 
 const struct rule rule_mem_oom_killed_system = {

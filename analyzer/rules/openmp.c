@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "analyzer/report.h"
+
 static bool is_llvm_openmp(const struct module *m)
 {
 	return module_like(m, "libiomp5") || module_like(m, "libomp.") ||
@@ -42,7 +44,7 @@ static enum confidence match_duplicate(const struct model *m, struct finding *f)
 	if (!f->other) {
 		if (!f->module || !gomp)
 			return NO_MATCH;
-		finding_title(f, "libgomp and %s are both loaded", module_name(f->module));
+		finding_title(f, "libgomp and %s are both loaded", software_of(f->arena, f->module));
 		f->why_not = "this mix is common and harmless; nothing ended inside either of them";
 		return SEEN;
 	}
@@ -77,14 +79,17 @@ static void explain_duplicate(const struct model *m, struct finding *f)
 	finding_say(f,
 		    "The OpenMP runtime (%s) found that another copy of it is already at work in "
 		    "this process, and aborted%s%.120s%s",
-		    module_name(f->context->blame->module), f->text ? ": \"" : ".",
+		    software_file(f->arena, f->context->blame->module), f->text ? ": \"" : ".",
 		    f->text ? arena_line(f->arena, f->text) : "", f->text ? "\"" : "");
 	finding_say(f, "Both %s and %s are loaded.", f->module->path, f->other->path);
-	finding_fix(f, "Let only one OpenMP runtime into the process: take all packages from the "
-		       "same source (all conda-forge or all pip), or remove the "
-		       "one that is not needed (conda: conda install nomkl).");
-	finding_fix(f, "As a risky work-around KMP_DUPLICATE_LIB_OK=TRUE lets it go on; by the "
-		       "runtime's own words it may crash or give wrong results.");
+	if (package_of(f->arena, f->module->path) && package_of(f->arena, f->other->path))
+		finding_fix(f, "Let only one OpenMP runtime into the process: take %s and %s from the same source (all from conda-forge, or all with "
+			       "pip); or leave the one out that is not needed.", software_of(f->arena, f->module), software_of(f->arena, f->other));
+	else
+		finding_fix(f, "Let only one OpenMP runtime into the process: take all packages from the same source (all from conda-forge, or all with "
+			       "pip), or leave one of these two files out (do not load it, take its folder out of LD_LIBRARY_PATH).");
+	howto_set(m, f, AT_IMPORT, "Or, as a risky work-around, let it go on with both; by the runtime's own words it may crash or give wrong results",
+		  "KMP_DUPLICATE_LIB_OK=TRUE");
 }
 
 const struct rule rule_abi_duplicate_openmp = {
@@ -129,8 +134,9 @@ static void explain_mix(const struct model *m, struct finding *f)
 		    "The fault lies inside %s, while both %s and %s are loaded. On Linux this pair "
 		    "does not get along: their authors' and "
 		    "threadpoolctl's tests end in crashes or hang.",
-		    module_name(m->crash.module), f->module->path, f->other->path);
-	finding_fix(f, "Let MKL use GNU's runtime: MKL_THREADING_LAYER=GNU; or use a numpy with OpenBLAS.");
+		    software_file(f->arena, m->crash.module), f->module->path, f->other->path);
+	howto_set(m, f, AT_IMPORT, "Let MKL use GNU's runtime instead", "MKL_THREADING_LAYER=GNU");
+	finding_fix(f, "Or use a numpy with OpenBLAS (that of pip, or of conda-forge).");
 }
 
 const struct rule rule_abi_openmp_mix = {
@@ -240,13 +246,16 @@ static void explain_mkl(const struct model *m, struct finding *f)
 		    "of its own. None of them could be loaded%s%s, so "
 		    "%s ended the process with exit(): no signal, no exception.",
 		    f->load && f->load->error ? ": " : "",
-		    f->load && f->load->error ? f->load->error : "", module_name(f->frame->module));
+		    f->load && f->load->error ? f->load->error : "", software_file(f->arena, f->frame->module));
 	if (f->text)
 		finding_say(f, "Its last words: %.200s", arena_line(f->arena, f->text));
 	finding_say(f, "The MKL installation is incomplete or mixed: %s comes from %s.",
-		    module_name(f->frame->module), f->frame->module->path);
+		    software_file(f->arena, f->frame->module), f->frame->module->path);
 	finding_fix_package(m, f, f->frame->module->path, "reinstall");
-	finding_fix(f, "With conda: conda install --force-reinstall mkl mkl-service numpy; or do without it: conda install nomkl");
+	if (process_conda(m)) {
+		finding_fix(f, "Or do without MKL:");
+		finding_run(f, "conda install nomkl");
+	}
 }
 
 const struct rule rule_abi_mkl_dispatch = {

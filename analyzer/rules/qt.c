@@ -69,6 +69,8 @@ static void explain(const struct model *m, struct finding *f)
 		     "abort by %s", frame_text(f->arena, f->context->blame));
 	if (f->text)
 		finding_cite(f, 0, m->ending.time, "on stderr: %.200s", arena_line(f->arena, f->text));
+	if (cv2 && f->number[0])
+		finding_title(f, "OpenCV (cv2) was to open a window, and there is no display");
 	finding_say(f, "Qt (%s) could not start the part that draws on a screen (a platform plugin) and gave up: it called abort().",
 		    module_name(f->module));
 	if (f->number[0])
@@ -77,11 +79,15 @@ static void explain(const struct model *m, struct finding *f)
 	else
 		finding_say(f, "DISPLAY is \"%s\".", f->name ? f->name : "not set");
 	if (cv2)
-		finding_fix(f, "Remove opencv-python, then take OpenCV without windows: %s",
-			    package_command(m, f->arena, "opencv-python-headless", NULL, false));
-	finding_fix(f, "Draw without a display: QT_QPA_PLATFORM=offscreen (matplotlib: "
-		       "MPLBACKEND=agg), and no imshow or show windows; or give it one: "
-		       "xvfb-run python …, ssh -X");
+	{
+		finding_fix(f, "Use OpenCV without windows: take opencv-python out (python -m pip uninstall opencv-python), then install%s:",
+			    m->is_kernel ? ", and restart the kernel" : "");
+		finding_run(f, "%s", package_command(m, f->arena, "opencv-python-headless", NULL, false));
+		finding_fix(f, m->is_kernel ? "And show pictures in the notebook with matplotlib instead of cv2.imshow, which opens a window." :
+					      "And write pictures into files (cv2.imwrite) instead of cv2.imshow, which opens a window.");
+	}
+	howto_set(m, f, AT_IMPORT, "Or let Qt and matplotlib draw without a display (no window can be shown then)",
+		  "QT_QPA_PLATFORM=offscreen MPLBACKEND=agg");
 }
 
 const struct rule rule_qt_no_display = {

@@ -5,6 +5,7 @@
  * code of a second libstdc++, frames of one family in two files. Otherwise the rule for crashes in
  * constructors says which objects are involved, and nothing about guilt.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <signal.h>
@@ -182,53 +183,50 @@ static const struct load *running_load(const struct model *m, uint32_t tid)
 static void explain_duplicate(const struct model *m, struct finding *f)
 {
 	const struct load *l = running_load(m, f->context->tid);
-	const char *where = frame_text(f->arena, f->frame);
+	const char *where = frame_words(f->arena, f->frame), *place = frame_text(f->arena, f->frame);
 
 	finding_cite(f, m->crash.record, m->ending.time, "%s at 0x%llx, pc 0x%llx, called by %s", signal_word(m->ending.signal),
-		     (unsigned long long)m->crash.address, (unsigned long long)m->crash.pc, where);
+		     (unsigned long long)m->crash.address, (unsigned long long)m->crash.pc, place);
 	switch ((enum how)f->number[0]) {
 	case HOW_ONCE:
-		finding_title(f, "%s jumped through std::call_once's pointer of another C++ runtime", module_name(f->module));
+		finding_title(f, "%s and another package bring two copies of the C++ runtime, which got in each other's way",
+			      software_of(f->arena, f->module));
 		finding_say(f,
-			    "%s called std::call_once; pthread_once then jumped to 0x%llx, where "
-			    "no code is. call_once hands the function over in "
-			    "thread-local variables (__once_callable, __once_call), and one side "
-			    "used those of another copy of the C++ runtime than "
-			    "the other.",
-			    where, (unsigned long long)m->crash.pc);
+			    "%s called a function of the C++ runtime (std::call_once), which then jumped to a place where no code is: it hands over "
+			    "what is to be called in variables of its own, and one side used those of the other copy.",
+			    software_of(f->arena, f->module));
 		if (l)
 			finding_say(f, "It happened while %s was being loaded, in its start code.",
 				    l->path ? l->path : "a library");
-		finding_fix(f,
-			    "Change the order: import the package of %s first, before the others "
-			    "(the import order decides whose runtime is used).",
-			    module_name(f->module));
+		finding_fix(f, "Change the order of imports: %s first, before all others, in the first line of the %s (whoever is imported first "
+			       "decides whose runtime is used). Then %s.", software_of(f->arena, f->module), m->is_kernel ? "notebook" : "program",
+			    m->is_kernel ? "restart the kernel" : "start it again");
 		break;
 	case HOW_LOCALE:
-		finding_title(f, "%s brings a second C++ runtime that gets in the way of libstdc++", module_name(f->other));
+		finding_title(f, "%s brings a second C++ runtime that gets in the way of the system's", software_of(f->arena, f->other));
 		finding_cite(f, f->other->record, f->other->load_time, "%s exports symbols of libstdc++", f->other->path);
 		finding_say(f,
 			    "The fault lies in libstdc++'s stream or locale code, called by %s; %s "
 			    "contains a copy of the same code and exports it, "
 			    "so that the two copies' data are mixed.",
 			    where, f->other->path);
-		finding_fix(f,
-			    "Import the other package first, before the one of %s; or rebuild that "
-			    "without -static-libstdc++.",
-			    module_name(f->other));
+		finding_fix(f, "Import the other packages first, before %s, then %s.", software_of(f->arena, f->other),
+			    m->is_kernel ? "restart the kernel" : "start it again");
+		finding_fix(f, "If %s is a library of your own: link it without -static-libstdc++.", software_of(f->arena, f->other));
 		break;
 	case HOW_FILES:
 	case HOW_FAMILY:
-		finding_title(f, "Two copies of %s in one process: %s and %s", f->name, f->module->path, f->other->path);
+		finding_title(f, "Two copies of %s in one process: that of %s and that of %s", f->name, software_file(f->arena, f->module),
+			      software_file(f->arena, f->other));
 		finding_cite(f, f->module->record, f->module->load_time, "loaded: %s", f->module->path);
 		finding_cite(f, f->other->record, f->other->load_time, "loaded: %s", f->other->path);
 		finding_say(f, "The fault lies in %s, and another copy of %s is loaded too: %s.", where, f->name, f->other->path);
-		finding_fix(f, "%s", f->text);
+		howto_words(m, f, f->text);
 		break;
 	case HOW_SYMBOL:
 		finding_title(f, "%s", f->name);
 		finding_say(f, "The fault lies in %s, a place known for it.", where);
-		finding_fix(f, "%s", f->text);
+		howto_words(m, f, f->text);
 		break;
 	}
 }
@@ -281,7 +279,8 @@ static enum confidence match_constructor(const struct model *m, struct finding *
 
 static void explain_constructor(const struct model *m, struct finding *f)
 {
-	finding_title(f, "Crash in the start code of %s, inside %s", module_name(f->module), module_name(f->other));
+	finding_title(f, "Importing %s crashed inside %s: the two do not go together", software_of(f->arena, f->module),
+		      software_of(f->arena, f->other));
 	finding_cite(f, m->crash.record, m->ending.time, "%s in %s", signal_word(m->ending.signal), frame_text(f->arena, f->frame));
 	finding_cite(f, f->load->began ? f->load->began->record : 0, f->load->begin, "loading %s had not returned", f->load->path);
 	finding_say(f,
@@ -289,7 +288,9 @@ static void explain_constructor(const struct model *m, struct finding *f)
 		    "The objects involved are these two; the records do "
 		    "not say which of them is wrong.",
 		    f->load->path, f->module->path, f->other->path);
-	finding_fix(f, "Try the other order of imports; use builds of both packages from one source.");
+	finding_fix(f, "Try the other order of imports: %s before %s, in the first lines, then %s.", software_of(f->arena, f->module), software_of(f->arena, f->other),
+		    m->is_kernel ? "restart the kernel" : "start it again");
+	finding_fix(f, "Or take both from one source (all from conda-forge, or all with pip), in releases of about the same date.");
 }
 
 const struct rule rule_abi_crash_in_constructor = {

@@ -7,6 +7,7 @@
 #include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -86,6 +87,32 @@ static enum confidence match_overflow(const struct model *m, struct finding *f)
 	return below_mapping(m) ? PROVEN : NO_MATCH;
 }
 
+/* What reads or writes nested data by calling itself for each level; the word for that data. */
+static const struct nested {
+	const char *module, *words;
+} nested[] = {
+	{ "_json", "the data that json reads or writes" }, { "_pickle", "the object that pickle reads or writes" },
+	{ "orjson", "the data that orjson reads or writes" }, { "ujson", "the data that ujson reads or writes" },
+	{ "_yaml", "the YAML data" }, { "pyexpat", "the XML data" }, { "_elementtree", "the XML data" }, { "etree", "the XML data" },
+	{ "_ujson", "the data" }, { "msgpack", "the data that msgpack reads or writes" }, { "_cmsgpack", "the data that msgpack reads or writes" },
+};
+
+/* The module whose functions fill the innermost part of the stack; NULL. */
+static const struct nested *nested_data(const struct model *m)
+{
+	const struct stack *s = m->crash.stack;
+
+	for (size_t k = 0; k < sizeof(nested) / sizeof(nested[0]); k++) {
+		size_t n = 0;
+
+		for (size_t i = 0; s && i < s->n && i < 32; i++)
+			n += module_like(s->frames[i].module, nested[k].module);
+		if (n > 2)
+			return &nested[k];
+	}
+	return NULL;
+}
+
 /* The Python function that fills the most frames. */
 static const struct py_frame *recursion(const struct thread *t, size_t *times)
 {
@@ -134,12 +161,11 @@ static void tell_recursion(const struct model *m, struct finding *f)
 	const struct frame *frame = native_recursion(m->crash.stack, &native);
 
 	if (py && times > 2)
-		finding_say(f, "The Python function %s (%s:%d) stands %zu times among the frames that could be read.",
-			    py->function, py->file ? py->file : "?", py->line, times);
+		finding_say(f, "The Python function %s (%s:%d) called itself again and again.", py->function, py->file ? py->file : "?",
+			    py->line);
 	else if (frame && native > 9)
-		finding_say(f, "It is native code that calls itself: %s stands %zu times among the frames that could be read, "
-			       "with no call of Python between. Python's own limit on recursion does not count such calls.",
-			    frame_text(f->arena, frame), native);
+		finding_say(f, "It is native code that called itself again and again, with no call of Python between: %s. Python's own limit on "
+			       "recursion does not count such calls.", frame_words(f->arena, frame));
 }
 
 static void explain_overflow(const struct model *m, struct finding *f)
@@ -149,22 +175,37 @@ static void explain_overflow(const struct model *m, struct finding *f)
 			    : name	 ? arena_printf(f->arena, "the thread \"%s\"", name)
 					 : "a thread";
 	const char *size = f->number[1] ? size_text(f->arena, f->number[1]) : NULL;
+	const struct nested *data = nested_data(m);
 
-	finding_title(f, "The stack of %s overflowed", whose);
+	if (data)
+		finding_title(f, "%c%s is nested too deeply: the stack of %s overflowed", toupper((unsigned char)*data->words), data->words + 1,
+			      whose);
+	else
+		finding_title(f, "Calls were nested too deeply: the stack of %s overflowed", whose);
 	finding_cite(f, m->crash.record, m->ending.time, "%s at 0x%llx, stack pointer 0x%llx, stack from 0x%llx to 0x%llx",
 		     signal_word(m->ending.signal), (unsigned long long)m->crash.address, (unsigned long long)m->crash.sp,
 		     (unsigned long long)f->number[2], (unsigned long long)m->crash.raw->stack_high);
-	finding_say(f, "The fault lies at the end of the stack of %s%s%s, next to the stack pointer: calls were nested too deeply.",
-		    whose, size ? ", which has " : "", size ? size : "");
-	tell_recursion(m, f);
-	finding_fix(f, "Nest less deeply: turn the recursion into a loop, and do not raise "
-		       "sys.setrecursionlimit() beyond what the stack holds.");
-	if (f->number[0])
-		finding_fix(f, "Or give the process a larger stack before it starts: ulimit -s %llu",
-			    f->number[1] ? (unsigned long long)(f->number[1] / 1024 * 8) : 65536ull);
+	finding_say(f, "Each call takes room on the stack until it returns, and the stack of %s%s%s was used up.", whose,
+		    size ? ", which has " : "", size ? arena_printf(f->arena, "%s,", size) : "");
+	if (data)
+		finding_say(f, "For each level of the data one more call is made in native code, where Python's own limit on recursion does "
+			       "not look.");
 	else
-		finding_fix(f, "Or give new threads a larger stack: threading.stack_size(%llu) before the thread is made.",
+		tell_recursion(m, f);
+	if (data)
+		finding_fix(f, "Look at the data: is it meant to have thousands of levels, or does it hold itself? Make it flatter (a list with "
+			       "references instead of objects within objects), or refuse what is nested too deeply.");
+	else
+		finding_fix(f, "Look for a recursion that does not end, or turn it into a loop; do not raise sys.setrecursionlimit() beyond what "
+			       "the stack holds.");
+	if (f->number[0]) {
+		howto_ulimit(m, f, RLIMIT_STACK, "s", "stack",
+			     arena_printf(f->arena, "%llu", f->number[1] ? (unsigned long long)(f->number[1] / 1024 * 8) : 65536ull));
+	} else {
+		finding_fix(f, "Or give threads a larger stack, in a line before the thread is made:");
+		finding_run(f, "import threading; threading.stack_size(%llu)",
 			    f->number[1] ? (unsigned long long)(f->number[1] * 8 & ~4095ull) : 268435456ull);
+	}
 }
 
 const struct rule rule_stack_overflow = {
@@ -234,7 +275,7 @@ static void explain_asked(const struct model *m, struct finding *f)
 	finding_cite(f, f->event->record, f->event->time, "pthread_create failed; stack of %s, %llu threads", size,
 		     (unsigned long long)f->number[1]);
 	finding_say(f, "%s wanted a thread with a stack of %s, and the system refused it. It is not ulimit -s that asks for so much%s.",
-		    caller ? module_name(caller) : "The program", size,
+		    caller ? software_file(f->arena, caller) : "The program", size,
 		    f->number[2] == UNKNOWN ? "" : arena_printf(f->arena, ", which is %s", size_text(f->arena, f->number[2])));
 	if (!name) {
 		finding_fix(f, "Look where the size is set (threading.stack_size, or an option of the library), and ask for less: 8 MiB is usual.");
@@ -246,6 +287,8 @@ static void explain_asked(const struct model *m, struct finding *f)
 
 static void explain_large(const struct model *m, struct finding *f)
 {
+	const char *start = start_command(m, f->arena);
+
 	if (f->number[2] != UNKNOWN ? f->number[2] < f->number[0] / 2 : stack_variable(m) != NULL) {
 		explain_asked(m, f);
 		return;
@@ -258,7 +301,8 @@ static void explain_large(const struct model *m, struct finding *f)
 		    "%llu threads there already, the system "
 		    "refused another one.",
 		    size_text(f->arena, f->number[0]), (unsigned long long)f->number[1]);
-	finding_fix(f, "Set the usual limit before Python starts: ulimit -s 8192");
+	finding_fix(f, "Set the usual limit in the shell that starts %s, before it does:", m->is_kernel ? "Jupyter" : "the program");
+	finding_run(f, "ulimit -s 8192%s%s", start ? "; " : "", start ? start : "");
 }
 
 const struct rule rule_stack_limit_too_large = {

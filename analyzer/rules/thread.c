@@ -4,11 +4,13 @@
  * says which kind: EPERM is a filter (seccomp), EAGAIN one of several limits; the numbers that
  * were read at once say which. OpenBLAS prints RLIMIT_NPROC whatever happened.
  */
+#include "analyzer/howto.h"
 #include "analyzer/proof.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* The failed creation that is linked to the end, and how sure that is. */
 static enum confidence linked(const struct model *m, struct finding *f)
@@ -42,13 +44,13 @@ static void tell_end(const struct model *m, struct finding *f)
 {
 	const struct event *e = f->event;
 
-	finding_cite(f, e->record, e->time, "pthread_create, called by %s, failed with %s; the process had %llu threads",
+	finding_cite(f, e->record, e->time, "pthread_create, called by %s, failed with %s; the process had %llu thread%s",
 		     module_name(f->module), FIELD_SIGNED(e, thread_failed, error) == EPERM ? "EPERM" :
 		     FIELD_SIGNED(e, thread_failed, error) == ENOMEM ? "ENOMEM" : "EAGAIN",
-		     (unsigned long long)FIELD(e, thread_failed, threads));
+		     (unsigned long long)FIELD(e, thread_failed, threads), FIELD(e, thread_failed, threads) == 1 ? "" : "s");
 	if (m->ending.signal == SIGINT)
 		finding_say(f, "%s then sent SIGINT to its own process, which Python takes for Ctrl-C; nobody typed it.",
-			    module_name(f->module));
+			    software_file(f->arena, f->module));
 	else if (f->context->error.uncaught)
 		finding_say(f, "What Python then reports (\"%.120s\") is a consequence.",
 			    arena_line(f->arena, f->context->error.text));
@@ -80,7 +82,6 @@ static void explain_blocked(const struct model *m, struct finding *f)
 	bool filter = f->text && *f->text && strcmp(f->text, "0") != 0;
 
 	finding_title(f, "The system does not let this process make threads (clone3 answers EPERM)");
-	tell_end(m, f);
 	finding_say(f,
 		    "pthread_create got EPERM, \"operation not permitted\": not a limit but a "
 		    "filter. From glibc 2.34 on threads are made "
@@ -88,10 +89,12 @@ static void explain_blocked(const struct model *m, struct finding *f)
 		    "runtime answers it with EPERM instead "
 		    "of ENOSYS%s.",
 		    filter ? "; a seccomp filter is on in this process" : "");
+	tell_end(m, f);
 	if (filter)
 		finding_cite(f, 0, 0, "Seccomp mode of the process at its start: %s", f->text);
-	finding_fix(f, "Use a newer container runtime (Docker 20.10.10 or later, with its libseccomp), or start the container with "
-		    "docker run --security-opt seccomp=unconfined …");
+	finding_fix(f, "Ask whoever runs the machine for a newer container runtime (Docker 20.10.10 or later, with its libseccomp).");
+	finding_fix(f, "Or, until then, have the container started without that filter (seccomp; it protects the machine, too):");
+	finding_run(f, "docker run --security-opt seccomp=unconfined …");
 }
 
 const struct rule rule_thread_clone_blocked = {
@@ -150,34 +153,25 @@ static enum confidence match_limit(const struct model *m, struct finding *f)
 	return c;
 }
 
-static void tell_limit(struct finding *f)
+static void tell_limit(const struct model *m, struct finding *f)
 {
 	const struct event *e = f->event;
 
 	switch ((enum which)f->number[0]) {
 	case WHICH_PIDS:
-		finding_title(f, "No more threads: the pids limit of the container (cgroup) is reached");
-		finding_say(f,
-			    "The cgroup allows %llu processes and threads (pids.max) and had %llu: "
-			    "pthread_create got EAGAIN.",
-			    (unsigned long long)FIELD(e, thread_failed, pids_max),
-			    (unsigned long long)FIELD(e, thread_failed, pids_current));
-		finding_fix(f, "Raise the limit of the container: docker run --pids-limit 4096 … "
-			       "(Kubernetes: podPidsLimit; systemd: TasksMax=)");
+		finding_title(f, "No more threads: the container may have %llu processes and threads, and they are used up",
+			      (unsigned long long)FIELD(e, thread_failed, pids_max));
+		finding_say(f, "The container (cgroup) that it ran in may have %llu processes and threads in all (its pids limit); one more was "
+			       "wanted, and the system refused it (pthread_create: EAGAIN).",
+			    (unsigned long long)FIELD(e, thread_failed, pids_max));
+		howto_pids_limit(m, f, FIELD(e, thread_failed, pids_max));
 		return;
 	case WHICH_NPROC:
-		finding_title(f, "No more threads: the limit on processes of this user (ulimit -u, RLIMIT_NPROC) is reached");
-		finding_say(f,
-			    "RLIMIT_NPROC is %llu and counts all threads of the user%s: "
-			    "pthread_create got EAGAIN.",
-			    (unsigned long long)FIELD(e, thread_failed, nproc_limit),
-			    FIELD(e, thread_failed, user_threads) != UNKNOWN &&
-					    FIELD(e, thread_failed, user_threads)
-				    ? arena_printf(f->arena, ", who had %llu",
-						   (unsigned long long)FIELD(e, thread_failed,
-									     user_threads))
-				    : "");
-		finding_fix(f, "Raise it before Python starts: ulimit -u 4096 (or nproc in /etc/security/limits.conf)");
+		finding_title(f, "No more threads: this user may have %llu processes and threads (ulimit -u), and they are used up",
+			      (unsigned long long)FIELD(e, thread_failed, nproc_limit));
+		finding_say(f, "The limit (RLIMIT_NPROC, nproc) counts the threads of all programs of the user together; one more was wanted, "
+			       "and the system refused it (pthread_create: EAGAIN).");
+		howto_ulimit(m, f, RLIMIT_NPROC, "u", "nproc", "4096");
 		return;
 	case WHICH_UNKNOWN:
 		finding_title(f, "A thread could not be made");
@@ -186,20 +180,32 @@ static void tell_limit(struct finding *f)
 			    "the limits that could be read "
 			    "(ulimit -u, pids.max, ulimit -v) is reached in these records.",
 			    (unsigned long long)FIELD(e, thread_failed, threads));
-		finding_fix(f, "Look at ulimit -u, at pids.max of the cgroup and at /proc/sys/kernel/threads-max.");
+		finding_fix(f, "Look at the limits of the user, the container and the machine, and ask whoever set the one that is reached:");
+		finding_run(f, "ulimit -u; cat /sys/fs/cgroup/pids.max /proc/sys/kernel/threads-max");
 	}
+}
+
+#define ENOUGH	64	/* threads: TensorFlow makes some thirty whatever it is told */
+
+static uint64_t allowed(const struct event *e)
+{
+	const uint64_t pids = FIELD(e, thread_failed, pids_max), nproc = FIELD(e, thread_failed, nproc_limit);
+
+	return limit_hit(e) == WHICH_PIDS ? pids : limit_hit(e) == WHICH_NPROC ? nproc : UNKNOWN;
 }
 
 static void explain_limit(const struct model *m, struct finding *f)
 {
 	if (f->confidence == SEEN)
 		return;
-	tell_limit(f);
+	tell_limit(m, f);
 	tell_end(m, f);
+	/* With one thread it makes none besides the one that is there. */
 	if (is_openblas(f->module))
-		finding_fix(f, "Or let it make fewer threads: OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1");
-	else if (module_like(f->module, "libtensorflow") || module_like(f->module, "_pywrap_tensorflow"))
-		finding_fix(f, "Or let TensorFlow make fewer threads: TF_NUM_INTEROP_THREADS=2 TF_NUM_INTRAOP_THREADS=2");
+		howto_set(m, f, AT_IMPORT, arena_printf(f->arena, "Or let %s make fewer threads", software_of(f->arena, f->module)),
+			  "OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1");
+	else if ((module_like(f->module, "libtensorflow") || module_like(f->module, "_pywrap_tensorflow")) && allowed(f->event) >= ENOUGH)
+		howto_set(m, f, AT_IMPORT, "Or let TensorFlow make fewer threads", "TF_NUM_INTEROP_THREADS=2 TF_NUM_INTRAOP_THREADS=2");
 }
 
 const struct rule rule_thread_limit = {
