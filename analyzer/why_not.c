@@ -55,6 +55,41 @@ static bool loading(const struct model *m, const struct context *c)
 	return false;
 }
 
+static bool limited(const struct model *m)
+{
+	static const uint32_t kinds[] = { KS_alloc_failed, KS_map_failed, KS_thread_failed };
+
+	if (model_limit(m, RLIMIT_AS) != UNKNOWN || model_limit(m, RLIMIT_DATA) != UNKNOWN)
+		return true;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const struct event *e = model_last(m, kinds[i], 0, NULL);
+		const uint64_t as = !e ? UNKNOWN : kinds[i] == KS_alloc_failed ? FIELD(e, alloc_failed, as_limit) :
+				    kinds[i] == KS_map_failed ? FIELD(e, map_failed, as_limit) : FIELD(e, thread_failed, as_limit);
+
+		if (as != UNKNOWN && as)
+			return true;
+	}
+	return false;
+}
+
+static bool cgroup_limited(const struct model *m)
+{
+	for (size_t i = 0; i < m->ncheckpoints; i++) {
+		if (m->checkpoints[i].cg_limit != UNKNOWN && m->checkpoints[i].cg_limit)
+			return true;
+	}
+	return false;
+}
+
+static bool waits_for_owner(const struct model *m)
+{
+	for (size_t i = 0; i < m->nthreads; i++) {
+		if (m->threads[i].wait.owner)
+			return true;
+	}
+	return false;
+}
+
 #define fault(signal)	fault_of(m, signal)
 #define ended(what)	(m->ending.kind == (what))
 #define raised(type)	exception_of(c, type)
@@ -100,6 +135,20 @@ static void tell_need(const char *words, bool holds, void *data)
 	fprintf(t->out, "  [%s] %s\n", holds ? "yes" : "no ", words);
 }
 
+static void tell_memory(const struct model *m, FILE *out)
+{
+	const struct memory_summary mem = report_memory(m);
+	struct arena a = { 0 };
+
+	if (mem.rss != UNKNOWN)
+		fprintf(out, "  memory at the last look: %s%s%s%s%s%s\n", size_words(&a, mem.rss),
+			mem.available != UNKNOWN ? ", of the machine's available: " : "", mem.available != UNKNOWN ? size_words(&a, mem.available) : "",
+			mem.cgroup_limit != UNKNOWN ? ", limit of its container: " : "",
+			mem.cgroup_limit != UNKNOWN ? size_words(&a, mem.cgroup_limit) : "",
+			mem.as_limit != UNKNOWN ? ", its address space is limited" : "");
+	arena_free(&a);
+}
+
 /* What it was in place of what is missing: the end, the exception, the failed loads and requests. */
 static void tell_found(const struct model *m, const struct context *c, FILE *out)
 {
@@ -128,6 +177,7 @@ static void tell_found(const struct model *m, const struct context *c, FILE *out
 		fprintf(out, "  a failed load that is linked to the end: %s\n", c->bad_load.load->error);
 	else
 		fprintf(out, "  failed loads: %u, none of them linked to the end\n", failed);
+	tell_memory(m, out);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		unsigned n = 0;
 
@@ -143,6 +193,8 @@ static void tell_proof(const struct rule *rule, FILE *out)
 {
 	const char *proof = rule->page ? strstr(rule->page, "Proof") : NULL;
 
+	if (!proof)	/* of general ones the page says all of it */
+		proof = rule->page;
 	if (proof)
 		fprintf(out, "  %.*s\n", (int)strcspn(proof, "\n"), proof);
 }
@@ -184,6 +236,11 @@ void why_not(const struct model *m, const struct verdict *v, const struct rule *
 		return;
 	}
 	fprintf(out, "\nWhy not %s (%s)?\n", rule->id, rule->title);
+	if (strcmp(rule->id, "unknown") == 0) {
+		fprintf(out, "It is said where no rule finds a proof, or even a likely cause. Here %s is %s.\n", v->best.rule->id,
+			confidence_word(&v->best));
+		return;
+	}
 	rule_try(m, rule, &tried);
 	fputs("It demands:\n", out);
 	needs_each(m, tried.context, rule->id, tell_need, &told);

@@ -394,6 +394,42 @@ static void every_rule_has_a_case_a_page_and_sources(void **state)
 	assert_true(good);
 }
 
+struct demands {
+	struct opened o;
+	unsigned n;
+	bool good;
+};
+
+static void count_need(const char *words, bool holds, void *data)
+{
+	(void)words;
+	(void)holds;
+	((struct demands *)data)->n++;
+}
+
+static void check_demands(const struct rule *rule, void *data)
+{
+	struct demands *d = data;
+
+	d->n = 0;
+	needs_each(d->o.model, d->o.verdict.context, rule->id, count_need, d);
+	if (d->n || strcmp(rule->id, "unknown") == 0)
+		return;
+	print_error("%s: analyzer/rules/needs.def has no row of it\n", rule->id);
+	d->good = false;
+}
+
+static void every_cause_says_what_it_demands(void **state)
+{
+	struct demands d = { .good = true };
+
+	(void)state;
+	open_text(&d.o, "test.trace", "header pid=4711 ppid=4700 end_kind=3 end_code=0\n");
+	rules_each(check_demands, &d);
+	close_text(&d.o);
+	assert_true(d.good);
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct a_case *)a)->name, ((const struct a_case *)b)->name);
@@ -406,7 +442,7 @@ int main(int argc, char **argv)
 
 	read_cases(argc > 1 ? argv[1] : "tests/cases");
 	qsort(cases, ncases, sizeof(cases[0]), by_name);
-	all = calloc(2 * ncases + 2, sizeof(*all));
+	all = calloc(2 * ncases + 3, sizeof(*all));
 	if (!all || !ncases) {
 		fprintf(stderr, "no cases in tests/cases\n");
 		return 1;
@@ -420,5 +456,6 @@ int main(int argc, char **argv)
 	}
 	all[n++] = (struct CMUnitTest)cmocka_unit_test(a_fingerprint_is_the_death_and_not_the_machine);
 	all[n++] = (struct CMUnitTest)cmocka_unit_test(every_rule_has_a_case_a_page_and_sources);
+	all[n++] = (struct CMUnitTest)cmocka_unit_test(every_cause_says_what_it_demands);
 	return _cmocka_run_group_tests("rules", all, n, NULL, NULL);
 }

@@ -217,7 +217,7 @@ static void explain_mkl_threads(const struct model *m, struct finding *f)
 		    "MKL does its threading through a library of its own choice, %s here%s. It could not be loaded: %s; so %s ended "
 		    "the process with exit(): no signal, no exception.",
 		    name, layer ? arena_printf(f->arena, ", because MKL_THREADING_LAYER is \"%s\"", layer) : "",
-		    f->load->error ? f->load->error : "it failed", module_name(f->frame->module));
+		    f->load->error ? f->load->error : "it failed", software_file(f->arena, f->frame->module));
 	if (strncmp(missing, "libtbb.", 7) == 0)
 		finding_fix_package(m, f, "tbb", "install");
 	else if (strncmp(missing, "libiomp5", 8) == 0)
