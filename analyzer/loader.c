@@ -185,10 +185,13 @@ static enum link link_to_death(const struct model *m, const struct context *c, c
 	int64_t gap = m->ending.time - (l->end >= 0 ? l->end : l->begin);
 	bool said = (l->error && strstr(words, l->error)) || (l->path && strstr(words, base_name(l->path)));
 
-	if (l->tid != c->tid || !l->caller.module || module_is_python(l->caller.module) || 
+	/* Python, ctypes and cffi hand the failure back to the program, as an exception. */
+	if (l->tid != c->tid || !l->caller.module || module_is_python(l->caller.module) ||
+	    module_calls_for_others(l->caller.module) ||
 	    !(module_on_stack(c->stack, l->caller.module) || (c->blame && c->blame->module == l->caller.module)))
 		return LINK_NONE;
-	if (m->ending.kind == END_SIGNAL && !said && !fault_may_follow(m, l))
+	/* Who tells of a failure has noticed it: a fault behind that is another matter, unless something null was used. */
+	if (m->ending.kind == END_SIGNAL && !fault_may_follow(m, l))
 		return LINK_NONE;
 	if (gap < 2000000000 && (function_on_stack(c, &l->caller) || said))
 		return LINK_CALLER;
