@@ -10,7 +10,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+
+#define LOW_2GB	0x40	/* x86_64: MAP_32BIT */
 
 struct request {			/* a failed one, whatever event told of it */
 	const struct event *event;
@@ -49,10 +52,30 @@ static struct request request_of(const struct event *e)
 	return r;
 }
 
-static bool was_enomem(const struct event *e)
+/*
+ * ENOMEM has other reasons than a lack of memory, which programs live with (mprotect(2), mmap(2), mremap(2)): pages that
+ * are not mapped at all, no room where a mapping has to stay, none below 2 GiB, no huge pages set aside. What takes no
+ * new memory is never refused for a lack of it.
+ */
+static bool map_wants_memory(const struct model *m, const struct event *e)
+{
+	const char *function = FIELD_TEXT(e, map_failed, function), *overcommit = model_info(m, "overcommit");
+	uint64_t flags = FIELD(e, map_failed, flags);
+
+	if (!function || FIELD_SIGNED(e, map_failed, error) != -ENOMEM)
+		return false;
+	if (strcmp(function, "mprotect") == 0)
+		return (FIELD(e, map_failed, protection) & PROT_WRITE) &&
+		       ((overcommit && *overcommit == '2') || model_limit(m, RLIMIT_DATA) != UNKNOWN);
+	if (strcmp(function, "mremap") == 0)
+		return flags & MREMAP_MAYMOVE;
+	return !(flags & MAP_HUGETLB) && !(m->arch == KS_ARCH_X86_64 && (flags & LOW_2GB));
+}
+
+static bool was_enomem(const struct model *m, const struct event *e)
 {
 	if (e->number == KS_map_failed)
-		return FIELD_SIGNED(e, map_failed, error) == -ENOMEM;
+		return map_wants_memory(m, e);
 	if (e->number == KS_thread_failed)
 		return FIELD_SIGNED(e, thread_failed, error) == EAGAIN ||
 		       FIELD_SIGNED(e, thread_failed, error) == ENOMEM;
@@ -125,7 +148,7 @@ static enum confidence find_request(const struct model *m, struct finding *f, st
 			struct request r = request_of(e);
 			enum confidence now;
 
-			if (!was_enomem(e) || (over_limit(&r) || over_data(m, &r)) != limited ||
+			if (!was_enomem(m, e) || (over_limit(&r) || over_data(m, &r)) != limited ||
 			    (!limited && e->number == KS_thread_failed))
 				continue;
 			now = says_no_memory(m, f->context, e)
