@@ -62,11 +62,15 @@ static void put_block(struct making *m, const struct ks_block *head, const char 
 
 	b.magic = KS_BLOCK_MAGIC;
 	b.size = size;
-	if (!b.time)
-		b.time = m->clock;
 	text_add_n(&m->blocks, (const char *)&b, sizeof(b));
 	text_add_n(&m->blocks, data, size);
 	text_add_n(&m->blocks, zeros, -m->blocks.n & 7);
+}
+
+/* A line of --dump, which tells where in the file it was, leaves out what is 0: so it is, and no default. */
+static bool is_dumped(const struct line *l)
+{
+	return line_pair(l, "at");
 }
 
 static const char *add_event(struct making *m, const struct line *l)
@@ -134,7 +138,7 @@ static const char *add_checkpoint(struct making *m, const struct line *l)
 	for (unsigned i = 0; i < info->nfields; i++)
 		if (info->field[i].type == FIELD_U64 && !line_pair(l, info->field[i].name))
 			memset((char *)&c + info->field[i].offset, 0xff, 8);
-	if (!line_pair(l, "time"))
+	if (!line_pair(l, "time") && !is_dumped(l))
 		c.time = m->clock += 1000000;
 	c.seq = (uint32_t)m->checkpoints.n + 1;
 	append(&m->checkpoints, sizeof(c), &c);
@@ -150,7 +154,7 @@ static const char *add_crash(struct making *m, const struct line *l)
 		m->crash.state = KS_CRASH_DONE;
 	if (!m->crash.tid)
 		m->crash.tid = m->head.pid;
-	if (!m->crash.time)
+	if (!m->crash.time && !is_dumped(l))
 		m->crash.time = m->clock;
 	if (regs && !m->crash.nregs)
 		m->crash.nregs = 17;
@@ -162,7 +166,7 @@ static const char *add_crash(struct making *m, const struct line *l)
 static void end_python(struct making *m)
 {
 	if (m->python.n)
-		put_block(m, &(struct ks_block){ .kind = KS_BLOCK_PYTHON, .tid = m->python_tid }, m->python.s, m->python.n);
+		put_block(m, &(struct ks_block){ .kind = KS_BLOCK_PYTHON, .tid = m->python_tid, .time = m->clock }, m->python.s, m->python.n);
 	m->python.n = 0;
 }
 
@@ -242,6 +246,8 @@ static const char *add_block(struct making *m, const struct line *l)
 	b.kind = (uint32_t)number;
 	if (!b.tid)
 		b.tid = m->head.pid;
+	if (!b.time && !is_dumped(l))
+		b.time = m->clock;
 	put_block(m, &b, text ? text->value : text_get(&bytes), text ? text->size : bytes.n);
 	text_free(&bytes);
 	return NULL;
@@ -279,7 +285,7 @@ static const char *add_record(struct making *m, const struct line *l)
 	}
 	if (strcmp(l->word, "witness") == 0) {
 		why = encode_record(l, record_named("witness"), &w, keep, m);
-		put_block(m, &(struct ks_block){ .kind = KS_BLOCK_WITNESS }, (const char *)&w, sizeof(w));
+		put_block(m, &(struct ks_block){ .kind = KS_BLOCK_WITNESS, .time = m->clock }, (const char *)&w, sizeof(w));
 		return why;
 	}
 	if (strcmp(l->word, "output") != 0 || !text)
@@ -410,7 +416,7 @@ const char *assemble(const char *text, struct image *image)
 	if (!why) {
 		end_python(&m);
 		if (m.infos.n)
-			put_block(&m, &(struct ks_block){ .kind = KS_BLOCK_THREADS, .tid = m.head.pid }, m.infos.data,
+			put_block(&m, &(struct ks_block){ .kind = KS_BLOCK_THREADS, .tid = m.head.pid, .time = m.clock }, m.infos.data,
 				  m.infos.n * sizeof(struct ks_thread_info));
 		finish_header(&m.head, m.clock);
 		lay_out(&m, image);
