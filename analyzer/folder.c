@@ -13,6 +13,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "analyzer/error.h"
 #include "analyzer/model.h"
 #include "analyzer/process.h"
+#include "analyzer/proof.h"
 #include "analyzer/reach.h"
 #include "analyzer/rule.h"
 #include "analyzer/trace.h"
@@ -158,9 +160,40 @@ void folder_free(struct folder *f)
 
 /* --- choosing --- */
 
+static const struct entry *parent_of(const struct folder *f, const struct entry *e)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->entry[i].head.pid == e->head.ppid && &f->entry[i] != e &&
+		    lived_at(&f->entry[i], e->head.start_realtime))
+			return &f->entry[i];
+	return NULL;
+}
+
+/* By a signal that the program died of, or handled and ended itself then; 0: none. */
+static uint32_t stopped_by(const struct model *m)
+{
+	bool at_once;
+	const struct event *e;
+
+	if (m->ending.kind == END_SIGNAL && m->ending.sender_pid && m->ending.sender_pid != m->pid)
+		return m->ending.sender_pid;
+	e = end_handed_on(m, &at_once);
+	return e ? (uint32_t)FIELD(e, signal_from, pid) : 0;
+}
+
+/* Its parent; the process that it was forked from; or, for a worker of a fork server, whom that works for. */
+static bool stopped_by_parent(const struct folder *f, const struct entry *e, const struct model *m)
+{
+	const struct entry *server = parent_of(f, e);
+	uint32_t by = stopped_by(m);
+
+	return by && (by == e->head.ppid || by == e->head.parent_pid ||
+		      (server && server->head.role == KS_ROLE_HELPER && by == server->head.ppid));
+}
+
 /* What only the whole trace tells: a status 0 that nobody asked for, an end that was asked for, a
  * child that its parent ended. */
-static bool ended_badly(const struct entry *e)
+static bool ended_badly(const struct folder *f, const struct entry *e)
 {
 	const char *why;
 	struct trace *t = trace_open(e->path, &why);
@@ -172,8 +205,7 @@ static bool ended_badly(const struct entry *e)
 	m = model_build_plain(t);
 	bad = m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING &&
 	      m->ending.kind != END_EXEC;
-	if (e->child && m->ending.kind == END_SIGNAL && m->ending.sender_pid &&
-	    (m->ending.sender_pid == e->head.ppid || m->ending.sender_pid == e->head.parent_pid))
+	if (e->child && stopped_by_parent(f, e, m))
 		bad = false;
 	if (bad && !e->child) {
 		struct verdict v;
@@ -187,6 +219,31 @@ static bool ended_badly(const struct entry *e)
 	return bad;
 }
 
+/*
+ * One of several that a parent (not recorded) had started died by itself, and the parent ended the others: what is asked
+ * about is the first.
+ */
+static const struct entry *sibling_of(const struct folder *f, const struct entry *e)
+{
+	const char *why;
+	struct trace *t = trace_open(e->path, &why);
+	struct model *m = t ? model_build_plain(t) : NULL;
+	const struct entry *found = NULL;
+	bool stopped = m && !e->kernel && stopped_by(m) == e->head.ppid && e->head.ppid;
+
+	for (size_t i = 0; stopped && i < f->n && !found; i++) {
+		const struct entry *k = &f->entry[i];
+
+		if (k != e && k->head.ppid == e->head.ppid && k->head.end_kind == KS_END_SIGNAL && !k->kernel &&
+		    k->head.end_code != SIGTERM && k->head.end_code != SIGINT && k->head.end_code != SIGHUP &&
+		    k->ended >= header_realtime(e->head.start_realtime) && k->ended <= e->ended)
+			found = k;
+	}
+	model_free(m);
+	trace_close(t);
+	return found ? found : e;
+}
+
 /* A server that ends after its kernel died is not what anybody asks about. */
 static const struct entry *kernel_of(const struct folder *f, const struct entry *e)
 {
@@ -198,15 +255,6 @@ static const struct entry *kernel_of(const struct folder *f, const struct entry 
 			return k;
 	}
 	return e;
-}
-
-static const struct entry *parent_of(const struct folder *f, const struct entry *e)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (f->entry[i].head.pid == e->head.ppid && &f->entry[i] != e &&
-		    lived_at(&f->entry[i], e->head.start_realtime))
-			return &f->entry[i];
-	return NULL;
 }
 
 /* The Python that another program was started for, if that ended badly: e or through others of its
@@ -238,8 +286,8 @@ static const struct entry *newest_bad(const struct folder *f, bool child)
 		if (e->child != child || e->alive || (!e->bad && !doubtful) ||
 		    e->head.role == KS_ROLE_HELPER)
 			continue;
-		if (looked++ >= LOOKED_AT ? e->bad && !child : ended_badly(e))
-			return kernel_of(f, python_of(f, e));
+		if (looked++ >= LOOKED_AT ? e->bad && !child : ended_badly(f, e))
+			return kernel_of(f, python_of(f, sibling_of(f, e)));
 	}
 	return NULL;
 }
@@ -251,10 +299,10 @@ static const struct entry *newest_main(const struct folder *f)
 	for (size_t i = 0; i < f->n; i++) {
 		const struct entry *e = &f->entry[i];
 
-		if (!e->child && (!best || (e->kernel && !best->kernel)))
+		if (!e->child && e->head.role != KS_ROLE_HELPER && (!best || (e->kernel && !best->kernel)))
 			best = e;
 	}
-	return best ? best : f->n ? &f->entry[0] : NULL;
+	return best;
 }
 
 const struct entry *folder_choose(struct folder *f, const char **note)

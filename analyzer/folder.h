@@ -28,7 +28,7 @@ const char *folder_default(struct arena *a);		/* KSHIM_DIR, or where the recorde
 bool folder_read(struct folder *f, const char *path);	/* false: no such directory */
 void folder_free(struct folder *f);
 
-/* The one that a report is about, and why, in *note; NULL: there is none. */
+/* The one that a report is about, and why, in *note; NULL: there is none but helpers, and workers that were ended as they should be. */
 const struct entry *folder_choose(struct folder *f, const char **note);
 /* The trace of a process: the one that runs, else the newest; NULL. */
 const struct entry *folder_process(const struct folder *f, uint32_t pid);

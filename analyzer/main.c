@@ -264,13 +264,14 @@ static void no_directory(const char *path)
 }
 
 /* A directory without a recording is good news where something was recorded at all. */
-static void nothing_died(const struct request *r, const char *path)
+static void nothing_died(const struct request *r, const char *path, bool helpers)
 {
 	static const char explanation[] =
 		"A recorded process that ends in order, or at the request of its server (a "
 		"restart, a shutdown), "
 		"takes its recording with it; KSHIM_KEEP=always keeps it.";
-	const char *title = "Nothing died: no recording was left behind";
+	const char *title = helpers ? "Nothing died: only recordings of helpers and of workers that were stopped were left behind" :
+				      "Nothing died: no recording was left behind";
 
 	if (r->form == FORM_JSON)
 		report_json_nothing(path, title, explanation, stdout);
@@ -288,12 +289,15 @@ static void directory(const struct request *r, const char *path)
 	if (!there)
 		no_directory(path);
 	if (!f.n) {
-		nothing_died(r, path);
+		nothing_died(r, path, false);
 	} else if (r->form == FORM_LIST) {
 		list(&f, &(struct list_way){ r->look, r->lines, r->begun_ms, r->all }, stdout);
 	} else {
 		e = folder_choose(&f, &note);
-		report_on(r, &f, e->path, note);
+		if (e)
+			report_on(r, &f, e->path, note);
+		else
+			nothing_died(r, path, true);
 	}
 	folder_free(&f);
 }

@@ -215,6 +215,36 @@ const struct event *own_signal(const struct model *m)
 	return NULL;
 }
 
+static bool asks_to_end(int signal)
+{
+	return signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT || signal == SIGUSR1 || signal == SIGUSR2;
+}
+
+const struct event *end_handed_on(const struct model *m, bool *at_once)
+{
+	const int64_t second = 1000000000, patience = 30 * second;	/* what batch systems give before SIGKILL */
+	const struct event *error = model_last(m, KS_py_exception, 0, NULL), *sent = own_signal(m);
+
+	for (const struct event *e = NULL; (e = model_last(m, KS_signal_from, 0, e));) {
+		int signal = (int)FIELD_SIGNED(e, signal_from, signal);
+
+		if (FIELD(e, signal_from, fatal) || !FIELD(e, signal_from, pid) || FIELD(e, signal_from, pid) == m->pid)
+			continue;
+		if (m->ending.kind == END_SIGNAL || m->ending.kind == END_ABORT) {
+			*at_once = true;
+			if (signal == m->ending.signal && sent && sent->time >= e->time && sent->time - e->time < 2 * patience)
+				return e;
+			continue;
+		}
+		if (m->ending.kind != END_EXIT || !m->ending.status || !asks_to_end(signal) || m->ending.time - e->time > patience)
+			continue;
+		*at_once = m->ending.status == 128 + signal || m->ending.time - e->time < 2 * second ||
+			   (error && error->time >= e->time && error->time - e->time < second);
+		return e;
+	}
+	return NULL;
+}
+
 /* The signal that ended the process was sent by the very object that could not have what it wanted.
  */
 static bool sent_by(const struct model *m, const struct module *module, const struct event *after)

@@ -104,6 +104,9 @@ bool end_is_signal(const struct model *m, int signal);
 /* Ended by KeyboardInterrupt; *from: the process that had sent SIGINT, NULL: the keyboard. */
 bool end_is_interrupt(const struct model *m, const struct context *c, const struct event **from);
 bool end_was_sent(const struct model *m);	/* by another process */
+/* The signal from another process that the program handled, and ended itself then: by the same signal, or by an exit at
+ * once. *at_once: nothing else can have been the reason. NULL. */
+const struct event *end_handed_on(const struct model *m, bool *at_once);
 /*
  * Whether a failed request (thread, mapping, allocation) led to the end: the same thread, and its
  * caller is among the callers of the end or sent the signal. caller: return address, for records

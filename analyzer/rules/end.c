@@ -82,6 +82,7 @@ static bool ordinary(const struct model *m)
 static enum confidence match_none(const struct model *m, struct finding *f)
 {
 	const struct event *from;
+	bool at_once;
 
 	f->number[0] = m->ending.kind;
 	if (m->ending.kind == END_CLEAN && m->ending.status == 0)
@@ -97,6 +98,8 @@ static enum confidence match_none(const struct model *m, struct finding *f)
 		f->text = from ? "asked" : "interrupted";
 		return !from || is_server(m, from) ? PROVEN : NO_MATCH;
 	}
+	if (end_handed_on(m, &at_once))
+		return NO_MATCH;
 	if (model_stderr_line(m, "Fatal Python error: init", true) &&
 	    !model_stderr_line(m, "KeyboardInterrupt", true))
 		return NO_MATCH;

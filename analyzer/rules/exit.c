@@ -43,6 +43,7 @@ static bool is_ffi(const struct module *module)
 static enum confidence match_library(const struct model *m, struct finding *f)
 {
 	const struct event *sent;
+	bool at_once;
 
 	if (exit_call(m, f)) {
 		if (!f->module || module_is_python(f->module) || module_is_runtime(f->module) || is_ffi(f->module) ||
@@ -52,7 +53,8 @@ static enum confidence match_library(const struct model *m, struct finding *f)
 		return m->ending.kind == END_CLEAN && model_last(m, KS_py_finalize, 0, NULL) ? NO_MATCH : PROVEN;
 	}
 	/* A library that sends its own process a signal. */
-	sent = m->ending.kind == END_SIGNAL && !(m->crash.present && m->crash.raw->code > 0) ? own_signal(m) : NULL;
+	sent = m->ending.kind == END_SIGNAL && !(m->crash.present && m->crash.raw->code > 0) && !end_handed_on(m, &at_once) ?
+		       own_signal(m) : NULL;
 	f->module = sent ? failure_module(m, sent, FIELD(sent, signal_sent, caller)) : NULL;
 	if (!f->module || module_is_python(f->module) || is_ffi(f->module) || (f->module->flags & KS_MODULE_MAIN))
 		return NO_MATCH;
@@ -179,6 +181,24 @@ static enum confidence match_abort(const struct model *m, struct finding *f)
 	return PROVEN;
 }
 
+/* A handler had got the same signal before, and this process had not sent it: whoever did is the one who ended it. */
+static bool came_before(const struct model *m, const struct event *sent)
+{
+	uint64_t signal = FIELD(sent, signal_sent, signal);
+
+	for (const struct event *e = NULL; (e = model_last(m, KS_signal_seen, 0, e));) {
+		const struct event *own = NULL;
+
+		if (FIELD(e, signal_seen, signal) != signal || e->time > sent->time || FIELD_SIGNED(e, signal_seen, code) > 0)
+			continue;
+		while ((own = model_last(m, KS_signal_sent, 0, own)) &&
+		       (FIELD(own, signal_sent, signal) != signal || own->time > e->time))
+			;
+		return !own;
+	}
+	return false;
+}
+
 static enum confidence match_own_signal(const struct model *m, struct finding *f)
 {
 	const struct event *e = NULL;
@@ -191,7 +211,7 @@ static enum confidence match_own_signal(const struct model *m, struct finding *f
 		}
 	else if (m->ending.kind == END_SIGNAL && m->ending.signal != SIGINT && m->ending.code <= 0)
 		e = own_signal(m);	/* a fault that a handler (faulthandler) has raised again is a fault */
-	if (!e)
+	if (!e || came_before(m, e))
 		return NO_MATCH;
 	module = failure_module(m, e, FIELD(e, signal_sent, caller));
 	if (module && !module_is_python(module) && !is_ffi(module) && !(module->flags & KS_MODULE_MAIN))
@@ -203,8 +223,10 @@ static enum confidence match_own_signal(const struct model *m, struct finding *f
 
 static enum confidence match_program(const struct model *m, struct finding *f)
 {
-	bool kernel_gone = m->is_kernel;
+	bool kernel_gone = m->is_kernel, at_once = false;
 
+	if (end_handed_on(m, &at_once) && at_once)
+		return NO_MATCH;	/* killed.by-process: the signal came from elsewhere */
 	if (exit_call(m, f)) {
 		bool quick = f->name[0] == '_' || strcmp(f->name, "quick_exit") == 0;
 
@@ -219,11 +241,63 @@ static enum confidence match_program(const struct model *m, struct finding *f)
 	return match_own_signal(m, f);
 }
 
+/* faulthandler.dump_traceback_later(…, exit=True): a thread of its own, without Python, prints "Timeout (" and all stacks. */
+static bool by_faulthandler(const struct model *m, const struct finding *f)
+{
+	const struct thread *t = model_thread(m, f->event->tid);
+
+	return f->event->number == KS_exit_call && f->name[0] == '_' && f->number[0] == 1 && f->event->tid != m->pid &&
+	       (!t || !t->npython) && (frame_calling(f->event->stack, "faulthandler_thread") || model_stderr_line(m, "Timeout (", true));
+}
+
+static void explain_faulthandler(struct finding *f)
+{
+	finding_title(f, "faulthandler ended the process: its time was over (dump_traceback_later with exit=True)");
+	finding_cite(f, f->event->record, f->event->time, "%s(%llu) was called by faulthandler's own thread (%s)", f->name,
+		     (unsigned long long)f->number[0], frame_text(f->arena, f->frame));
+	finding_say(f, "The program had asked faulthandler to print all stacks and to end the process when something takes too long "
+		       "(faulthandler.dump_traceback_later; test runners do that for a time limit).");
+	finding_fix(f, "The stacks that it printed on stderr show where the time went. Mend that, or give it more time: the timeout of "
+		       "faulthandler.dump_traceback_later, or cancel_dump_traceback_later() when the work is done.");
+}
+
+/* Python's site module was reading a .pth file, or importing sitecustomize: that is in no program. */
+static void tell_site(const struct model *m, struct finding *f, const struct thread *t)
+{
+	const char *argv = model_info(m, "argv"), *end = argv ? strstr(argv, "/bin/python") : NULL;
+	const char *prefix = end ? arena_text(f->arena, argv, (size_t)(end - argv)) : NULL;
+
+	prefix = prefix && !strchr(prefix, ' ') ? prefix : NULL;
+	for (size_t i = 0; t && i < t->npython; i++) {
+		const char *file = t->python[i].file, *function = t->python[i].function;
+
+		if (!file || !function || (!strstr(file, "site.py") && !strstr(file, "<frozen site>")))
+			continue;
+		if (strcmp(function, "addpackage") == 0) {
+			finding_say(f, "It stands in a .pth file of this environment: Python runs their lines that begin with "
+				       "\"import\" at every start.");
+			finding_fix(f, "Find that file, and take the line out:");
+			if (prefix)
+				finding_run(f, "grep -n '^import' %s/lib/python3*/site-packages/*.pth", arena_shell(f->arena, prefix));
+		} else if (strcmp(function, "execsitecustomize") == 0 || strcmp(function, "execusercustomize") == 0) {
+			finding_say(f, "Python imported that file by itself at its start (%s).",
+				    strcmp(function, "execsitecustomize") == 0 ? "sitecustomize" : "usercustomize");
+		} else {
+			continue;
+		}
+		return;
+	}
+}
+
 static void explain_program(const struct model *m, struct finding *f)
 {
 	const struct thread *t = model_thread(m, f->event->tid);
 	const struct py_frame *py = t && t->npython ? &t->python[0] : NULL;
 
+	if (by_faulthandler(m, f)) {
+		explain_faulthandler(f);
+		return;
+	}
 	if (f->event->number == KS_exit_call) {
 		const char *call = is_ffi(f->module) ? f->name : f->name[0] == '_' ? "os._exit" : f->name;
 
@@ -260,6 +334,7 @@ static void explain_program(const struct model *m, struct finding *f)
 	}
 	if (py && py->file)
 		finding_say(f, "It was called in %s, line %d (%s).", py->file, py->line, py->function ? py->function : "?");
+	tell_site(m, f, t);
 	if (m->cell && !(py && py->file))
 		finding_say(f, "The last cell begun was number %llu.", (unsigned long long)m->cell);
 }

@@ -50,6 +50,7 @@ static enum confidence match_process(const struct model *m, struct finding *f)
 {
 	const struct event *from;
 	const struct witness *w;
+	bool at_once;
 
 	if (end_was_sent(m)) {
 		f->event = model_last(m, KS_signal_from, 0, NULL);
@@ -59,6 +60,9 @@ static enum confidence match_process(const struct model *m, struct finding *f)
 		f->event = from;
 		return PROVEN;
 	}
+	f->event = end_handed_on(m, &at_once);
+	if (f->event)
+		return at_once ? PROVEN : LIKELY;
 	w = m->ending.kind == END_KILLED ? killer(m) : NULL;
 	if (!w)
 		return NO_MATCH;
@@ -90,7 +94,7 @@ struct sender {
 	uint32_t pid, uid, ppid;
 };
 
-/* From siginfo at the end; for SIGINT, which Python handled, from the event of its arrival. */
+/* From siginfo at the end; for a signal that the program handled, from the event of its arrival. */
 static struct sender sender_of(const struct model *m, const struct finding *f)
 {
 	const struct ending *e = &m->ending;
@@ -98,7 +102,7 @@ static struct sender sender_of(const struct model *m, const struct finding *f)
 			    e->sender_pid, e->sender_uid, e->sender_ppid };
 
 	if (f->event && !end_was_sent(m)) {
-		s.signal = "SIGINT";
+		s.signal = signal_word((int)FIELD_SIGNED(f->event, signal_from, signal));
 		s.name = FIELD_TEXT(f->event, signal_from, comm);
 		s.parent = FIELD_TEXT(f->event, signal_from, parent_comm);
 		s.pid = (uint32_t)FIELD(f->event, signal_from, pid);
@@ -122,6 +126,25 @@ static void tell_kill(const struct model *m, struct finding *f)
 		    pid, name);
 }
 
+/* It did not die of the signal itself: a handler of its own ended it. */
+static void tell_handled(const struct model *m, struct finding *f)
+{
+	const struct py_error *e = &f->context->error;
+	bool at_once;
+
+	if (end_was_sent(m) || !f->event || end_handed_on(m, &at_once) != f->event)
+		return;
+	if (m->ending.kind != END_EXIT)
+		finding_say(f, "The program has a handler for it (faulthandler, or one of its own), which then sent the same signal "
+			       "to its own process, as handlers do when they have done their work.");
+	else if (e->uncaught)
+		finding_say(f, "The program has a handler for it, and ended %.1f s later: %s: %.120s", (m->ending.time - f->event->time) / 1e9,
+			    e->type, arena_line(f->arena, e->text));
+	else
+		finding_say(f, "The program has a handler for it, and ended itself %.1f s later, with status %d.",
+			    (m->ending.time - f->event->time) / 1e9, m->ending.status);
+}
+
 static void explain_process(const struct model *m, struct finding *f)
 {
 	const struct sender s = sender_of(m, f);
@@ -139,8 +162,9 @@ static void explain_process(const struct model *m, struct finding *f)
 	finding_say(f, "The signal did not come from the kernel or from the program itself: process "
 		       "%u%s sent it%s.", s.pid, name,
 		    parent ? "; it is the parent that had started this one" : "");
-	if (s.argv)
+	if (s.argv && *s.argv)
 		finding_say(f, "Its command line was: %.200s", s.argv);
+	tell_handled(m, f);
 	if (s.ppid == m->pid)
 		finding_say(f, "That process had been started by this program itself (os.system, "
 			       "subprocess).");
