@@ -161,7 +161,7 @@ void howto_unset(const struct model *m, struct finding *f, const char *why, cons
 			       "in that shell and start Jupyter again:", why);
 		finding_run(f, "unset %s", name);
 	} else if (start) {
-		finding_fix(f, "%s: start it without (and look for the line that sets it, in ~/.bashrc or the job's script):", why);
+		finding_fix(f, "%s: start it so (and look for the line that sets it, in ~/.bashrc or the job's script):", why);
 		finding_run(f, "env -u %s %s", name, start);
 	} else {
 		finding_fix(f, "%s: in the shell, before it is started:", why);

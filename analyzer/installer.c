@@ -215,7 +215,7 @@ const char *package_remark(const struct model *m, const char *fix)
 	if (prefix && strstr(prefix, "/pypoetry/virtualenvs/"))
 		return "This environment is poetry's: \"poetry add\" the same package, or the next \"poetry install\" undoes it.";
 	if (model_info(m, "container"))
-		return "This is a container: put the same command into what its image is made of (Dockerfile: RUN), or it is gone "
-		       "with the container.";
+		return "This is a container: what is installed in it is gone with it. To keep it, put the same command into what its image "
+		       "is made of (Dockerfile: RUN).";
 	return NULL;
 }

@@ -260,7 +260,23 @@ static const char *with_cells(struct report *r, const char *text)
 	return arena_printf(&r->arena, "%.*scell %llu, line %s", (int)(at - text), text, (unsigned long long)m->cell, rest + n);
 }
 
-/* Where Python was is told by the frames below, and by the line of the user's own code. */
+/* Where Python was is told by the frames, or by the traceback that it printed. */
+static bool told_below(const struct report *r, const char *paragraph)
+{
+	static const char *const traced[] = { "The import ended with ", "It was raised at ", "It was asked for at " };
+	const struct py_error *e = &r->v->context->error;
+
+	if (strncmp(paragraph, "The Python line was ", 20) == 0)
+		return true;
+	for (size_t i = 0; report_traceback(r) && i < sizeof(traced) / sizeof(traced[0]); i++) {
+		if (strncmp(paragraph, traced[i], strlen(traced[i])) == 0)
+			return true;
+	}
+	/* The exception itself. */
+	return report_traceback(r) && *e->type && strncmp(paragraph, e->type, strlen(e->type)) == 0 && paragraph[strlen(e->type)] == ':';
+}
+
+
 static void put_paragraphs(struct report *r, struct section *s, const char *lines)
 {
 	struct text said = { 0 };
@@ -269,7 +285,7 @@ static void put_paragraphs(struct report *r, struct section *s, const char *line
 	for (size_t i = 0; i < s->n;) {
 		struct item *item = &s->items[i];
 
-		if (strncmp(item->text, "The Python line was ", 20) == 0) {
+		if (told_below(r, item->text)) {
 			memmove(item, item + 1, (--s->n - i) * sizeof(*item));
 			continue;
 		}

@@ -13,6 +13,8 @@ const char *report_time(struct report *r, int64_t time);	/* "+1.250 s" */
 void report_last_import(struct report *r, struct section *s);	/* while it goes on */
 void report_now(struct report *r);		/* of a process that runs */
 void report_last_words(struct report *r);	/* on stderr, of one that ended badly */
+/* Python's own words about the exception that ended it, which report_last_words() shows; NULL. */
+const char *report_traceback(const struct report *r);
 void report_memory_section(struct report *r);
 void report_where(struct report *r);		/* Python and native stacks */
 bool report_import_frame(

@@ -30,18 +30,19 @@ const char *report_short_name(struct report *r, const char *name)
 const char *report_short_path(struct report *r, const char *path)
 {
 	const size_t site = site_packages(path);
-	const char *base = base_name(path), *folder = base;
+	const char *base = base_name(path), *folder = base, *next;
 
 	if (strlen(path) <= LONGEST)
 		return path;
 	if (site)
 		return report_short_name(r, path + site);
-	if (base - path > 1) {
-		folder = base - 1;
-		while (folder > path && folder[-1] != '/')
-			folder--;
+	/* As many of its last parts as there is room for. */
+	for (next = base; next - path > 1 && strlen(next) <= LONGEST - 2;) {
+		folder = next--;
+		while (next > path && next[-1] != '/')
+			next--;
 	}
-	return arena_printf(&r->arena, "…/%s", strlen(folder) <= LONGEST ? folder : base);
+	return arena_printf(&r->arena, "…/%s", folder);
 }
 
 static bool begins_path(const char *text, const char *p)

@@ -108,7 +108,7 @@ static bool library_line(struct report *r, const char *line)
 	struct py_frame f = { .function = "" };
 
 	f.file = end ? arena_text(&r->arena, at + 6, (size_t)(end - at - 6)) : "";
-	return report_library_frame(&f);
+	return report_library_frame(&f) || known_package(&r->arena, f.file, true);
 }
 
 static bool is_frame(const char *line)
@@ -212,15 +212,19 @@ static void put_tail(struct report *r, struct section *s, const char *tail)
 		s->n = 0;
 }
 
+const char *report_traceback(const struct report *r)
+{
+	return r->bad && r->v->context->error.uncaught && r->where == r->m ? last_traceback(r->m->stderr_tail) : NULL;
+}
+
 void report_last_words(struct report *r)
 {
-	const char *tail = r->m->stderr_tail, *traceback = last_traceback(tail);
-	const struct context *c = r->v->context;
+	const char *tail = r->m->stderr_tail, *traceback = report_traceback(r);
 	struct section *s;
 
 	if (!*tail || !r->bad)
 		return;
-	if (traceback && c->error.uncaught && r->where == r->m) {
+	if (traceback) {
 		s = report_begin(r, "The error, as Python printed it");
 		put_traceback(r, s, traceback);
 		return;

@@ -143,7 +143,8 @@ static void explain(const struct model *m, struct finding *f)
 		finding_fix(f, "Install a newer NumPy%s:", again);
 		finding_run(f, "%s", package_command(m, f->arena, "--upgrade numpy", NULL, false));
 	} else {
-		finding_fix(f, "Upgrade numpy and the package that complains, so that they belong together%s:", again);
+		finding_fix(f, "Upgrade numpy to a release that goes with %s%s:", f->frame ? software_of(f->arena, f->frame->module) :
+			    own ? own : "the package that complains", again);
 		finding_run(f, "%s", package_command(m, f->arena, "--upgrade numpy", NULL, false));
 	}
 }
