@@ -10,6 +10,14 @@ void report_put(struct section *s, enum item_kind kind, const char *label, const
 /* Each line of a text as an item of its own; empty ones are left out. */
 void report_put_lines(struct report *r, struct section *s, enum item_kind kind, const char *lines);
 const char *report_time(struct report *r, int64_t time);	/* "+1.250 s" */
+int64_t report_later(const struct report *r);	/* how much later than the process the trace of the child began that is told of */
+
+/* report_story.c: what the verdict says. */
+void report_why(struct report *r);
+void report_what_to_do(struct report *r);
+void report_proof(struct report *r);
+void report_also_seen(struct report *r);
+const char *report_noise(struct report *r);	/* what report_also_seen() leaves out, in a line; NULL */
 void report_last_import(struct report *r, struct section *s);	/* while it goes on */
 void report_now(struct report *r);		/* of a process that runs */
 void report_last_words(struct report *r);	/* on stderr, of one that ended badly */
