@@ -154,6 +154,7 @@ static void prefer_versions(void)
 	PREFER(posix_memalign, KS_LIBC_BASE);
 	PREFER(valloc, KS_LIBC_BASE);
 	PREFER(pvalloc, KS_LIBC_BASE);
+	PREFER(malloc_usable_size, KS_LIBC_BASE);
 	PREFER(aligned_alloc, KS_LIBC_ALIGNED_ALLOC);
 #undef PREFER
 	if (real.dlerror)
@@ -445,4 +446,13 @@ KS_EXPORT void *valloc(size_t size)
 KS_EXPORT void *pvalloc(size_t size)
 {
 	return count(REAL(pvalloc)(size), size, KS_HEAP_PVALLOC, KS_CALLER());
+}
+
+/*
+ * Asked by preloads in front of us that count by it, and reallocate by it (Scalene's and others made with
+ * Heap-Layers): of each block that malloc gave, so also of one of the arena.
+ */
+KS_EXPORT size_t malloc_usable_size(void *p)
+{
+	return KS_UNLIKELY(in_arena(p)) ? ((struct early_block *)p)[-1].size : REAL(malloc_usable_size)(p);
 }

@@ -2,7 +2,8 @@
 /* build: -pthread -fno-builtin */
 /*
  * Other allocators behind the preloads that are there and in front of them: jemalloc, tcmalloc,
- * mimalloc, glibc's own debugging one; those that are not installed are passed over. The program
+ * mimalloc, glibc's own debugging one; those that are not installed are passed over. And a profiler that asks for the
+ * size of each block (lib_sizes.c). The program
  * starts itself once for each, and shows that no block reaches an allocator that did not give it.
  */
 #include <pthread.h>
@@ -20,6 +21,7 @@
 #endif
 
 static const char *const libraries[] = {
+	"libsizes.so",
 	FOLDER "libjemalloc.so.2", FOLDER "libtcmalloc_minimal.so.4", FOLDER "libtcmalloc.so.4", FOLDER "libtcmalloc_debug.so.4", FOLDER "libmimalloc.so.2", FOLDER "libmimalloc.so.3",
 	FOLDER "libc_malloc_debug.so.0",
 };
@@ -93,19 +95,27 @@ static void start(const char *preload, const char *what, const char *library)
 int main(int argc, char **argv)
 {
 	const char *preload = getenv("LD_PRELOAD");
-	char text[4096];
+	char text[8400], self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 50);
 
 	(void)argv;
 	if (argc > 1)
 		return child();
+	self[n > 0 ? n : 0] = '\0';
 	printf("allocators that are installed:\n");
 	for (size_t i = 0; i < sizeof(libraries) / sizeof(*libraries); i++) {
-		if (access(libraries[i], R_OK))
+		const char *library = libraries[i];
+
+		if (library[0] != '/') {
+			strcpy(strrchr(self, '/') + 1, library);
+			library = self;
+		}
+		if (access(library, R_OK))
 			continue;
-		snprintf(text, sizeof(text), "%s %s", preload ? preload : "", libraries[i]);
-		start(text, "behind:", libraries[i]);
-		snprintf(text, sizeof(text), "%s %s", libraries[i], preload ? preload : "");
-		start(text, "in front:", libraries[i]);
+		snprintf(text, sizeof(text), "%s %s", preload ? preload : "", library);
+		start(text, "behind:", library);
+		snprintf(text, sizeof(text), "%s %s", library, preload ? preload : "");
+		start(text, "in front:", library);
 	}
 	return 0;
 }
