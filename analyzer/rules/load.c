@@ -8,6 +8,7 @@
  * argument of dlopen: that one is often there and whole.
  */
 #include "analyzer/rules/load.h"
+#include "analyzer/rules/needed.h"
 #include "analyzer/howto.h"
 
 #include <string.h>
@@ -128,13 +129,39 @@ static enum confidence match_missing(const struct model *m, struct finding *f)
 	return SEEN;
 }
 
+/* Another file stands between the one that was asked for and the missing one, and is what to mend. */
+static void explain_between(const struct model *m, struct finding *f, const struct needer *by, const struct library *known)
+{
+	finding_title(f, "%s is missing, which %s needs", f->name, software_of_path(f->arena, by->path));
+	load_tell(m, f);
+	finding_say(f, "%s was asked for and is there; it needs, by way of others, %s, which is there too; and that one needs %s, which is in "
+		       "none of the folders that are searched.", load_wanted(f), by->path, f->name);
+	if (known)
+		finding_say(f, "%s is %s.", f->name, known->what);
+	if (by->entry) {
+		finding_say(f, "%s was taken because LD_LIBRARY_PATH names %s, which is searched before the folders that the package itself "
+			       "and the system have.", base_name(by->path), by->entry);
+		howto_unset(m, f, "Take that folder out of LD_LIBRARY_PATH, or all of it", "LD_LIBRARY_PATH");
+	}
+	if (known && !by->entry)
+		howto_words(m, f, known->fix);
+	if (!by->entry && !known)
+		finding_fix_package(m, f, by->path, "reinstall");
+}
+
 static void explain_missing(const struct model *m, struct finding *f)
 {
 	const struct library *known;
+	struct needer by;
 
 	if (f->confidence == SEEN)
 		return;
 	known = library_named(f->name);
+	if (strcmp(f->name, base_name(load_wanted(f))) != 0 &&
+	    find_needer(m, f->arena, load_wanted(f), f->name, &by) && !by.direct) {
+		explain_between(m, f, &by, known);
+		return;
+	}
 	if (strcmp(f->name, base_name(load_wanted(f))) == 0)
 		finding_title(f, "%s is missing: the loader found it nowhere", f->name);
 	else
