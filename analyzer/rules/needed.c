@@ -39,7 +39,9 @@ static const char *string_at(struct arena *arena, const struct elf *e, const Elf
 {
 	char text[1024];
 
-	return offset < UINT32_MAX && elf_string(e, strings, (uint32_t)offset, text, sizeof(text)) ? arena_text(arena, text, strlen(text)) : NULL;
+	if (offset >= UINT32_MAX || !elf_string(e, strings, (uint32_t)offset, text, sizeof(text)))
+		return NULL;
+	return arena_text(arena, text, strlen(text));
 }
 
 static bool read_needs(struct arena *arena, const char *path, struct needs *needs)
@@ -52,17 +54,21 @@ static bool read_needs(struct arena *arena, const char *path, struct needs *need
 	if (!elf_open(&e, path))
 		return false;
 	dynamic = elf_section(&e, SHT_DYNAMIC);
-	for (uint64_t i = 0; dynamic && dynamic->sh_link < e.nsections && i < dynamic->sh_size / sizeof(d) && i < MOST_DYNAMIC; i++) {
-		const Elf64_Shdr *strings = &e.sections[dynamic->sh_link];
+	for (uint64_t i = 0; dynamic && dynamic->sh_link < e.nsections && i < MOST_DYNAMIC; i++) {
+		const char *text;
 
-		if (!elf_read(&e, dynamic->sh_offset + i * sizeof(d), &d, sizeof(d)) || d.d_tag == DT_NULL)
+		if (i >= dynamic->sh_size / sizeof(d) || !elf_read(&e, dynamic->sh_offset + i * sizeof(d), &d, sizeof(d)) ||
+		    d.d_tag == DT_NULL)
 			break;
+		if (d.d_tag != DT_RPATH && d.d_tag != DT_RUNPATH && d.d_tag != DT_NEEDED)
+			continue;
+		text = string_at(arena, &e, &e.sections[dynamic->sh_link], d.d_un.d_val);
 		if (d.d_tag == DT_RPATH)
-			needs->rpath = string_at(arena, &e, strings, d.d_un.d_val);
+			needs->rpath = text;
 		else if (d.d_tag == DT_RUNPATH)
-			needs->runpath = string_at(arena, &e, strings, d.d_un.d_val);
-		else if (d.d_tag == DT_NEEDED && needs->n < MOST_NEEDED && (needs->name[needs->n] = string_at(arena, &e, strings, d.d_un.d_val)))
-			needs->n++;
+			needs->runpath = text;
+		else if (text && needs->n < MOST_NEEDED)
+			needs->name[needs->n++] = text;
 	}
 	elf_close(&e);
 	return true;
