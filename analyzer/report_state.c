@@ -127,8 +127,12 @@ static void put_line(struct report *r, struct section *s, const char *p)
 	const char *line = arena_text(&r->arena, p, strcspn(p, "\n")), *end = is_frame(line) ? strchr(line + 8, '"') : NULL;
 
 	if (end)
-		line = arena_printf(&r->arena, "  File \"%s%s",
-				    report_short_path(r, arena_text(&r->arena, line + 8, (size_t)(end - line - 8))), end);
+	{
+		const char *path = arena_text(&r->arena, line + 8, (size_t)(end - line - 8));
+
+		path += site_packages(path);
+		line = arena_printf(&r->arena, "  File \"%s%s", report_short_path(r, path), end);
+	}
 	report_put(s, ITEM_OUTPUT, NULL, line);
 }
 

@@ -190,7 +190,7 @@ void report_also_seen(struct report *r)
 
 		if (!is_noise(f))
 			report_put(s, ITEM_TEXT, NULL,
-				   f->why_not ? arena_printf(&r->arena, "%c%s: %s.", toupper((unsigned char)*title), title + 1,
+				   f->why_not ? arena_printf(&r->arena, "%c%s. Not the cause: %s.", toupper((unsigned char)*title), title + 1,
 							     f->why_not) :
 						title);
 	}
