@@ -8,12 +8,12 @@
  * look-up. A walk over 32 known frames takes 0.3 us. Code without a rule is
  * crossed by frame pointer, if that leads to code again; else the stack ends there.
  *
- * Stack words are read only from pages that were found readable before, by this thread: a wrong
- * rule ends the walk and never faults. Coroutines may stand on any memory, so no bounds are
- * assumed.
+ * Stack words are read only from pages that were found readable before, by this thread, and a fault there is stepped over
+ * (hooks/deliver.c): a wrong rule ends the walk. Coroutines may stand on any memory, so no bounds are assumed.
  */
 #include "shim/unwind.h"
 
+#include "shim/arch.h"
 #include "shim/arch_unwind.h"
 #include "shim/cfi.h"
 #include "shim/recorder.h"
@@ -82,7 +82,7 @@ KS_TLS struct {
 	uintptr_t low, high;	/* whole pages that this thread could read */
 } readable;
 
-/* A word of the stack; false where there is none. */
+/* A word of the stack; false where there is none. What could be read before may be gone (a coroutine's stack): then it is 0. */
 static bool read_word(uintptr_t address, uintptr_t *value)
 {
 	uintptr_t page = address & ~4095ul;
@@ -90,7 +90,7 @@ static bool read_word(uintptr_t address, uintptr_t *value)
 	if (address & 7)
 		return false;
 	if (KS_LIKELY(address - readable.low < readable.high - readable.low)) {
-		*value = *(const uintptr_t *)address;
+		KS_PEEK_BEFORE(*value, address + sizeof(*value));
 		return true;
 	}
 	if (ks_read_memory(address, value, sizeof(*value)) != sizeof(*value))
