@@ -50,7 +50,7 @@ static const struct field_info header_fields[] = {
 	AT(ks_header, FIELD_I32, end_code), AT(ks_header, FIELD_TIME, end_clock), AT(ks_header, FIELD_U64, lost_events),
 	AT(ks_header, FIELD_U64, lost_strings), AT(ks_header, FIELD_U64, lost_rings), AT(ks_header, FIELD_U64, lost_modules),
 	AT(ks_header, FIELD_U64, read_time), AT(ks_header, FIELD_U64, role), AT(ks_header, FIELD_U64, pid_namespace),
-	AT(ks_header, FIELD_U64, children), AT(ks_header, FIELD_U64, children_ended),
+	AT(ks_header, FIELD_U64, children), AT(ks_header, FIELD_U64, children_ended), AT(ks_header, FIELD_U64, bare),
 };
 
 static const struct field_info module_fields[] = {

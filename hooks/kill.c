@@ -102,6 +102,7 @@ static bool before(const char *function, enum scope scope, int target, int sig, 
 	int error = errno;
 	bool self, later = false;
 
+	ks_signals_take_again();
 	/* A forked child's last chance to begin a recording. */
 	if (sig == SIGKILL && scope == PROCESS && !ks.on && ks.chosen && ks_mine() && target == ks.pid)
 		ks_wake();

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Children: fork, _Fork, vfork, posix_spawn.
+ * Children: fork, _Fork, posix_spawn (vfork: vfork.c).
  *
- * The child of a fork forgets its parent's trace and gets its own when it has something to say. A
- * vfork child shares our memory until it execs: it must find nothing to change, so vfork is a
- * stub that leaves no frame, and every hook asks ks_mine() before it writes. clone, and forks
+ * The child of a fork forgets its parent's trace and gets its own when it has something to say. clone, and forks
  * inside libc (daemon, forkpty), pass us by: the kernel wipes ks.on there.
  *
  * Whatever the parent writes to after a fork, the kernel has to copy a page of (0.7 µs): here nothing but the trace, which is
  * shared, and errno only where it has changed.
  */
 #include "hooks/process.h"
+#include "hooks/signal.h"
 #include "hooks/version.h"
 
-#include "shim/arch.h"
 #include "shim/safe.h"
 #include "shim/surroundings.h"
 
@@ -25,7 +23,7 @@ bool ks_child_worth_noting(uint64_t *count)
 	return n <= 200 || (n & (n - 1)) == 0 || (n < 20000 && n % 200 == 0);
 }
 
-static void made_child(const char *function, int result, uintptr_t caller, const char *path)
+void ks_child_made(const char *function, int result, uintptr_t caller, const char *path)
 {
 	if (ks.on && (result < 0 || ks_child_worth_noting(&ks.head->children)))
 		KS_EMIT(fork, .function = ks_text(function), .result = result, .caller = caller,
@@ -38,8 +36,9 @@ static pid_t forked(const char *function, pid_t pid, uintptr_t caller)
 
 	if (pid == 0)
 		ks_forked();
-	else
-		made_child(function, pid < 0 ? -error : pid, caller, NULL);
+	ks_signals_take_again();
+	if (pid != 0)
+		ks_child_made(function, pid < 0 ? -error : pid, caller, NULL);
 	if (errno != error)
 		errno = error;
 	return pid;
@@ -55,20 +54,6 @@ KS_EXPORT pid_t _Fork(void)
 	return forked("_Fork", REAL(_Fork)(), KS_CALLER());
 }
 
-/* What it returns cannot be known here; the child is seen again when it ends. */
-KS_TAIL_JUMP(vfork);
-void *ks_before_vfork(uintptr_t a0, uintptr_t a1, uintptr_t a2, uintptr_t a3, uintptr_t caller,
-		      uintptr_t sp)
-{
-	int error = errno;
-
-	(void)a0, (void)a1, (void)a2, (void)a3, (void)sp;
-	if (ks.on && ks_mine())
-		made_child("vfork", 0, caller, NULL);
-	errno = error;
-	return (void *)REAL(vfork);
-}
-
 static void spawned(const char *function, int rc, const pid_t *pid, const char *path,
 		    uintptr_t caller)
 {
@@ -77,7 +62,7 @@ static void spawned(const char *function, int rc, const pid_t *pid, const char *
 
 	if (ks.on && ks_mine()) {
 		ks_read_text(path, program, sizeof(program));
-		made_child(function, rc ? -rc : pid ? *pid : 0, caller, program);
+		ks_child_made(function, rc ? -rc : pid ? *pid : 0, caller, program);
 	}
 	errno = error;
 }

@@ -10,6 +10,9 @@
 /* exec.c: this process, a forked child, tried to become another program and could not. */
 bool ks_exec_has_failed(void);
 
+/* process.c: a child was made (result: its pid, 0: not known), or -errno. */
+void ks_child_made(const char *function, int result, uintptr_t caller, const char *path);
+
 /* process.c: one more child; false where a program that makes them all day has made enough. */
 bool ks_child_worth_noting(uint64_t *count);
 

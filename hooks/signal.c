@@ -118,6 +118,21 @@ void ks_catch_default(int sig)
 		catch_default(sig, NULL);
 }
 
+bool ks_signal_give_back(int sig)
+{
+	struct sigaction now;
+
+	return set(sig, NULL, &now) == 0 && now.sa_sigaction == ks_on_default && set(sig, &ks_dispositions[sig].program, NULL) == 0;
+}
+
+void ks_signal_take(int sig)
+{
+	struct sigaction now;
+
+	if (set(sig, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		ks_catch_default(sig);
+}
+
 /*
  * What a query would tell of act: the kernel and libc drop and add flags. Learnt from a query when these come
  * for the first time, for each costs a system call; two threads that learn at once do not hurt each other.
@@ -252,6 +267,8 @@ int ks_virtual_sigaction(int sig, const struct sigaction *act, struct sigaction 
 	if (!ks_signals_virtual || sig <= 0 || sig >= KS_SIGNALS)
 		return set(sig, act, oact);
 	mine = act && ks_mine();
+	if (mine)
+		ks_signals_take_again();
 	if (mine && ks.on && !ks.crashing)
 		ks_python_try();
 	if (act)

@@ -35,6 +35,16 @@ void ks_die_here(int signal, const siginfo_t *info);		/* does not return */
 void ks_die_at_once(int signal);				/* likewise; by exit_group, should nothing else be left */
 void ks_die_if_back(const siginfo_t *info);			/* does not return where ks_die was not enough */
 void ks_signal_was_reset(int signal);	/* SA_RESETHAND has taken effect */
+/* vfork.c: signals whose default the kernel has while the process may sleep in vfork. */
+extern uint64_t ks_signals_bare;
+void ks_signals_take_again_slowly(void);
+static inline void ks_signals_take_again(void)
+{
+	if (KS_UNLIKELY(ks_signals_bare))
+		ks_signals_take_again_slowly();
+}
+bool ks_signal_give_back(int signal);	/* false: it was not ours */
+void ks_signal_take(int signal);	/* where it still has the default */
 void ks_catch_default(int signal);	/* set SIG_DFL, recorded where that kills */
 
 bool ks_own_altstack(stack_t *stack);	/* ours of the calling thread; false: it has none, or a handler sits on it */

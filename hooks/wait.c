@@ -7,6 +7,7 @@
  */
 #include "hooks/process.h"
 
+#include "hooks/signal.h"
 #include "shim/safe.h"
 
 static void ended(int pid, int status)
@@ -32,7 +33,10 @@ static inline void told(pid_t pid, int status)
 KS_EXPORT pid_t wait(int *status)
 {
 	int own = 0;
-	pid_t pid = REAL(wait)(status ? status : &own);
+	pid_t pid;
+
+	ks_signals_take_again();
+	pid = REAL(wait)(status ? status : &own);
 
 	if (pid > 0)
 		told(pid, status ? *status : own);
@@ -42,7 +46,10 @@ KS_EXPORT pid_t wait(int *status)
 KS_EXPORT pid_t waitpid(pid_t which, int *status, int options)
 {
 	int own = 0;
-	pid_t pid = REAL(waitpid)(which, status ? status : &own, options);
+	pid_t pid;
+
+	ks_signals_take_again();
+	pid = REAL(waitpid)(which, status ? status : &own, options);
 
 	if (pid > 0)
 		told(pid, status ? *status : own);
@@ -52,7 +59,10 @@ KS_EXPORT pid_t waitpid(pid_t which, int *status, int options)
 KS_EXPORT pid_t wait3(int *status, int options, struct rusage *usage)
 {
 	int own = 0;
-	pid_t pid = REAL(wait3)(status ? status : &own, options, usage);
+	pid_t pid;
+
+	ks_signals_take_again();
+	pid = REAL(wait3)(status ? status : &own, options, usage);
 
 	if (pid > 0)
 		told(pid, status ? *status : own);
@@ -62,7 +72,10 @@ KS_EXPORT pid_t wait3(int *status, int options, struct rusage *usage)
 KS_EXPORT pid_t wait4(pid_t which, int *status, int options, struct rusage *usage)
 {
 	int own = 0;
-	pid_t pid = REAL(wait4)(which, status ? status : &own, options, usage);
+	pid_t pid;
+
+	ks_signals_take_again();
+	pid = REAL(wait4)(which, status ? status : &own, options, usage);
 
 	if (pid > 0)
 		told(pid, status ? *status : own);
@@ -74,7 +87,10 @@ KS_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
 	siginfo_t own = {0};
 	siginfo_t *to = info ? info : &own;
-	int rc = REAL(waitid)(type, id, to, options);
+	int rc;
+
+	ks_signals_take_again();
+	rc = REAL(waitid)(type, id, to, options);
 
 	if (rc == 0 && to->si_pid > 0 && !(options & WNOWAIT)) {
 		if (to->si_code == CLD_EXITED)

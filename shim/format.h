@@ -106,7 +106,8 @@ struct ks_header {
 	uint64_t pid_namespace;		/* inode of /proc/self/ns/pid, written with boot_id: pid is a number in it; 0: not known */
 	uint64_t children;		/* made by fork, vfork and posix_spawn */
 	uint64_t children_ended;	/* well, and waited for */
-	uint64_t spare[7];
+	uint64_t bare;			/* it may sleep in vfork: signals that kill by default do so unrecorded */
+	uint64_t spare[6];
 };
 
 enum ks_role {

@@ -388,16 +388,24 @@ static void explain_unknown(const struct model *m, struct finding *f)
 {
 	const struct checkpoint *c = m->ncheckpoints ? &m->checkpoints[m->ncheckpoints - 1] : NULL;
 
+	const bool bare = m->ending.kind == END_KILLED && m->header->bare;
+
 	if (m->hidden)
 		finding_title(f, "Of another container: it runs there, or was killed; from here that cannot be seen");
+	else if (bare)
+		finding_title(f, "Ended from outside by a signal; which, and by whom, is not known");
 	else if (m->ending.kind == END_KILLED)
 		finding_title(f, "Killed from outside with SIGKILL; by whom is not known");
 	else
 		finding_title(f, "Ended by %s; who sent it is not known",
 			      signal_word(m->ending.signal));
-	finding_say(f, "The recording stops without an end: no fault, no exit, no abort. Only "
-		       "SIGKILL (or a loss of the machine) does that, and "
-		       "SIGKILL leaves nothing inside the process that says who sent it.");
+	if (bare)
+		finding_say(f, "The recording stops without an end while the process may have waited in vfork for a child to become "
+			       "another program: there SIGTERM and other signals without a handler end it as SIGKILL does, without a word.");
+	else
+		finding_say(f, "The recording stops without an end: no fault, no exit, no abort. Only "
+			       "SIGKILL (or a loss of the machine) does that, and "
+			       "SIGKILL leaves nothing inside the process that says who sent it.");
 	if (c && c->rss != UNKNOWN)
 		finding_cite(
 			f, c->record, c->time,
