@@ -122,7 +122,18 @@ bool ks_signal_give_back(int sig)
 {
 	struct sigaction now;
 
-	return set(sig, NULL, &now) == 0 && now.sa_sigaction == ks_on_default && set(sig, &ks_dispositions[sig].program, NULL) == 0;
+	const struct sigaction *program = &ks_dispositions[sig].program;
+	struct {			/* as the kernel has it: libc would add a flag that a query of the child tells */
+		void *handler;
+		unsigned long flags;
+		void (*restorer)(void);
+		uint64_t mask;
+	} action = { (void *)program->sa_sigaction, (unsigned)program->sa_flags, program->sa_restorer, 0 };
+
+	memcpy(&action.mask, &program->sa_mask, sizeof(action.mask));
+	if (set(sig, NULL, &now) != 0 || now.sa_sigaction != ks_on_default)
+		return false;
+	return ks_sys(SYS_rt_sigaction, sig, &action, NULL, 8) == 0;
 }
 
 void ks_signal_take(int sig)
