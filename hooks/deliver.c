@@ -187,13 +187,14 @@ __attribute__((noinline)) static void call_below(ks_handler handler, int sig, si
 
 /*
  * Our own look at what the program gave to free(): it is to fault where it would have, in libc. And our own trace,
- * cut off by somebody, or lost by a file server.
+ * cut off by somebody, lost by a file server, or unmapped by a program that clears out what it does not know.
  */
 static bool faults_elsewhere(int sig, const siginfo_t *info, void *context)
 {
 	if ((sig != SIGSEGV && sig != SIGBUS) || info->si_code <= 0)
 		return false;
-	return ks_heap_step_over(context) || (sig == SIGBUS && ks_trace_lost((uintptr_t)info->si_addr));
+	return ks_heap_step_over(context) ||
+	       ((sig == SIGBUS || info->si_code == SEGV_MAPERR) && ks_trace_lost((uintptr_t)info->si_addr, sig == SIGSEGV));
 }
 
 void ks_on_signal(int sig, siginfo_t *info, void *context)

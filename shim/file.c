@@ -26,6 +26,9 @@
 #include "shim/safe.h"
 #include "shim/space.h"
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE	0x100000	/* Linux 4.17; before it is only a wish */
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
 #endif
@@ -404,13 +407,14 @@ bool ks_ready_slowly(unsigned region, uint64_t size)
 
 /* --- the end of a trace that somebody has cut off, or that its server has lost --- */
 
-static bool replace(const struct piece *p)
+static bool replace(uintptr_t at, size_t size, int how)
 {
-	return ks_sys(SYS_mmap, p->at, p->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) > 0;
+	return ks_sys(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | how, -1, 0) > 0;
 }
 
-bool ks_trace_lost(uintptr_t address)
+bool ks_trace_lost(uintptr_t address, bool unmapped)
 {
+	const uintptr_t page = getauxval(AT_PAGESZ) ?: 4096;
 	unsigned i = 0;
 
 	while (i < npieces && address - pieces[i].at >= pieces[i].size)
@@ -418,8 +422,10 @@ bool ks_trace_lost(uintptr_t address)
 	if (i == npieces)
 		return false;
 	ks.on = ks.chosen = false;
+	if (unmapped)			/* the program may have put something else on its other pages */
+		return replace(address & -page, page, MAP_FIXED_NOREPLACE);
 	for (i = 0; i < npieces; i++) {
-		if (!replace(&pieces[i]))
+		if (!replace(pieces[i].at, pieces[i].size, MAP_FIXED))
 			return false;
 	}
 	if (ks.head)			/* who is in the middle of an event finds his way */

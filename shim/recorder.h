@@ -180,9 +180,9 @@ bool ks_wake(void);			/* begin the trace of a forked child now; true when record
 void ks_end(int kind, int code);	/* enum ks_end_kind: mark the header */
 void ks_end_undo(void);			/* an exec failed */
 void ks_discard(void);			/* remove the trace file: nothing bad happened */
-/* A page of the trace is gone (SIGBUS at address): memory in its place, and no recording any more. False: it is none
- * of the trace's. Handler-safe. */
-bool ks_trace_lost(uintptr_t address);
+/* A page of the trace is gone (a fault at address): memory in its place, and no recording any more. False: it is none
+ * of the trace's. unmapped: by the program; else cut off, or lost by a server. Handler-safe. */
+bool ks_trace_lost(uintptr_t address, bool unmapped);
 void ks_note(const char *text, int error);	/* our own trouble, as an event */
 
 /* Reads KSHIM_*; environment as the constructor was given it (shim/config.c). KSHIM alone: a program that is not

@@ -2,7 +2,8 @@
 /* status: 1 */
 /*
  * Somebody truncates what a recorder may have mapped from files in its directory (as a file server that loses a file
- * does): the program goes on, with a handler of its own for SIGBUS and without, and ends as it would.
+ * does), or unmaps it, as a program does that clears out what it does not know: the program goes on, with a handler of its
+ * own for SIGBUS and without, and ends as it would.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -44,6 +45,23 @@ static void cut_off(void)
 		}
 	if (d)
 		closedir(d);
+}
+
+static void unmap(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	unsigned long from[16], to[16], a, b;
+	char line[4400];
+	int n = 0;
+
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, ".trace\n") && n < 16 && sscanf(line, "%lx-%lx", &a, &b) == 2) {
+			from[n] = a;
+			to[n++] = b;
+		}
+	fclose(f);
+	while (n--)
+		munmap((void *)from[n], to[n] - from[n]);
 }
 
 static void *thread(void *p)
@@ -93,7 +111,10 @@ static void run(int how)
 	work();
 	if (how & 1)
 		sigaction(SIGBUS, &act, NULL);
-	cut_off();
+	if (how & 8)
+		unmap();
+	else
+		cut_off();
 	work();
 	if (how & 1)
 		own_fault();
@@ -109,7 +130,7 @@ int main(void)
 {
 	int status;
 
-	for (int how = 0; how < 6; how++) {
+	for (int how = 8; how != 6; how = (how + 1) % 14) {
 		fflush(stdout);
 		if (fork() == 0)
 			run(how);
