@@ -5,6 +5,7 @@
  *
  * Paths come from the trace: only regular files are opened, and only read (design.md 8).
  */
+#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -391,6 +392,17 @@ const char *keras_json(const struct model *m, struct arena *arena, const char **
 		backend = arena_clean(arena, at + 1, (size_t)(end - at - 1));
 	free(text);
 	return backend;
+}
+
+bool keras_json_broken(const char *file)
+{
+	char *text = read_regular(file, 65536);
+	cJSON *json = text ? cJSON_Parse(text) : NULL;
+	bool broken = text && !cJSON_IsObject(json);
+
+	cJSON_Delete(json);
+	free(text);
+	return broken;
 }
 
 /* Where a variable of a kernel may come from: its kernel.json. */

@@ -154,6 +154,7 @@ const char *package_version(struct arena *arena, const char *path);
 const char *package_tracker(struct arena *arena, const char *path);
 /* The backend that keras.json names as it is now, and that file; NULL: there is none, or it names none. */
 const char *keras_json(const struct model *m, struct arena *arena, const char **file);
+bool keras_json_broken(const char *file);	/* it is there, and no JSON */
 /* The first file of sys.path that importing name finds, and the next one, which it hides; NULL. */
 const char *module_hidden(const struct model *m, struct arena *arena, const char *name, const char **hides);
 /* The text of a regular file of at most so many bytes, to be freed; NULL: it is none, or larger. */

@@ -6,7 +6,7 @@
  * first: "No module named" often hides the loader's words.
  */
 #include "analyzer/howto.h"
-#include "analyzer/proof.h"
+#include "analyzer/missing.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -78,6 +78,14 @@ static void tell_choice(const struct model *m, struct finding *f, const char *na
 		return;
 	}
 	told = keras_json(m, f->arena, &file);
+	if (file && keras_json_broken(file)) {
+		finding_say(f, "KERAS_BACKEND is not set, and %s is no valid JSON as it is now: Keras takes no notice of such a file and "
+			       "uses its default, tensorflow.", file);
+		finding_fix(f, "Mend that file (a pair of quotes, a comma), or take it away; what it ought to hold:");
+		finding_run(f, "echo '{\"backend\": \"%s\"}' > %s", told && !strpbrk(told, "'\"\\") ? told : "tensorflow",
+			    arena_shell(f->arena, file));
+		return;
+	}
 	if (told && strcmp(told, name) == 0)
 		finding_say(f, "KERAS_BACKEND is not set; %s names \"%s\".", file, told);
 	else if (told)
@@ -99,6 +107,13 @@ static void tell_error(const struct model *m, struct finding *f)
 
 /* --- backend.not-installed --- */
 
+static bool legacy_keras(const struct model *m)
+{
+	const char *value = model_env(m, "TF_USE_LEGACY_KERAS");
+
+	return value && (strcmp(value, "1") == 0 || strcasecmp(value, "true") == 0);
+}
+
 static enum confidence match_missing(const struct model *m, struct finding *f)
 {
 	const struct backend *b;
@@ -106,6 +121,12 @@ static enum confidence match_missing(const struct model *m, struct finding *f)
 	if (!f->context->error.uncaught || (strcmp(f->context->error.type, "ModuleNotFoundError") != 0 &&
 					    strcmp(f->context->error.type, "ImportError") != 0))
 		return NO_MATCH;
+	/* TensorFlow 2.16 and newer take tf.keras from a package of its own, at its first use. */
+	if (strstr(f->context->error.text, "Keras cannot be imported. Check that it is installed")) {
+		f->name = legacy_keras(m) ? "tf_keras" : "keras";
+		f->number[0] = 1;
+		return PROVEN;
+	}
 	b = missing_backend(f->context);
 	if (!b || f->context->bad_load.load || !keras_asked(m, f->context))
 		return NO_MATCH;
@@ -139,11 +160,32 @@ static void fix_other(const struct model *m, struct finding *f)
 		    old ? "tensorflow, theano" : "tensorflow, jax, torch");
 }
 
+/* The other way round: TensorFlow is there, and the Keras that it was told to use is not. */
+static void explain_no_keras(const struct model *m, struct finding *f)
+{
+	bool legacy = legacy_keras(m);
+
+	finding_title(f, "TensorFlow's Keras, the package %s, is not installed in this environment", f->name);
+	tell_error(m, f);
+	if (legacy) {
+		finding_say(f, "TF_USE_LEGACY_KERAS is set to \"%s\" in this process: tf.keras is then Keras 2, which TensorFlow 2.16 and "
+			       "newer take from the package tf_keras.", model_env(m, "TF_USE_LEGACY_KERAS"));
+		environment_hint(m, f, "TF_USE_LEGACY_KERAS", model_env(m, "TF_USE_LEGACY_KERAS"));
+	} else {
+		finding_say(f, "TensorFlow takes tf.keras from the package keras, and that could not be imported.");
+	}
+	finding_fix(f, "Install it%s:", m->is_kernel ? ", then restart the kernel" : "");
+	finding_run(f, "%s", package_command(m, f->arena, legacy ? "tf-keras" : "keras", NULL, false));
+	if (legacy)
+		howto_unset(m, f, "Or use Keras 3, which is the default", "TF_USE_LEGACY_KERAS");
+}
+
 static void explain_missing(const struct model *m, struct finding *f)
 {
-	const char *python = model_info(m, "python") ? model_info(m, "python") : NULL;
-
-	(void)python;
+	if (f->number[0]) {
+		explain_no_keras(m, f);
+		return;
+	}
 	finding_title(f, "Keras's backend %s is not installed in this environment", f->name);
 	tell_error(m, f);
 	finding_say(f,
@@ -173,6 +215,45 @@ const struct rule rule_backend_not_installed = {
 
 /* --- backend.misconfigured --- */
 
+/* What keras.json says of something else: Keras 3 names it in its words, Keras 2 has an assert for it. */
+static const char *wrong_setting(const struct finding *f)
+{
+	static const char *const settings[] = { "floatx", "epsilon", "image_data_format", "image_dim_ordering" };
+	const struct py_error *e = &f->context->error;
+
+	if (!e->file || !strstr(e->file, "/keras/"))
+		return NULL;
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		const char *words = arena_printf(f->arena, "Invalid `%s` configuration", settings[i]);
+		const char *assert = arena_printf(f->arena, "assert _%s ", settings[i]);
+
+		if (strstr(e->text, words) || (strcmp(e->type, "AssertionError") == 0 && strstr(e->chain, assert)))
+			return settings[i];
+	}
+	return NULL;
+}
+
+static void explain_setting(const struct model *m, struct finding *f)
+{
+	static const struct { const char *setting, *values; } known[] = {
+		{ "floatx", "float16, float32 or float64, in quotes" }, { "epsilon", "a number with a point, as 1e-07" },
+		{ "image_data_format", "channels_last or channels_first, in quotes" },
+	};
+	const char *file = NULL, *values = "what this release of Keras knows";
+
+	keras_json(m, f->arena, &file);
+	file = file ? file : "~/.keras/keras.json";
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(known[i].setting, f->symbol) == 0)
+			values = known[i].values;
+	finding_title(f, "keras.json holds a %s that Keras does not know", f->symbol);
+	tell_error(m, f);
+	finding_say(f, "Keras reads %s at its import, and \"%s\" in it may be %s.", file, f->symbol, values);
+	finding_fix(f, "Correct \"%s\" in that file, or take the file away; Keras then writes a new one with its defaults:", f->symbol);
+	finding_run(f, "mv %s %s", file[0] == '~' ? file : arena_shell(f->arena, file),
+		    file[0] == '~' ? "~/.keras/keras.json.old" : arena_shell(f->arena, arena_printf(f->arena, "%s.old", file)));
+}
+
 static enum confidence match_wrong(const struct model *m, struct finding *f)
 {
 	static const char *const words[] = {"Unable to import backend", "Unknown backend",
@@ -180,6 +261,9 @@ static enum confidence match_wrong(const struct model *m, struct finding *f)
 
 	if (!f->context->error.uncaught || !keras_asked(m, f->context))
 		return NO_MATCH;
+	f->symbol = wrong_setting(f);
+	if (f->symbol)
+		return PROVEN;
 	for (int i = 0; words[i]; i++) {
 		if (strstr(f->context->error.text, words[i])) {
 			f->text = f->context->error.text;
@@ -192,12 +276,16 @@ static enum confidence match_wrong(const struct model *m, struct finding *f)
 
 static void explain_wrong(const struct model *m, struct finding *f)
 {
-	const char *colon = strchr(f->text, ':');
+	const char *colon = f->text ? strchr(f->text, ':') : NULL;
 	const char *asked = f->name && *f->name ? f->name
 			    : colon ? arena_line(f->arena, colon + 1 + (colon[1] == ' '))
 				    : "another one";
 	const char *old;
 
+	if (f->symbol) {
+		explain_setting(m, f);
+		return;
+	}
 	finding_title(f, "Keras was told to use a backend that it does not have: %s", asked);
 	tell_error(m, f);
 	tell_choice(m, f, asked);
@@ -229,9 +317,20 @@ const struct rule rule_backend_misconfigured = {
 static enum confidence match_failed(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
+	struct incomplete found;
 
 	if (!e->uncaught || !strstr(e->chain, "/keras/") || end_is_death(m) || !strstr(e->chain, "import "))
 		return NO_MATCH;
+	/* Keras found a backend that lacks files: an empty package named tensorflow, and what it should hold is not there. */
+	if (package_incomplete(m, f->arena, e, &found)) {
+		for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+			if (strncmp(found.package, backends[i].module, strlen(backends[i].module)) != 0)
+				continue;
+			f->name = backends[i].module;
+			f->text = backends[i].name;
+			return PROVEN;
+		}
+	}
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
 		const char *inside = e->file && site_packages(e->file) ? e->file + site_packages(e->file) : "";
 		const size_t n = strlen(backends[i].module);
@@ -277,13 +376,18 @@ static void tell_variable(const struct model *m, struct finding *f, const char *
 
 static void explain_failed(const struct model *m, struct finding *f)
 {
+	struct incomplete found;
+
 	finding_title(f, "Keras's backend %s is there, but its import failed", f->name);
 	tell_error(m, f);
-	finding_say(f, "Keras began to import %s; the exception was raised inside it.", f->name);
+	finding_say(f, "Keras began to import %s; the import failed there.", f->name);
 	tell_choice(m, f, f->name);
 	if (strcmp(f->name, "theano") == 0)
 		tell_variable(m, f, "THEANO_FLAGS");
-	if (!tell_hint(m, f)) {
+	if (package_incomplete(m, f->arena, &f->context->error, &found)) {
+		finding_title(f, "Keras's backend %s is there, but the package %s is not whole", f->name, found.package);
+		incomplete_tell(m, f, &found);
+	} else if (!tell_hint(m, f)) {
 		finding_fix(f, "Repair it%s:", m->is_kernel ? ", then restart the kernel" : "");
 		finding_run(f, "%s", package_command(m, f->arena, f->name, NULL, true));
 	}

@@ -4,7 +4,7 @@
  * verdict that stands when nothing is known.
  */
 #include "analyzer/howto.h"
-#include "analyzer/proof.h"
+#include "analyzer/missing.h"
 
 #include <signal.h>
 #include <string.h>
@@ -104,7 +104,7 @@ static enum confidence match_none(const struct model *m, struct finding *f)
 	    !model_stderr_line(m, "KeyboardInterrupt", true))
 		return NO_MATCH;
 	if (m->ending.kind == END_CLEAN || ordinary(m))
-		return f->context->error.uncaught ? NO_MATCH : PROVEN;
+		return f->context->error.uncaught || missing_module(m, f->arena, &f->context->error) ? NO_MATCH : PROVEN;
 	return NO_MATCH;
 }
 

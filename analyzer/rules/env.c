@@ -5,6 +5,7 @@
  * file raised the exception, in which prefix it lies, and which variable leads there.
  */
 #include "analyzer/howto.h"
+#include "analyzer/missing.h"
 #include "analyzer/proof.h"
 #include "analyzer/rules/prefix.h"
 #include "analyzer/rules/tags.h"
@@ -326,6 +327,18 @@ static bool imported_by_others(const struct model *m, struct finding *f, const s
 	return false;
 }
 
+/* "No module named 'numpy.core'; 'numpy' is not a package", of which a native module then made an error of its own. */
+static bool hidden_beneath(const struct model *m, struct finding *f, const struct py_error *e)
+{
+	const char *line = model_stderr_line(m, "' is not a package", true), *name, *own;
+
+	if (!line || strstr(e->text, "' is not a package") || !strstr(e->type, "Import"))
+		return false;
+	name = quoted(f->arena, line, "; ");
+	own = name && !strchr(name, '.') ? name : NULL;
+	return own && found_on_path(m, f, own);
+}
+
 static enum confidence match_shadowed(const struct model *m, struct finding *f)
 {
 	static const char *const words[] = {"partially initialized module ",
@@ -337,7 +350,7 @@ static enum confidence match_shadowed(const struct model *m, struct finding *f)
 					    NULL};
 	const struct py_error *e = &f->context->error;
 
-	if (e->uncaught && imported_by_others(m, f, e))
+	if (e->uncaught && (imported_by_others(m, f, e) || hidden_beneath(m, f, e)))
 		return PROVEN;
 	if (!e->uncaught ||
 	    (!strstr(e->type, "ImportError") && !strstr(e->type, "AttributeError") &&
@@ -447,8 +460,8 @@ static const char *with_version(struct arena *arena, const struct py_error *e, c
 static enum confidence match_conflict(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
+	struct incomplete found;
 
-	(void)m;
 	for (size_t i = 0; e->uncaught && i < sizeof(conflicts) / sizeof(conflicts[0]); i++) {
 		if (*conflicts[i].type && !strstr(e->type, conflicts[i].type))
 			continue;
@@ -457,20 +470,27 @@ static enum confidence match_conflict(const struct model *m, struct finding *f)
 		f->text = with_version(f->arena, e, conflicts[i].text, conflicts[i].fix);
 		if (!f->text)
 			continue;
+		/* A package without its files has not the names that they hold: no question of releases. */
+		if (!conflicts[i].sure && package_incomplete(m, f->arena, e, &found))
+			return NO_MATCH;
 		f->name = conflicts[i].what;
 		return conflicts[i].sure ? PROVEN : LIKELY;
 	}
 	return NO_MATCH;
 }
 
-/* TensorFlow 2.6 to 2.15 want the Keras of their own release: "2.11"; NULL: none of these is known to be there. */
-static const char *release_of_tensorflow(const struct model *m, struct arena *arena)
+/* TensorFlow 2.6 to 2.15 want the Keras of their own release: "keras==2.11.*", newer ones Keras 3; NULL: which is there is not known. */
+static const char *keras_of_tensorflow(const struct model *m, struct arena *arena)
 {
 	const struct module *tf = model_module_named(m, "libtensorflow_framework", NULL);
 	const char *version = tf ? package_version(arena, tf->path) : NULL;
 	size_t n = version ? strspn(version, "0123456789") : 0;
 
-	return n && version[n] == '.' ? arena_text(arena, version, n + 1 + strspn(version + n + 1, "0123456789")) : NULL;
+	if (!n || version[n] != '.')
+		return NULL;
+	if (atoi(version) > 2 || atoi(version + n + 1) > 15)
+		return "--upgrade keras";
+	return arena_printf(arena, "'keras==%.*s.*'", (int)(n + 1 + strspn(version + n + 1, "0123456789")), version);
 }
 
 /* "ARGUMENTS" or "ARGUMENTS (remark)": the command must not hold the remark; one that begins with "or" is a step of its own. */
@@ -482,13 +502,11 @@ static void fix_by_pip(const struct model *m, struct finding *f, const char *tex
 	bool other = remark && strncmp(remark, "or ", 3) == 0;
 
 	if (strcmp(arguments, "keras=TensorFlow") == 0) {
-		const char *release = release_of_tensorflow(m, f->arena);
-
-		if (!release) {
+		arguments = keras_of_tensorflow(m, f->arena);
+		if (!arguments) {
 			finding_fix(f, "Install the Keras of the same release as TensorFlow (python -m pip list shows both).");
 			return;
 		}
-		arguments = arena_printf(f->arena, "'keras==%s.*'", release);
 	}
 	finding_fix(f, "Install the release that fits%s%s%s%s:", remark && !other ? " (" : "", remark && !other ? remark : "",
 		    remark && !other ? ")" : "", m->is_kernel ? ", then restart the kernel" : "");

@@ -4,8 +4,9 @@
  * wrong, and the abort came from the code that said so.
  */
 #include "analyzer/howto.h"
-#include "analyzer/proof.h"
+#include "analyzer/missing.h"
 
+#include <ctype.h>
 #include <signal.h>
 #include <string.h>
 
@@ -162,7 +163,15 @@ static enum confidence match_exception(const struct model *m, struct finding *f)
 	}
 	if (m->ending.kind == END_ABORT && !m->crash.abort_message && said_by_terminate(m, f))
 		return LIKELY;
-	if (!e->uncaught || end_is_death(m) || m->ending.kind == END_EXEC)
+	if (end_is_death(m) || m->ending.kind == END_EXEC)
+		return NO_MATCH;
+	if (!e->uncaught && missing_module(m, f->arena, e)) {
+		f->name = "ModuleNotFoundError";
+		f->text = model_stderr_line(m, ": No module named ", true);
+		f->symbol = f->name;
+		return PROVEN;
+	}
+	if (!e->uncaught)
 		return NO_MATCH;
 	f->name = e->type;
 	f->text = e->text;
@@ -183,6 +192,39 @@ static void tell_children(const struct model *m, struct finding *f)
 			     signal_word(status & 0x7f));
 		finding_say(f, "Before that its child process %lld had been ended by %s.",
 			    (long long)FIELD_SIGNED(e, child_end, pid), signal_word(status & 0x7f));
+		return;
+	}
+}
+
+/* A module that is not there, or a package that is not whole, says what to do. */
+static void tell_missing(const struct model *m, struct finding *f)
+{
+	const struct py_error *e = &f->context->error;
+	const char *name = missing_module(m, f->arena, e);
+	struct incomplete found;
+
+	if (package_incomplete(m, f->arena, e, &found)) {
+		finding_title(f, "The package %s is not whole: files of it are missing", found.package);
+		incomplete_tell(m, f, &found);
+	} else if (name && (!strchr(name, '.') || !e->uncaught)) {
+		missing_tell(m, f, name);
+	}
+}
+
+/* Its words name a variable that is set in this process: what the variable says was refused. */
+static void tell_variable(const struct model *m, struct finding *f)
+{
+	for (const struct event *e = NULL; (e = model_next(m, KS_env, 0, e));) {
+		const char *name = FIELD_TEXT(e, env, name), *value = FIELD_TEXT(e, env, value), *at;
+		size_t n = name ? strlen(name) : 0;
+
+		at = n >= 6 && strchr(name, '_') && value && *value ? strstr(f->text, name) : NULL;
+		if (!at || isalnum((unsigned char)at[n]) || at[n] == '_' || !strstr(f->text, value) ||
+		    name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")])
+			continue;
+		finding_cite(f, e->record, e->time, "%s=%s", name, value);
+		finding_say(f, "Its words name %s, which is set to \"%s\" in this process.", name, value);
+		howto_unset(m, f, arena_printf(f->arena, "Correct %s, or take it away", name), name);
 		return;
 	}
 }
@@ -217,7 +259,9 @@ static void explain_exception(const struct model *m, struct finding *f)
 		finding_say(f, "It was raised at %s, line %d%s%s.", e->file, e->line,
 			    e->function ? ", in " : "", e->function ? e->function : "");
 	tell_children(m, f);
-	finding_say(f, "Python printed the traceback and ended in order; nothing crashed below Python.");
+	tell_missing(m, f);
+	tell_variable(m, f);
+	finding_say(f, "Python printed %s and ended in order; nothing crashed below Python.", e->uncaught ? "the traceback" : "that");
 }
 
 const struct rule rule_crash_uncaught_exception = {
