@@ -17,10 +17,26 @@ const char *base_name(const char *path)
 	return slash ? slash + 1 : path ? path : "";
 }
 
+/* Where faulthandler began to tell of the signal (Modules/faulthandler.c): that was written after the end had come. */
+static size_t before_faulthandler(const char *tail)
+{
+	static const char words[] = "Fatal Python error: ";
+	static const char *const signals[] = { "Aborted\n", "Segmentation fault\n", "Bus error\n", "Floating point exception\n",
+					       "Illegal instruction\n", NULL };
+
+	for (const char *p = tail; (p = strstr(p, words)); p++) {
+		for (int i = 0; signals[i]; i++) {
+			if (strncmp(p + strlen(words), signals[i], strlen(signals[i])) == 0)
+				return (size_t)(p - tail);
+		}
+	}
+	return strlen(tail);
+}
+
 const char *stderr_last_line(const struct model *m, struct arena *arena)
 {
 	const char *tail = m->stderr_tail ? m->stderr_tail : "";
-	size_t end = strlen(tail), begin;
+	size_t end = before_faulthandler(tail), begin;
 
 	while (end && (tail[end - 1] == '\n' || tail[end - 1] == ' '))
 		end--;

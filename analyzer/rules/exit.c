@@ -162,6 +162,7 @@ static enum confidence match_abort(const struct model *m, struct finding *f)
 {
 	const struct event *e = f->context->end;
 	const struct frame *caller;
+	const char *fatal;
 
 	if (m->ending.kind != END_ABORT || !e || e->number != KS_abort_call)
 		return NO_MATCH;
@@ -170,8 +171,9 @@ static enum confidence match_abort(const struct model *m, struct finding *f)
 		caller = frame_outside(e->stack);
 	if (!caller || !caller->module || (!module_is_python(caller->module) && !is_ffi(caller->module)))
 		return NO_MATCH;
-	/* Python's own fatal errors come from the same file; they say so. */
-	if (model_stderr_line(m, "Fatal Python error", true) && !frame_calling(e->stack, "os_abort"))
+	/* Python's own fatal errors come from the same file; they say so. "Aborted" is what faulthandler says of any abort. */
+	fatal = is_ffi(caller->module) ? NULL : model_stderr_line(m, "Fatal Python error", true);
+	if (fatal && !strstr(fatal, ": Aborted") && !frame_calling(e->stack, "os_abort"))
 		return NO_MATCH;
 	if (m->crash.abort_message || m->crash.exception_type)
 		return NO_MATCH;
