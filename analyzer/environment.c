@@ -160,7 +160,7 @@ static const char *from_top(struct arena *arena, const char *rest)
 	size_t n = strcspn(rest, "/.");
 	char *top = arena_text(arena, rest, n);
 
-	if (!n || strncmp(top, "__", 2) == 0)
+	if (!n || strncmp(top, "__", 2) == 0 || strcmp(top, "nvidia") == 0)	/* "nvidia" is the folder of many packages */
 		return NULL;
 	for (size_t i = 0; i < sizeof(renamed) / sizeof(renamed[0]); i++) {
 		if (strcmp(renamed[i][0], top) == 0)

@@ -212,7 +212,8 @@ void howto_ulimit(const struct model *m, struct finding *f, int resource, const 
 		return;
 	}
 	if (!may_raise(m, resource)) {
-		finding_fix(f, "This user may not raise the limit (ulimit -%s): %s.", option, ask);
+		finding_fix(f, "It cannot be raised from here: take out the line that sets it (ulimit -%s, in ~/.bashrc or in what starts %s), or, "
+			       "if there is none, %s.", option, m->is_kernel ? "Jupyter" : "the program", ask);
 		return;
 	}
 	if (m->is_kernel)

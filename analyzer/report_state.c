@@ -255,9 +255,9 @@ void report_memory_section(struct report *r)
 	if (mem.cgroup_limit != UNKNOWN && mem.cgroup_usage != UNKNOWN)
 		text_printf(&t, " and used %s", size_words(&r->arena, mem.cgroup_usage));
 	if (mem.as_limit != UNKNOWN)
-		text_printf(&t, "%saddress space limited to %s, %s used", t.n ? "; " : "",
-			    size_words(&r->arena, mem.as_limit),
-			    mem.vsize == UNKNOWN ? "?" : size_words(&r->arena, mem.vsize));
+		text_printf(&t, "%saddress space limited to %s%s%s%s", t.n ? "; " : "", size_words(&r->arena, mem.as_limit),
+			    mem.vsize == UNKNOWN ? "" : ", ", mem.vsize == UNKNOWN ? "" : size_words(&r->arena, mem.vsize),
+			    mem.vsize == UNKNOWN ? "" : " used");
 	if (mem.available != UNKNOWN)
 		text_printf(&t, "%s%s free on the machine", t.n ? "; " : "",
 			    size_words(&r->arena, mem.available));

@@ -86,6 +86,8 @@ static void put_paragraphs(struct report *r, struct section *s, const char *line
 			continue;
 		}
 		text_printf(&said, "%s\n", item->text);
+		if (strncmp(item->text, "the ", 4) == 0)	/* "the C library" */
+			item->text = arena_printf(&r->arena, "T%s", item->text + 1);
 		item->text = with_cells(r, item->text);
 		i++;
 	}
@@ -168,6 +170,12 @@ void report_proof(struct report *r)
 }
 
 /* What is looked for without being needed, and other words for the end that the verdict tells of. */
+/* Said by the engine of the rules, not by one that looked closer. */
+static bool merely_unlinked(const struct finding *f)
+{
+	return f->why_not && strcmp(f->why_not, "nothing links it to the end") == 0;
+}
+
 static bool is_noise(const struct finding *f)
 {
 	static const char *const probes[] = { "load.missing-library", "load.undefined-symbol", "cuda.no-driver", "cuda.no-device",
@@ -183,17 +191,23 @@ static bool is_noise(const struct finding *f)
 void report_also_seen(struct report *r)
 {
 	struct section *s = report_begin(r, "Also seen, but not the cause");
+	const char *unlinked = NULL;
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < r->v->nalso; i++) {
 		const struct finding *f = &r->v->also[i];
 		const char *title = f->title ? f->title : f->rule->title;
 
-		if (!is_noise(f))
+		if (!is_noise(f) && merely_unlinked(f))
+			unlinked = n++ ? arena_printf(&r->arena, "%s; %s", unlinked, title) : title;
+		else if (!is_noise(f))
 			report_put(s, ITEM_TEXT, NULL,
 				   f->why_not ? arena_printf(&r->arena, "%c%s. Not the cause: %s.", toupper((unsigned char)*title), title + 1,
 							     f->why_not) :
 						title);
 	}
+	if (n)
+		report_put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "%s. Nothing links %s to the end.", unlinked, n == 1 ? "it" : "these"));
 	if (!s->n)
 		r->n--;
 }

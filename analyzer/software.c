@@ -35,7 +35,7 @@ static const char *own_extension(struct arena *arena, const char *path)
 }
 
 /* What belongs to no package of Python's. */
-static const char *of_system(struct arena *arena, const char *path)
+static const char *of_system(const char *path)
 {
 	static const struct { const char *prefix, *words; } known[] = {
 		{ "libc.so", "the C library" }, { "libc-2.", "the C library" }, { "ld-linux", "the system's loader" },
@@ -46,7 +46,7 @@ static const char *of_system(struct arena *arena, const char *path)
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strncmp(name, known[i].prefix, strlen(known[i].prefix)) == 0)
-			return arena_printf(arena, "%s (%s)", known[i].words, name);
+			return known[i].words;
 	}
 	return NULL;
 }
@@ -60,7 +60,7 @@ const char *software_of_path(struct arena *arena, const char *path)
 	name = own_extension(arena, path);
 	if (name)
 		return arena_printf(arena, "Python's own module %s", name);
-	name = of_system(arena, path);
+	name = of_system(path);
 	return name ? name : base_name(path);
 }
 

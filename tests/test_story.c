@@ -217,7 +217,7 @@ static void who_can_raise_the_limit_of_a_container_is_told(void **state)
 
 static void a_limit_that_the_user_may_not_raise_is_the_administrators(void **state)
 {
-	char *text = text_of(NO_THREADS("limit resource=6 soft=20 hard=20\n", "nproc_limit=20 user_threads=20"), 80);
+	char *text = text_of(NO_THREADS("limit resource=6 soft=20 hard=20\n", "nproc_limit=20 user_threads=20"), 400);
 
 	(void)state;
 	says(text, "ask the administrator");
@@ -260,7 +260,7 @@ static void a_file_is_called_by_what_it_belongs_to(void **state)
 		{ "/v/lib/python3.11/site-packages/torch/lib/libtorch_cpu.so", "PyTorch" },
 		{ "/usr/lib/python3/dist-packages/PIL/_imaging.so", "pillow" },
 		{ "/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so", "Python's own module _json" },
-		{ "/lib/x86_64-linux-gnu/libc.so.6", "the C library (libc.so.6)" },
+		{ "/lib/x86_64-linux-gnu/libc.so.6", "the C library" },
 		{ "/home/me/libsolver.so", "libsolver.so" },
 	};
 	struct arena a = { 0 };

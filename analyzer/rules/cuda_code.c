@@ -51,10 +51,9 @@ void cuda_say_error(struct finding *f)
 		finding_say(f, "It was about %s.", detail);
 	if (cuda_error_sticky(code))
 		finding_say(f,
-			    "It is the first such error; every later call of this process gives it "
-			    "again. %llu kernel launches had begun since the last synchronisation "
-			    "that went well: one of them is to blame.",
-			    (unsigned long long)launches);
+			    "It is the first such error; every later call of this process gives it again.%s",
+			    launches ? arena_printf(f->arena, " %llu pieces of work for the GPU (kernel launches) had begun since the last time "
+							      "that all went well: one of them is to blame.", (unsigned long long)launches) : "");
 }
 
 /* What the driver's log says itself (12.9 and later). */

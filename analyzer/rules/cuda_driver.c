@@ -380,7 +380,7 @@ static void explain_too_old(const struct model *m, struct finding *f)
 		    minimum ? ": at least " : "", minimum ? minimum : "");
 	if (have)
 		finding_fix(f, "Or install the framework's build for CUDA %d.", have / 1000);
-	finding_fix(f, "Or run on the CPU for now: export CUDA_VISIBLE_DEVICES=-1");
+	howto_set(m, f, AT_IMPORT, "Or run on the CPU for now", "CUDA_VISIBLE_DEVICES=-1");
 }
 
 const struct rule rule_cuda_driver_too_old = {
@@ -419,7 +419,7 @@ static void explain_no_device(const struct model *m, struct finding *f)
 		    FIELD_TEXT(f->event, cuda_failed, function));
 	if (f->text) {
 		finding_say(f, "CUDA_VISIBLE_DEVICES is set to \"%s\".", f->text);
-		finding_fix(f, "Unset CUDA_VISIBLE_DEVICES, or set it to devices that nvidia-smi -L lists.");
+		howto_unset(m, f, "Take CUDA_VISIBLE_DEVICES away, or set it to devices that \"nvidia-smi -L\" lists", "CUDA_VISIBLE_DEVICES");
 	}
 	finding_fix(f, "In a container: start it with --gpus all (NVIDIA_VISIBLE_DEVICES not "
 		       "\"void\"); check that /dev/nvidia0 is there.");

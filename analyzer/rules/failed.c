@@ -229,6 +229,14 @@ static void tell_variable(const struct model *m, struct finding *f)
 	}
 }
 
+/* "cannot import name 'X' from 'y' (/long/path.py)": up to the path. */
+static size_t without_path(const char *text)
+{
+	const char *path = strstr(text, " (/");
+
+	return path ? (size_t)(path - text) : strlen(text);
+}
+
 static void explain_exception(const struct model *m, struct finding *f)
 {
 	const struct py_error *e = &f->context->error;
@@ -246,7 +254,8 @@ static void explain_exception(const struct model *m, struct finding *f)
 		howto_report(m, f, f->module);
 		return;
 	}
-	finding_title(f, "A Python error ended it: %s%s%s", f->name, *f->text ? ": " : "", arena_cut(f->arena, f->text, 100));
+	finding_title(f, "A Python error ended it: %s%s%s", f->name, *f->text ? ": " : "",
+			      arena_cut(f->arena, arena_text(f->arena, f->text, without_path(f->text)), 100));
 	if (e->event)
 		finding_cite(f, e->event->record, e->event->time, "%s reached the top: %s",
 			     f->name, arena_cut(f->arena, f->text, 200));

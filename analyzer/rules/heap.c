@@ -165,7 +165,7 @@ static void explain_corruption(const struct model *m, struct finding *f)
 		finding_cite(f, m->crash.record, m->ending.time, "%s at 0x%llx in %s", signal_word(m->ending.signal),
 			     (unsigned long long)m->crash.address, frame_text(f->arena, t));
 		finding_say(f,
-			    "The fault lies inside the allocator (%s): it followed a record of the "
+			    "The fault lies inside %s, which hands out memory: it followed a record of the "
 			    "heap that had been overwritten, or was "
 			    "given a pointer that it never gave out.",
 			    frame_words(f->arena, t));

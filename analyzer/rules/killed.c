@@ -145,6 +145,30 @@ static void tell_handled(const struct model *m, struct finding *f)
 			    (m->ending.time - f->event->time) / 1e9, m->ending.status);
 }
 
+/* Who ends processes for a living, and what is to be done about it. */
+static void fix_sender(struct finding *f, const char *name, uint32_t pid)
+{
+	static const struct { const char *name, *fix; } known[] = {
+		{ "timeout", "It was started by \"timeout\", and its time was over: give it more time there, or take the timeout away." },
+		{ "slurmstepd", "Slurm ended the job: its time was over, or somebody cancelled it (\"sacct\" tells). Ask for more time in the job's "
+				"script: #SBATCH --time=…" },
+		{ "systemd", "Its service or session was stopped or started anew: \"systemctl status\" and \"journalctl\" tell of whom." },
+		{ "supervisord", "supervisord stopped or restarted its program: its log tells why." },
+		{ "containerd-shim", "Its container was stopped; ask whoever runs it, and see its logs." },
+		{ "tini", "Its container was stopped; ask whoever runs it, and see its logs." },
+	};
+
+	for (size_t i = 0; name && i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(name, known[i].name) == 0) {
+			finding_fix(f, "%s", known[i].fix);
+			return;
+		}
+	}
+	finding_fix(f, "The program itself did nothing wrong here. Find out why %s ends it (a time limit, an idle limit, a stop of its "
+		       "service), and ask whoever runs it for more time if that is it.",
+		    name ? arena_printf(f->arena, "%s (process %u)", name, pid) : arena_printf(f->arena, "process %u", pid));
+}
+
 static void explain_process(const struct model *m, struct finding *f)
 {
 	const struct sender s = sender_of(m, f);
@@ -153,6 +177,7 @@ static void explain_process(const struct model *m, struct finding *f)
 
 	if (!s.pid) {
 		tell_kill(m, f);
+		fix_sender(f, f->name, (uint32_t)f->number[0]);
 		return;
 	}
 	finding_title(f, "Process %u%s%s ended it, with %s", s.pid, name, parent ? ", its parent," : "", s.signal);
@@ -173,9 +198,7 @@ static void explain_process(const struct model *m, struct finding *f)
 	if (memory_daemon(s.name))
 		tell_memory(m, f);
 	else
-		finding_fix(f, "The program itself did nothing wrong here. Find out why %s ends it (a time limit, an idle limit, a stop of its "
-			       "service), and ask whoever runs it for more time if that is it.",
-			    s.name ? arena_printf(f->arena, "%s (process %u)", s.name, s.pid) : arena_printf(f->arena, "process %u", s.pid));
+		fix_sender(f, s.name, s.pid);
 }
 
 const struct rule rule_killed_by_process = {

@@ -85,8 +85,8 @@ static enum confidence match_size(const struct model *m, struct finding *f)
 
 static void explain_size(const struct model *m, struct finding *f)
 {
-	finding_title(f, "The limit on the size of a file%s%s is reached", f->number[0] == UNKNOWN ? "" : ", ",
-		      f->number[0] == UNKNOWN ? "" : size_text(f->arena, f->number[0]));
+	if (f->number[0] != UNKNOWN)
+		finding_title(f, "The limit on the size of a file (%s) is reached", size_text(f->arena, f->number[0]));
 	finding_cite(f, m->ending.event ? m->ending.event->record : 0, m->ending.time, "%s; RLIMIT_FSIZE is %s",
 		     m->ending.signal ? signal_word(m->ending.signal) :
 		     filled_up(f->context, f->number[0]) ? arena_printf(f->arena, "%.120s", arena_line(f->arena, f->context->error.text)) :

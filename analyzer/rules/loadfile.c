@@ -434,7 +434,13 @@ static void explain_tls(const struct model *m, struct finding *f)
 			finding_cite(f, mod->record, mod->load_time, "%s took %llu bytes of static TLS", mod->name,
 				     (unsigned long long)mod->tls_size);
 	}
-	finding_fix(f, "Import the package that brings %s first, before the others; or load it at the start: LD_PRELOAD=%s",
+	if (!strchr(f->path, '/')) {	/* the loader names no file */
+		finding_title(f, "No room is left for the thread-local variables of a library that is loaded too late");
+		finding_fix(f, "Import that package first, before the others, in the first lines (or load the library that it brings at the start, with "
+			       "LD_PRELOAD); then %s.", m->is_kernel ? "restart the kernel" : "start it again");
+		return;
+	}
+	finding_fix(f, "Import the package that brings %s first, before the others, in the first lines; or load it at the start: LD_PRELOAD=%s",
 		    base_name(f->path), arena_shell(f->arena, f->path));
 }
 

@@ -79,7 +79,7 @@ static void explain_duplicate(const struct model *m, struct finding *f)
 	finding_say(f,
 		    "The OpenMP runtime (%s) found that another copy of it is already at work in "
 		    "this process, and aborted%s%.120s%s",
-		    software_file(f->arena, f->context->blame->module), f->text ? ": \"" : ".",
+		    module_name(f->context->blame->module), f->text ? ": \"" : ".",
 		    f->text ? arena_line(f->arena, f->text) : "", f->text ? "\"" : "");
 	finding_say(f, "Both %s and %s are loaded.", f->module->path, f->other->path);
 	if (package_of(f->arena, f->module->path) && package_of(f->arena, f->other->path))
