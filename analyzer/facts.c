@@ -102,21 +102,26 @@ static uint64_t known(uint64_t v)
 	return v ? v : UNKNOWN;
 }
 
-/* A request that failed looked at the process, too, and mostly after the last look of all. */
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a == UNKNOWN || (b != UNKNOWN && b > a) ? known(b) : a;
+}
+
+/* A request that failed looked at the process, too: what was in use then is what a limit is held against. */
 static void look_at_failures(const struct model *m, struct memory_summary *s)
 {
 	const int64_t last = m->ncheckpoints ? m->checkpoints[m->ncheckpoints - 1].time : INT64_MIN;
 	const struct event *alloc = model_last(m, KS_alloc_failed, 0, NULL), *map = model_last(m, KS_map_failed, 0, NULL),
 			   *thread = model_last(m, KS_thread_failed, 0, NULL);
 
-	if (alloc && alloc->time > last)
-		s->vsize = known(FIELD(alloc, alloc_failed, vsize));
-	if (map && map->time > last)
-		s->vsize = known(FIELD(map, map_failed, vsize));
-	if (thread && thread->time > last) {
-		s->vsize = known(FIELD(thread, thread_failed, vsize));
+	if (alloc)
+		s->vsize = most(s->vsize, FIELD(alloc, alloc_failed, vsize));
+	if (map)
+		s->vsize = most(s->vsize, FIELD(map, map_failed, vsize));
+	if (thread)
+		s->vsize = most(s->vsize, FIELD(thread, thread_failed, vsize));
+	if (thread && thread->time > last)
 		s->threads = known(FIELD(thread, thread_failed, threads));
-	}
 }
 
 struct memory_summary report_memory(const struct model *m)

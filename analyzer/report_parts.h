@@ -29,6 +29,8 @@ bool report_import_frame(
 	const struct py_frame *f); /* the machinery of imports, between any two modules */
 
 const char *report_python_line(struct report *r, const struct model *m, const struct py_frame *f);
+/* Without the folder that packages or the standard library are installed in. */
+const char *report_bare_path(const char *path);
 /* report_paths.c: what a file is known by, where its path is long. */
 const char *report_short_name(struct report *r, const char *name);
 const char *report_short_path(struct report *r, const char *path);

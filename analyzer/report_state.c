@@ -130,8 +130,7 @@ static void put_line(struct report *r, struct section *s, const char *p)
 	{
 		const char *path = arena_text(&r->arena, line + 8, (size_t)(end - line - 8));
 
-		path += site_packages(path);
-		line = arena_printf(&r->arena, "  File \"%s%s", report_short_path(r, path), end);
+		line = arena_printf(&r->arena, "  File \"%s%s", report_short_path(r, report_bare_path(path)), end);
 	}
 	report_put(s, ITEM_OUTPUT, NULL, line);
 }

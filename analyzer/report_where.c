@@ -108,7 +108,7 @@ static void put_lines(struct report *r, struct section *s, const struct lines *l
 /* --- Python --- */
 
 /* Without the folder that packages or the standard library are installed in. */
-static const char *short_path(const char *path)
+const char *report_bare_path(const char *path)
 {
 	const size_t site = site_packages(path);
 	const char *at = NULL;
@@ -136,7 +136,7 @@ const char *report_python_line(struct report *r, const struct model *m, const st
 	bool own = m->cell && m->cell_file && strcmp(f->file, m->cell_file) == 0;
 	const char *place =
 		own ? arena_printf(&r->arena, "cell %llu", (unsigned long long)m->cell) :
-		      short_path(f->file);
+		      report_bare_path(f->file);
 
 	if (place == f->file && strlen(place) > LONG_PLACE)
 		place = report_short_path(r, place);
@@ -151,7 +151,7 @@ const char *report_python_line(struct report *r, const struct model *m, const st
 bool report_library_frame(const struct py_frame *f)
 {
 	return *f->file == '<' ? strncmp(f->file, "<ipython-input-", 15) != 0 :
-				 short_path(f->file) != f->file;
+				 report_bare_path(f->file) != f->file;
 }
 
 static bool own_frame(const struct model *m, const struct py_frame *f)

@@ -144,9 +144,10 @@ def widths():
 
 def comparison(jupyter, traces):
     """Both sides as far as the report says what and why; then the rest of the report in the whole width."""
-    rest = "What happened"      # the first part that tells the details
+    def details(lines):     # where the parts begin that tell them
+        return next((i for i, line in enumerate(lines) if line.startswith(("Where, in Python", "\N{BOX DRAWINGS LIGHT HORIZONTAL}"))), len(lines))
     right, whole = (analyze(traces, "--color=never", width=w)[1].rstrip().splitlines() for w in (widths()[1], columns()))
-    cut, cut_whole = (lines.index(rest) if rest in lines else len(lines) for lines in (right, whole))
+    cut, cut_whole = details(right), details(whole)
     side_by_side("What Jupyter says", jupyter, "What kshim-analyze says", right[:cut])
     if whole[cut_whole:]:
         tell("\n" + STEP + "The rest of its report")
