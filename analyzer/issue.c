@@ -118,7 +118,8 @@ static void tell_end(struct issue *i)
 	for (const char *p = text_get(f->explanation); *p;) {
 		size_t n = strcspn(p, "\n");
 
-		fprintf(i->out, "%s\n", clean(i, arena_text(arena_of(i), p, n)));
+		if (strncmp(p, "The Python line was ", 20) != 0)	/* the stack below has it */
+			fprintf(i->out, "%s\n", clean(i, arena_text(arena_of(i), p, n)));
 		p += n + (p[n] == '\n');
 	}
 	if (m->crash.abort_message)
@@ -249,15 +250,37 @@ static void tell_reproduction(struct issue *i)
 	fprintf(i->out, "\n(Recorded by kshim; made anonymous by it. Read it once more before you file it.)\n");
 }
 
+/* For whoever wrote the code: the function, or the check that failed. */
+static const char *issue_title(struct issue *i)
+{
+	const struct finding *f = &i->s->v->best;
+	const struct stack *stack = report_stack(i->m);
+	const struct frame *top = NULL;
+
+	for (size_t k = 0; stack && !top && k < stack->n; k++) {
+		if (stack->frames[k].module == i->module && stack->frames[k].symbol)
+			top = &stack->frames[k];
+	}
+	if (strcmp(f->rule->id, "crash.check-failed") == 0 && f->text)
+	{
+		const char *words = strstr(f->text, "] ");	/* behind the time, the thread and the file's line */
+
+		return arena_printf(arena_of(i), "%s: %s", i->package ? i->package : module_name(i->module), words ? words + 2 : f->text);
+	}
+	if (strcmp(f->rule->id, "crash.in-library") == 0 && top)
+		return arena_printf(arena_of(i), "%s in %s (%s)", signal_word(i->m->ending.signal), report_native_line(&i->lines, top, top),
+				    module_name(top->module));
+	return f->title ? f->title : f->rule->title;
+}
+
 void report_issue(const struct subject *s, FILE *out)
 {
 	struct issue i = { .s = s, .m = s->where, .out = out };
-	const struct finding *f = &s->v->best;
 
 	i.lines = (struct report){ .m = s->m, .where = s->where, .v = s->v };
 	find_guilty(&i);
 	tell_tracker(&i);
-	fprintf(out, "\n## %s\n", clean(&i, f->title ? f->title : f->rule->title));
+	fprintf(out, "\n## %s\n", clean(&i, issue_title(&i)));
 	tell_end(&i);
 	tell_native(&i);
 	tell_python(&i);

@@ -13,7 +13,7 @@ static const char style[] =
 	"table{border-collapse:collapse}td{padding:.1rem .8rem .1rem 0;vertical-align:top}"
 	"td:first-child{white-space:nowrap;opacity:.7;font-variant-numeric:tabular-nums}"
 	"pre{overflow-x:auto;background:#8881;padding:.6rem .8rem;border-radius:.3rem;font-size:.85rem;line-height:1.4}"
-	"summary{font-weight:600;cursor:pointer;margin-top:1.2rem}.line{border-top:1px solid #8886;padding-top:1rem;margin-top:2rem}";
+	"li pre{margin:.3rem 0}summary{font-weight:600;cursor:pointer;margin-top:1.2rem}.line{border-top:1px solid #8886;padding-top:1rem;margin-top:2rem}";
 
 static void escape(FILE *out, const char *s)
 {

@@ -68,7 +68,7 @@ static void an_issue_tells_the_library_and_nothing_of_the_user(void **state)
 
 	(void)state;
 	has(text, "https://github.com/pytorch/pytorch/issues");
-	has(text, "libtorch_cpu.so");
+	has(text, "## SIGSEGV in at::native::norm (libtorch_cpu.so)");
 	has(text, "build-id abcd");
 	has(text, "at::native::norm");
 	has(text, "torch/functional.py:12");
@@ -103,6 +103,12 @@ static void why_not_tells_what_is_missing(void **state)
 	free(text);
 	text = text_of(death, "crash.in-library");
 	has(text, "crash.in-library is the verdict");
+	free(text);
+	text = text_of(death, "mem.oom-killed-cgroup");	/* general ones, too, say what the trace has and what it lacks */
+	has(text, "[no ] it was killed (SIGKILL) without an end of its own");
+	free(text);
+	text = text_of(death, "unknown");
+	has(text, "It is said where no rule finds a proof");
 	free(text);
 }
 
