@@ -230,6 +230,8 @@ KS_APART void ks_checkpoint(enum ks_checkpoint_reason reason)
 	if (full) {
 		state.full = ks.generation + 1;
 		state.next_full = begin + cost * 8;
+	} else if (reason == KS_CHECK_START) {	/* some 50 ms: a short process has nothing of what it costs */
+		state.next_full = begin + cost * 3;
 	}
 	ks_claim_end(&state.busy, &mark);
 }
