@@ -153,6 +153,25 @@ static const char *machine(const struct model *m)
 	return has_word(model_info(m, "cpu_flags"), "hypervisor") ? "a virtual machine or an emulator" : NULL;
 }
 
+/* OpenBLAS has code for many processors and looks which one it is; the variable keeps it from looking. */
+static bool told_core(const struct model *m, const struct finding *f)
+{
+	return model_env(m, "OPENBLAS_CORETYPE") && f->module && strstr(module_name(f->module), "openblas");
+}
+
+static void tell_core(const struct model *m, struct finding *f)
+{
+	const char *core = model_env(m, "OPENBLAS_CORETYPE"), *cpu = model_info(m, "cpu");
+
+	finding_title(f, "OPENBLAS_CORETYPE makes OpenBLAS use %s, which this processor does not have", f->name);
+	finding_say(f, "OpenBLAS (%s) has code for many processors and chooses by what it finds. OPENBLAS_CORETYPE is \"%s\" in this process: "
+		       "it took the code for that one without looking. The instruction at the fault (%s) needs %s, and this processor%s%s does "
+		       "not offer it.", software_file(f->arena, f->module), core, m->crash.instruction ? m->crash.instruction : "see the bytes",
+		    f->name, cpu ? ", " : "", cpu ? cpu : "");
+	finding_cite(f, 0, 0, "the features that processor and system offer (CPUID, XCR0) do not hold %s", f->symbol);
+	howto_unset(m, f, "Let OpenBLAS look for itself", "OPENBLAS_CORETYPE");
+}
+
 static void explain_missing(const struct model *m, struct finding *f)
 {
 	const char *cpu = model_info(m, "cpu"), *between = machine(m);
@@ -178,6 +197,10 @@ static void explain_missing(const struct model *m, struct finding *f)
 		m->crash.instruction ? ": " : "", m->crash.instruction ? m->crash.instruction : "");
 	if (!f->symbol) {
 		tell_arm(m, f);
+		return;
+	}
+	if (f->confidence == PROVEN && told_core(m, f)) {
+		tell_core(m, f);
 		return;
 	}
 	finding_title(f, "The processor has no %s, which %s uses", f->name, software_of(f->arena, f->module));
