@@ -196,9 +196,10 @@ static void what_happened(struct report *r)
 	text_free(&t);
 	if (cell)
 		report_put(s, ITEM_FACT, report_time(r, cell->time),
-			   arena_printf(&r->arena, "cell %llu began (%llu lines)",
+			   arena_printf(&r->arena, "cell %llu began (%llu line%s)",
 					(unsigned long long)FIELD(cell, py_cell, count),
-					(unsigned long long)FIELD(cell, py_cell, lines)));
+					(unsigned long long)FIELD(cell, py_cell, lines),
+					FIELD(cell, py_cell, lines) == 1 ? "" : "s"));
 	if (r->bad) {
 		report_last_import(r, s);
 		loads_in_progress(r, s);

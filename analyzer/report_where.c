@@ -209,7 +209,7 @@ static void python_frames(struct report *r, struct section *s, const struct thre
 	for (size_t i = 0; i < n; i++) {
 		const char *line = report_python_line(r, m, &th->python[i]);
 
-		if (!i || !report_import_frame(&th->python[i]))
+		if (i + 1 == n || !report_import_frame(&th->python[i]))
 			add_line(r, &l, line, line, own_frame(m, &th->python[i]));
 	}
 	put_lines(r, s, &l, MOST_PYTHON, th->python_cut && n == th->npython);

@@ -135,6 +135,9 @@ static void explain_truncated(const struct model *m, struct finding *f)
 	} else {
 		load_tell(m, f);
 	}
+	if (f->mapping && f->number[2] <= f->number[1])
+		finding_say(f, "The rest was never written or has been cut off: a full disk or quota, or an interrupted installation or copy, is the "
+			       "usual reason.");
 	if (f->number[2] > f->number[1])
 		finding_say(f, "It has %s and ought to have %s (%llu bytes), as its own headers say: the rest was never written or has been cut off, for "
 			    "instance by a full disk or a broken download.", size_text(a, f->number[1]), size_text(a, f->number[2]), (unsigned long long)f->number[2]);
