@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analyzer/reach.h"
+
 #define MOST_MOMENTS 200
 
 static int64_t now_ms(void)
@@ -74,6 +76,7 @@ bool apart(apart_work *work, void *arg, int64_t ms, size_t memory, size_t bytes,
 	if (pid == 0) {
 		close(fd[0]);
 		set_limits(ms, memory);
+		reach_alone();
 		work(arg, fd[1]);
 		_exit(0);
 	}

@@ -29,6 +29,7 @@ bool elf_read(const struct elf *e, uint64_t offset, void *to, size_t size)
 		if (got <= 0)
 			return false;
 		n += (size_t)got;
+		reach_comes_on();
 	}
 	return true;
 }

@@ -139,6 +139,7 @@ static const char *find_dist(struct arena *arena, const char *site, const char *
 			const char *end = strstr(e->d_name, ".dist-info");
 			char *record;
 
+			reach_comes_on();
 			if (!end || end[10])
 				continue;
 			seen++;
@@ -292,6 +293,7 @@ const char *package_version(struct arena *arena, const char *path)
 	for (int seen = 0; dir && !version && seen < MAX_DISTS && (e = readdir(dir)); seen++) {
 		const char *end = strstr(e->d_name, ".dist-info");
 
+		reach_comes_on();
 		end = end ? end : strstr(e->d_name, ".egg-info");
 		if (end && strncasecmp(e->d_name, top, n) == 0 && e->d_name[n] == '-')
 			version = arena_text(arena, e->d_name + n + 1,

@@ -139,7 +139,8 @@ bool folder_read(struct folder *f, const char *path)
 		f->entry = grow(f->entry, f->n, &f->room, sizeof(*f->entry));
 		e = &f->entry[f->n];
 		*e = (struct entry){ .path = arena_printf(&f->arena, "%s/%s", path, d->d_name) };
-		if (!trace_peek(e->path, &e->head, &why))
+		reach_comes_on();
+		if (!trace_peek(dirfd(dir), d->d_name, d->d_type == DT_REG, &e->head, &why))
 			continue;
 		judge(e);
 		f->n++;

@@ -116,6 +116,57 @@ static bool waits_for(const struct case_file *parent, const struct case_file *ch
 	return false;
 }
 
+/* --- a pool whose worker died with its task: multiprocessing makes another worker, and no other result --- */
+
+static bool in_pool(const struct py_frame *f, const char *function)
+{
+	static const char file[] = "multiprocessing/pool.py";
+	const char *dot = f->function ? strrchr(f->function, '.') : NULL;
+	size_t n = f->file ? strlen(f->file) : 0, k = sizeof(file) - 1;
+
+	return n >= k && strcmp(f->file + n - k, file) == 0 && f->function &&
+	       (!function || strcmp(dot ? dot + 1 : f->function, function) == 0);
+}
+
+/* Waits for a result, or gave up waiting for it: get(timeout=…). */
+static bool waits_for_result(const struct model *m)
+{
+	const struct thread *t = model_thread(m, m->pid);
+	const struct event *e = model_last(m, KS_py_exception, 0, NULL);
+	const char *type = e ? FIELD_TEXT(e, py_exception, type) : NULL;
+
+	if (m->ending.kind == END_EXIT)
+		return type && strstr(type, "TimeoutError") && model_stderr_line(m, "multiprocessing/pool.py", true);
+	for (size_t i = 0; m->ending.kind == END_SIGNAL && m->ending.sender_pid && t && i < t->npython && i < 5; i++)
+		if (in_pool(&t->python[i], NULL))
+			return true;
+	return false;
+}
+
+/* Died at work: the task's own function was called by the worker's loop, or it took too much memory. */
+static bool had_a_task(const struct case_file *c)
+{
+	const struct thread *t = c->model->crash.thread ? c->model->crash.thread : model_thread(c->model, c->model->pid);
+
+	if (strcmp(c->verdict.best.rule->id, "mem.oom-killed-cgroup") == 0)
+		return c->verdict.best.confidence == PROVEN;
+	for (size_t i = 1; t && i < t->npython; i++)
+		if (in_pool(&t->python[i], "worker"))
+			return strstr(t->python[0].function ? t->python[0].function : "", "recv") == NULL &&
+			       !in_pool(&t->python[0], NULL);
+	return false;
+}
+
+static bool lost_its_result(const struct case_file *parent, const struct case_file *child)
+{
+	const struct model *m = child->model;
+
+	return m->ending.kind != END_CLEAN && m->ending.kind != END_RUNNING && !ended_by_parent(m, parent->model) &&
+	       m->started + m->ending.time < parent->model->started + parent->model->ending.time &&
+	       !(m->ending.sender_pid && m->ending.sender_pid == parent->model->ending.sender_pid) &&
+	       waits_for_result(parent->model) && had_a_task(child);
+}
+
 bool case_find_child(const struct folder *f, const struct case_file *parent,
 		     struct case_file *child)
 {
@@ -139,7 +190,7 @@ bool case_find_child(const struct folder *f, const struct case_file *parent,
 		if (m->ending.kind == END_EXIT && !ended_by_parent(child->model, m) &&
 		    (speaks_of_a_child(m, e->head.pid) || passes_on(parent, child) || passes_signal_on(parent, child)))
 			return true;
-		if (m->ending.kind == END_SIGNAL && waits_for(parent, child))
+		if ((m->ending.kind == END_SIGNAL && waits_for(parent, child)) || lost_its_result(parent, child))
 			return true;
 		case_close(child);
 	}

@@ -18,8 +18,10 @@
 #include "analyzer/trace.h"
 #include "analyzer/words.h"
 
-#define QUICK_MS 500 /* from the begin: quick looks */
-#define WHOLE_MS 750 /* and whole ones */
+#define ALL_MS 900 /* a list, whatever else the machine does */
+#define QUICK_MS 450 /* of it: quick looks */
+#define WHOLE_MS 700 /* and whole ones */
+#define QUICK_LEAST 20
 #define LEAST_WIDTH 100
 #define QUICK_NEWEST 300 /* a screen or several */
 
@@ -236,12 +238,14 @@ static void put_object(FILE *out, const struct row *r)
 
 static void look_into(struct arena *a, struct row *rows, size_t n, const struct list_way *way)
 {
-	const int64_t begin = way->begun_ms;
+	const int64_t begin = way->begun_ms, spent = list_clock() - begin;
+	const int64_t left = ALL_MS - 2 * spent;	/* to print takes about as long as to read the directory did */
+	const int64_t quick = begin + spent + (left < QUICK_MS ? left : QUICK_MS);
+	const int64_t whole = begin + spent + (left < WHOLE_MS ? left : WHOLE_MS);
 
-	for (size_t i = 0;
-	     i < n && !way->all && i < QUICK_NEWEST && list_clock() - begin < QUICK_MS; i++)
+	for (size_t i = 0; i < n && !way->all && i < QUICK_NEWEST && (i < QUICK_LEAST || list_clock() < quick); i++)
 		look_inside(a, &rows[i], QUICK);
-	for (size_t i = 0; i < n && (way->all || list_clock() - begin < WHOLE_MS); i++)
+	for (size_t i = 0; i < n && (way->all || list_clock() < whole); i++)
 		if (way->all || rows[i].bad || rows[i].looked == HEADER)
 			look_inside(a, &rows[i], WHOLE);
 }

@@ -218,10 +218,10 @@ static void report_trace(const struct request *r, const struct folder *f, struct
 	if (has_child) {
 		s.where = child.model;
 		s.v = &child.verdict;
-		s.note = c.model->ending.kind == END_EXIT ? "it gave up because a child process of "
-							    "it died; the cause is the child's" :
-							    "it was waiting for a child process "
-							    "that hangs; the cause is the child's";
+		s.note = c.model->ending.kind == END_EXIT ? "it gave up because a child process of it died; the cause is the child's"
+			 : strcmp(child.verdict.best.rule->id, "fork.deadlock") == 0
+				 ? "it was waiting for a child process that hangs; the cause is the child's"
+				 : "it was waiting for the result of a child process that had died; the cause is the child's";
 	}
 	print(r, &s);
 	mark_read(c.model);

@@ -40,6 +40,18 @@ void reach_end(void)
 	__atomic_fetch_sub(&reach_shared->depth, 1, __ATOMIC_RELEASE);
 }
 
+void reach_comes_on(void)
+{
+	__atomic_fetch_add(&reach_shared->turn, 1, __ATOMIC_RELEASE);
+}
+
+void reach_alone(void)
+{
+	if (reach_shared != &alone)
+		alone = *reach_shared;
+	reach_shared = &alone;
+}
+
 int reach_stat(const char *path, struct stat *st)
 {
 	int result;

@@ -29,6 +29,10 @@ struct reach {				/* shared by the one that works and the one that waits for it 
 /* Before and after a file is touched. false, and no end is due: it lies where nothing answers; leave it alone. */
 bool reach_begin(const char *path);
 void reach_end(void);
+/* Between them, where it takes long because there is much to read: it does come on. */
+void reach_comes_on(void);
+/* In a child that has a limit of its own, and may be ended at any moment: who watches need not know. */
+void reach_alone(void);
 
 /* The same around one call; -1, NULL with errno EHOSTDOWN where nothing answers. Regular files are the caller's care. */
 int reach_stat(const char *path, struct stat *st);

@@ -107,15 +107,19 @@ static bool header_copy(struct ks_header *h, const char *bytes, uint64_t size, c
 	return true;
 }
 
-bool trace_peek(const char *path, struct ks_header *header, const char **why)
+bool trace_peek(int dir, const char *name, bool regular, struct ks_header *header, const char **why)
 {
-	char bytes[KS_HEADER_SIZE];
-	uint64_t size;
-	int fd = open_regular(path, &size, why);
+	char bytes[sizeof(*header)];
+	struct stat st;
 	size_t n;
+	int fd = -1;
 
-	if (fd < 0)
+	if (regular || (fstatat(dir, name, &st, 0) == 0 && S_ISREG(st.st_mode)))
+		fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0) {
+		*why = "not a regular file that can be read";
 		return false;
+	}
 	n = read_all(fd, bytes, sizeof(bytes));
 	close(fd);
 	return header_copy(header, bytes, n, why);

@@ -77,8 +77,11 @@ struct trace *trace_open(const char *path, const char **why);
 struct trace *trace_from_memory(const char *path, const char *bytes, uint64_t size, const char **why);
 void trace_close(struct trace *t);
 
-/* The header alone, quickly; false and a reason where it is no trace. */
-bool trace_peek(const char *path, struct ks_header *header, const char **why);
+/*
+ * The header alone, quickly, of a file in an open directory; false and a reason where it is no trace.
+ * regular: the directory says that it is a regular file.
+ */
+bool trace_peek(int dir, const char *name, bool regular, struct ks_header *header, const char **why);
 
 /* Data of a string of that kind (0: any); NULL where the reference leads nowhere. Not aligned. */
 const char *trace_string(const struct trace *t, uint64_t reference, unsigned kind, size_t *size);
