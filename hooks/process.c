@@ -39,6 +39,8 @@ static pid_t forked(const char *function, pid_t pid, uintptr_t caller)
 	ks_signals_take_again();
 	if (pid != 0)
 		ks_child_made(function, pid < 0 ? -error : pid, caller, NULL);
+	if (pid < 0 && ks.on)
+		ks_refused(function, error, 0, 0, caller);
 	if (errno != error)
 		errno = error;
 	return pid;
@@ -63,6 +65,8 @@ static void spawned(const char *function, int rc, const pid_t *pid, const char *
 	if (ks.on && ks_mine()) {
 		ks_read_text(path, program, sizeof(program));
 		ks_child_made(function, rc ? -rc : pid ? *pid : 0, caller, program);
+		if (rc == EAGAIN || rc == ENOMEM)
+			ks_refused(function, rc, 0, 0, caller);
 	}
 	errno = error;
 }

@@ -19,6 +19,9 @@ bool ks_child_worth_noting(uint64_t *count);
 /* How many children of this process, and of those that it was forked from, ended with a bad status. */
 extern uint32_t ks_children_failed;
 
+/* refused.c: function could not make a process, pthread_create (NULL) a thread; an errno. */
+void ks_refused(const char *function, int error, uintptr_t routine, size_t stack_size, uintptr_t caller);
+
 /* witness.c: a child has ended badly: leave a record in its trace, if it has one, and say so. */
 void ks_witness_child(int pid, int status);
 /* This process ends well: the traces of workers that it had stopped itself explain nothing. */

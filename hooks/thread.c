@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads: an alternate signal stack for each, so that a stack overflow is recorded; their begin
- * and end; and every number that explains why one could not be made.
+ * and end. Why one could not be made: refused.c.
  *
  * The alternate stack is carved out of the base of the thread's own stack, before its start routine
  * runs: nothing to map, to free or to leak. The stack is asked for that much larger, and for what our
@@ -13,9 +13,9 @@
  * taken back there, before destructors run on the memory.
  */
 #include <alloca.h>
-#include <dirent.h>
 #include <sys/prctl.h>
 
+#include "hooks/process.h"
 #include "hooks/signal.h"
 #include "shim/crash.h"
 #include "shim/safe.h"
@@ -206,57 +206,6 @@ static bool widen(struct start *s, const pthread_attr_t *attr, pthread_attr_t *w
 	return s->stack_size < SIZE_MAX / 2 && pthread_attr_setstacksize(wider, s->stack_size + s->more) == 0;
 }
 
-/* --- failures --- */
-
-struct entry {				/* struct linux_dirent64, getdents64(2) */
-	uint64_t inode, offset;
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
-
-/* Tasks of this user: what RLIMIT_NPROC counts, as far as we see it. A directory /proc/PID/task
- * has two links and one for each task. */
-KS_APART static uint64_t count_tasks(void)
-{
-	char buf[1024], path[64], *end = path + sizeof(path);
-	const uid_t uid = (uid_t)ks_sys(SYS_getuid);
-	uint64_t tasks = 0;
-	struct stat st;
-	long got;
-	int fd = ks_sys_open("/proc", O_RDONLY | O_DIRECTORY, 0);
-
-	if (fd < 0)
-		return UINT64_MAX;
-	while ((got = ks_sys(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
-		for (long at = 0; at < got; at += ((const struct entry *)(buf + at))->size) {
-			const char *name = ((const struct entry *)(buf + at))->name;
-
-			if (name[0] < '0' || name[0] > '9')
-				continue;
-			ks_put(ks_put(ks_put(path, end, "/proc/"), end, name), end, "/task");
-			if (ks_sys_stat(path, &st, 0) == 0 && st.st_uid == uid && st.st_nlink > 2)
-				tasks += st.st_nlink - 2;
-		}
-	}
-	ks_sys_close(fd);
-	return tasks;
-}
-
-static void note_failure(int rc, const struct start *s, uintptr_t caller)
-{
-	static unsigned failures;
-	struct ks_memory m;
-
-	if (__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED) >= 32 || !ks_mine())
-		return;
-	ks_memory_now(&m);
-	KS_EMIT(thread_failed, .error = rc, .routine = (uintptr_t)s->routine, .caller = caller, .threads = m.threads,
-		.stack_size = s->stack_size, .pids_current = m.pids_current, .pids_max = m.pids_max,
-		.nproc_limit = m.nproc_limit, .vsize = m.vsize, .as_limit = m.as_limit,
-		.user_threads = rc == EAGAIN && failures <= 4 ? count_tasks() : UINT64_MAX, .stack = ks_callers());
-}
-
 /* --- the hook --- */
 
 /* With attr, or with more stack where that can be had. */
@@ -304,7 +253,7 @@ KS_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 	error = errno;
 	copy = *s;
 	__atomic_store_n(&s->owner, 0, __ATOMIC_RELEASE);
-	note_failure(rc, &copy, KS_CALLER());
+	ks_refused(NULL, rc, (uintptr_t)copy.routine, copy.stack_size, KS_CALLER());
 	errno = error;
 	return rc;
 }

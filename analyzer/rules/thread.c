@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread could not be made, and the program did not survive it. pthread_create's own answer
+ * A thread, or a process, could not be made, and the program did not survive it. pthread_create's own answer
  * says which kind: EPERM is a filter (seccomp), EAGAIN one of several limits; the numbers that
  * were read at once say which. OpenBLAS prints RLIMIT_NPROC whatever happened.
  */
@@ -11,6 +11,22 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+
+/* fork or posix_spawn; NULL: pthread_create. */
+static const char *made_with(const struct event *e)
+{
+	const char *function = FIELD_TEXT(e, thread_failed, function);
+
+	return function && *function ? function : NULL;
+}
+
+/* What Python raises where a process could not be made. */
+static bool says_no_process(const struct model *m, const struct context *c, const struct event *e)
+{
+	return c->error.uncaught && c->error.event && c->error.event->time >= e->time &&
+	       m->ending.time - e->time < 30000000000 &&
+	       (strcmp(c->error.type, "BlockingIOError") == 0 || error_says(c, "Resource temporarily unavailable"));
+}
 
 /* The failed creation that is linked to the end, and how sure that is. */
 static enum confidence linked(const struct model *m, struct finding *f)
@@ -23,7 +39,9 @@ static enum confidence linked(const struct model *m, struct finding *f)
 		if (now == NO_MATCH && e->tid == f->context->tid) {
 			const char *type = m->crash.exception_type;
 
-			if (error_says(f->context, "can't start new thread") || error_says(f->context, "pthread_create"))
+			if (made_with(e))
+				now = says_no_process(m, f->context, e) ? PROVEN : NO_MATCH;
+			else if (error_says(f->context, "can't start new thread") || error_says(f->context, "pthread_create"))
 				now = PROVEN;
 			else if (m->ending.kind == END_ABORT && type && strstr(type, "std::system_error"))
 				now = PROVEN;
@@ -44,8 +62,8 @@ static void tell_end(const struct model *m, struct finding *f)
 {
 	const struct event *e = f->event;
 
-	finding_cite(f, e->record, e->time, "pthread_create, called by %s, failed with %s; the process had %llu thread%s",
-		     module_name(f->module), FIELD_SIGNED(e, thread_failed, error) == EPERM ? "EPERM" :
+	finding_cite(f, e->record, e->time, "%s, called by %s, failed with %s; the process had %llu thread%s",
+		     made_with(e) ? made_with(e) : "pthread_create", module_name(f->module), FIELD_SIGNED(e, thread_failed, error) == EPERM ? "EPERM" :
 		     FIELD_SIGNED(e, thread_failed, error) == ENOMEM ? "ENOMEM" : "EAGAIN",
 		     (unsigned long long)FIELD(e, thread_failed, threads), FIELD(e, thread_failed, threads) == 1 ? "" : "s");
 	if (m->ending.signal == SIGINT)
@@ -140,11 +158,11 @@ static enum confidence match_limit(const struct model *m, struct finding *f)
 		if (!e)
 			return NO_MATCH;
 		f->event = e;
-		finding_title(f, "a thread could not be made");
+		finding_title(f, "a %s could not be made", made_with(e) ? "process" : "thread");
 		f->why_not = "nothing links it to the end: another thread, another caller, or the program went on";
 		return SEEN;
 	}
-	if (FIELD_SIGNED(e, thread_failed, error) == EPERM)
+	if (FIELD_SIGNED(e, thread_failed, error) == EPERM || (made_with(e) && FIELD_SIGNED(e, thread_failed, error) != EAGAIN))
 		return NO_MATCH;
 	f->number[0] = limit_hit(e);
 	if (f->number[0] == WHICH_UNKNOWN && FIELD(e, thread_failed, as_limit) != UNKNOWN && FIELD(e, thread_failed, as_limit) &&
@@ -156,30 +174,31 @@ static enum confidence match_limit(const struct model *m, struct finding *f)
 static void tell_limit(const struct model *m, struct finding *f)
 {
 	const struct event *e = f->event;
+	const char *function = made_with(e) ? made_with(e) : "pthread_create", *what = made_with(e) ? "processes" : "threads";
 
 	switch ((enum which)f->number[0]) {
 	case WHICH_PIDS:
-		finding_title(f, "No more threads: the container may have %llu processes and threads, and they are used up",
+		finding_title(f, "No more %s: the container may have %llu processes and threads, and they are used up", what,
 			      (unsigned long long)FIELD(e, thread_failed, pids_max));
 		finding_say(f, "The container (cgroup) that it ran in may have %llu processes and threads in all (its pids limit); one more was "
-			       "wanted, and the system refused it (pthread_create: EAGAIN).",
-			    (unsigned long long)FIELD(e, thread_failed, pids_max));
+			       "wanted, and the system refused it (%s: EAGAIN).",
+			    (unsigned long long)FIELD(e, thread_failed, pids_max), function);
 		howto_pids_limit(m, f, FIELD(e, thread_failed, pids_max));
 		return;
 	case WHICH_NPROC:
-		finding_title(f, "No more threads: this user may have %llu processes and threads (ulimit -u), and they are used up",
+		finding_title(f, "No more %s: this user may have %llu processes and threads (ulimit -u), and they are used up", what,
 			      (unsigned long long)FIELD(e, thread_failed, nproc_limit));
 		finding_say(f, "The limit (RLIMIT_NPROC, nproc) counts the threads of all programs of the user together; one more was wanted, "
-			       "and the system refused it (pthread_create: EAGAIN).");
+			       "and the system refused it (%s: EAGAIN).", function);
 		howto_ulimit(m, f, RLIMIT_NPROC, "u", "nproc", "4096");
 		return;
 	case WHICH_UNKNOWN:
-		finding_title(f, "A thread could not be made");
+		finding_title(f, "A %s could not be made", made_with(e) ? "process" : "thread");
 		finding_say(f,
-			    "pthread_create got EAGAIN with %llu threads in this process; none of "
+			    "%s got EAGAIN with %llu threads in this process; none of "
 			    "the limits that could be read "
 			    "(ulimit -u, pids.max, ulimit -v) is reached in these records.",
-			    (unsigned long long)FIELD(e, thread_failed, threads));
+			    function, (unsigned long long)FIELD(e, thread_failed, threads));
 		finding_fix(f, "Look at the limits of the user, the container and the machine, and ask whoever set the one that is reached:");
 		finding_run(f, "ulimit -u; cat /sys/fs/cgroup/pids.max /proc/sys/kernel/threads-max");
 	}
@@ -200,6 +219,8 @@ static void explain_limit(const struct model *m, struct finding *f)
 		return;
 	tell_limit(m, f);
 	tell_end(m, f);
+	if (made_with(f->event))
+		return;
 	/* With one thread it makes none besides the one that is there. */
 	if (is_openblas(f->module))
 		howto_set(m, f, AT_IMPORT, arena_printf(f->arena, "Or let %s make fewer threads", software_of(f->arena, f->module)),
@@ -215,7 +236,7 @@ const struct rule rule_thread_limit = {
 	.explain = explain_limit,
 	.page = "A limit on threads (RLIMIT_NPROC of the user, pids.max of the container) is "
 		"reached; OpenBLAS crashes or raises SIGINT, "
-		"TensorFlow fails a check, Python says \"can't start new thread\".\n"
+		"TensorFlow fails a check, Python says \"can't start new thread\", or BlockingIOError where it wanted a process.\n"
 		"Proof: pthread_create returned EAGAIN, and its caller is among the callers of the "
 		"end, or sent the signal; the numbers of "
 		"the limit at that time.\nMistaken for it: the limit that OpenBLAS prints need not "
