@@ -167,6 +167,7 @@ static enum confidence match_worker(const struct model *m, struct finding *f)
 	const struct py_error *error = &f->context->error;
 	const bool about = strstr(error->text, "terminated abruptly") ||
 			   strstr(error->text, "killed by signal") ||
+			   strstr(error->text, "exited unexpectedly") ||
 			   strstr(error->text, "SIGKILL") || strstr(error->type, "WorkerLost") ||
 			   strstr(error->type, "BrokenProcess") ||
 			   strstr(error->type, "TerminatedWorker");
