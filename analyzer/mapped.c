@@ -6,6 +6,7 @@
  */
 #include "analyzer/model_private.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -56,6 +57,21 @@ static bool covered(const struct model *m, uint64_t address)
 }
 
 /* All mappings of one file around this one are one module; its file must still be that inode. */
+/* By which its debug information is found, where there is some. */
+static void read_build_id(struct module *mod)
+{
+	uint8_t id[20];
+	struct elf e;
+	size_t n;
+
+	if (!elf_open(&e, mod->path))
+		return;
+	n = elf_build_id(&e, id, sizeof(id));
+	for (size_t i = 0; i < n; i++)
+		snprintf(mod->build_id + 2 * i, 3, "%02x", id[i]);
+	elf_close(&e);
+}
+
 static void fill(struct model *m, struct module *mod, const struct mapping *map)
 {
 	const struct mapping *first = map, *last = map;
@@ -93,6 +109,8 @@ static void fill(struct model *m, struct module *mod, const struct mapping *map)
 	mod->file_same = (uint64_t)st.st_ino == map->inode;
 	mod->dev = (uint64_t)st.st_dev;
 	mod->file_size = (uint64_t)st.st_size;
+	if (mod->file_same)
+		read_build_id(mod);
 	mod->mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 }
 

@@ -131,7 +131,7 @@ static int find_debug(Dwfl_Module *mod, void **data, const char *name, Dwarf_Add
 	for (int i = 1; i < n; i++)
 		text_printf(&path, "%02x", id[i]);
 	text_add(&path, ".debug");
-	fd = open(text_get(&path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = reach_open(text_get(&path));
 	if (fd < 0)
 		text_free(&path);
 	else
@@ -320,6 +320,7 @@ static bool follow_frame_pointer(struct job *job, bool whole)
 	const struct frame_search s = {
 		.dwfl = job->dwfl, .word = word_of, .arg = job->u, .sp = job->start_sp,
 		.pc = job->pc[job->n - 1] - !job->exact[job->n - 1],
+		.inner = job->exact[job->n - 1] ? 0 : job->pc[job->n - 1],
 	};
 	const unsigned before = job->n;
 

@@ -4,7 +4,8 @@
  * that it saved lies its return address, and the saved address is that of the next such pair
  * (System V ABI, AMD64 supplement, 3.2.2). What it left on the stack in earlier calls looks the
  * same. So the pair is asked for more: the instruction before its return address must call the very
- * function; where it calls through a pointer, the pairs that follow must lead on, upwards.
+ * function; where it calls through a pointer, the pairs that follow must lead on, upwards. Where the
+ * function's first instructions say how far the pair is from its end of the stack, it is there.
  *
  * Context: the child of symbols.c, which has little time and memory.
  */
@@ -101,10 +102,61 @@ static bool elsewhere(const struct frame_search *s, uint64_t target)
 	return dwfl_addrmodule(s->dwfl, target) != dwfl_addrmodule(s->dwfl, s->pc);
 }
 
+/*
+ * How far below the saved pair the stack pointer is, by the function's first instructions: endbr64, push %rbp,
+ * mov %rsp,%rbp, then more pushes, then sub $N,%rsp. 0: it does not begin so.
+ */
+static uint64_t depth_of(Dwfl *dwfl, uint64_t function)
+{
+	static const uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa}, begin[] = {0x55, 0x48, 0x89, 0xe5};
+	const uint8_t *p = code_at(dwfl, function, 32);
+	uint64_t depth = 0;
+	int32_t size;
+
+	if (!p)
+		return 0;
+	p += memcmp(p, endbr, sizeof(endbr)) == 0 ? sizeof(endbr) : 0;
+	if (memcmp(p, begin, sizeof(begin)) != 0)
+		return 0;
+	for (p += sizeof(begin); (p[0] & 0xf8) == 0x50 || (p[0] == 0x41 && (p[1] & 0xf8) == 0x50); p += p[0] == 0x41 ? 2 : 1)
+		depth += 8;
+	if (p[0] == 0x48 && p[1] == 0x83 && p[2] == 0xec)
+		return depth + p[3];
+	if (p[0] == 0x48 && p[1] == 0x81 && p[2] == 0xec) {
+		memcpy(&size, p + 3, sizeof(size));
+		return size > 0 && (uint32_t)size < FRAME ? depth + (uint32_t)size : 0;
+	}
+	return depth;
+}
+
+/* Where the call that it is in was made from tells where its stack ends, and that where the pair is. */
+static uint64_t by_begin(const struct frame_search *s, uint64_t function)
+{
+	const uint64_t depth = function ? depth_of(s->dwfl, function) : 0;
+	uint64_t inner, back, target;
+
+	for (uint64_t at = s->sp & ~7ull; depth && at - s->sp < REACH; at += 8) {
+		const uint64_t end = s->inner ? at + 8 : s->sp;
+
+		if (s->inner && !s->word(s->arg, at, &inner))
+			return 0;
+		if (s->inner && inner != s->inner)
+			continue;
+		if (s->word(s->arg, end + depth + 8, &back) && call_before(s->dwfl, back, &target) != NO_CALL)
+			return end + depth;
+		if (!s->inner)
+			return 0;
+	}
+	return 0;
+}
+
 uint64_t frame_pointer_find(const struct frame_search *s)
 {
 	const uint64_t function = function_of(s->dwfl, s->pc);
-	uint64_t best = 0, nearest = 0, saved, back, target;
+	uint64_t best = by_begin(s, function), nearest = 0, saved, back, target;
+
+	if (best)
+		return best;
 
 	for (uint64_t at = s->sp & ~7ull; at - s->sp < REACH && s->word(s->arg, at, &saved); at += 8) {
 		enum call call;

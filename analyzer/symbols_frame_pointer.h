@@ -17,6 +17,7 @@ struct frame_search {
 	const void *arg;
 	uint64_t sp;				/* of the innermost function */
 	uint64_t pc;				/* in the function that needs the frame pointer */
+	uint64_t inner;				/* where the call that it is in returns to; 0: it is the innermost itself */
 };
 
 /*

@@ -4,6 +4,7 @@
 # release: line
 # recorded: while it loads
 # stack: libslow_start.so
+# frames: read | libslow_start.so | ld-linux | libc.so.6 | ld-linux | dlopen | _ctypes | CDLL.__init__ | <module> | _start
 # output: loaded
 import ctypes
 import os
