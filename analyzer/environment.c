@@ -191,7 +191,7 @@ static const char *from_libs(struct arena *arena, const char *path)
 static const char *from_prefix(struct arena *arena, const char *path)
 {
 	const char *name = strrchr(path, '/'), *lib = name ? arena_text(arena, path, (size_t)(name - path)) : "", *found = NULL;
-	DIR *dir = strcmp(base_name(lib), "lib") == 0 ? opendir(lib) : NULL;
+	DIR *dir = strcmp(base_name(lib), "lib") == 0 ? reach_dir(lib) : NULL;
 	struct dirent *e;
 
 	while (dir && !found && (e = readdir(dir))) {
@@ -200,7 +200,7 @@ static const char *from_prefix(struct arena *arena, const char *path)
 					  arena_printf(arena, "../../..%s", name));
 	}
 	if (dir)
-		closedir(dir);
+		reach_dir_close(dir);
 	return found;
 }
 
@@ -236,7 +236,7 @@ const char *known_package(struct arena *arena, const char *path, bool sure)
 	for (size_t i = 0; i < sizeof(familiar) / sizeof(familiar[0]); i++) {
 		const char *at = strstr(path, arena_printf(arena, "/%s/", familiar[i]));
 
-		if (at && (!sure || stat(arena_printf(arena, "%.*s/%s/__init__.py", (int)(at - path), path, familiar[i]), &st) == 0))
+		if (at && (!sure || reach_stat(arena_printf(arena, "%.*s/%s/__init__.py", (int)(at - path), path, familiar[i]), &st) == 0))
 			return from_top(arena, at + 1);
 	}
 	return NULL;
@@ -251,7 +251,7 @@ static const char *from_folders(struct arena *arena, const char *path)
 
 	while ((slash = strrchr(folder, '/')) && slash > folder) {
 		*slash = '\0';
-		if (stat(arena_printf(arena, "%s/__init__.py", folder), &st) != 0 || !S_ISREG(st.st_mode))
+		if (reach_stat(arena_printf(arena, "%s/__init__.py", folder), &st) != 0 || !S_ISREG(st.st_mode))
 			break;
 		top = arena_text(arena, base_name(folder), strlen(base_name(folder)));
 	}

@@ -151,7 +151,7 @@ static bool there(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+	return reach_stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 /*

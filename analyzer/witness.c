@@ -11,6 +11,7 @@
 #include "analyzer/model_private.h"
 #include "analyzer/live.h"
 #include "analyzer/process.h"
+#include "analyzer/reach.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,7 @@
 
 static bool read_text(const char *path, char *to, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = reach_open(path);
 	ssize_t n = fd < 0 ? -1 : read(fd, to, size - 1);
 
 	if (fd >= 0)
@@ -59,24 +60,46 @@ static bool same_namespace(const struct model *m, const char *key, const char *p
 	const char *then = model_info(m, key);
 	struct stat st;
 
-	return then && stat(path, &st) == 0 && strtoull(then, NULL, 10) == st.st_ino;
+	return then && reach_stat(path, &st) == 0 && strtoull(then, NULL, 10) == st.st_ino;
 }
 
 /* --- counters --- */
+
+/* No link to somewhere else. */
+static bool is_plain(const char *path)
+{
+	struct stat st;
+	bool plain = reach_begin(path);
+
+	if (plain) {
+		plain = lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+		reach_end();
+	}
+	return plain;
+}
+
+static bool read_file_system(const char *path, struct statfs *fs)
+{
+	bool done = reach_begin(path);
+
+	if (done) {
+		done = statfs(path, fs) == 0;
+		reach_end();
+	}
+	return done;
+}
 
 static uint64_t counter(const char *dir, const char *file, const char *word)
 {
 	char path[1024], text[4096], *end;
 	const char *p = text;
 	struct statfs fs;
-	struct stat st;
 	unsigned long long n;
 
 	if (!dir || snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
 		return UNKNOWN;
-	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || statfs(path, &fs) < 0 ||
-	    (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC) ||
-	    !read_text(path, text, sizeof(text)))
+	if (!is_plain(path) || !read_file_system(path, &fs) ||
+	    (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC) || !read_text(path, text, sizeof(text)))
 		return UNKNOWN;
 	while (word && strncmp(p, word, strlen(word)) != 0) {
 		p = strchr(p, '\n');

@@ -7,6 +7,7 @@
  */
 #include "analyzer/howto.h"
 #include "analyzer/missing.h"
+#include "analyzer/reach.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -149,7 +150,7 @@ static void fix_other(const struct model *m, struct finding *f)
 
 	for (int i = 0; site && names[i]; i++) {
 		if (strcmp(names[i], f->name) == 0 ||
-		    stat(arena_printf(f->arena, "%.*s%s/__init__.py", (int)site, file, names[i]), &st) != 0 || !S_ISREG(st.st_mode))
+		    reach_stat(arena_printf(f->arena, "%.*s%s/__init__.py", (int)site, file, names[i]), &st) != 0 || !S_ISREG(st.st_mode))
 			continue;
 		howto_set(m, f, AT_IMPORT, arena_printf(f->arena, "Or let Keras use %s, which is installed (lasting: \"backend\" in "
 								  "~/.keras/keras.json)", names[i]),

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "analyzer/proof.h"
+#include "analyzer/reach.h"
 
 /* "package.part" out of the exception's words; *folder: the package's, where they name it, else NULL. */
 static const char *wanted(struct arena *arena, const struct py_error *e, const char **folder)
@@ -120,7 +121,7 @@ bool made_for_another(const struct model *m, struct finding *f, struct made_for 
 	if (!part || !part[1] || !version)
 		return false;
 	folder = folder ? folder : package_folder(m, f, name);
-	dir = folder ? opendir(folder) : NULL;
+	dir = folder ? reach_dir(folder) : NULL;
 	while (dir && (d = readdir(dir))) {
 		const char *tag = d->d_name + strlen(part + 1) + 1, *platform, *python;
 
@@ -134,7 +135,7 @@ bool made_for_another(const struct model *m, struct finding *f, struct made_for 
 			*made = (struct made_for){ name, arena_printf(f->arena, "%s/%s", folder, d->d_name), platform, python };
 	}
 	if (dir)
-		closedir(dir);
+		reach_dir_close(dir);
 	return made->path && !fits;
 }
 
