@@ -72,7 +72,7 @@ static struct attempt begin(const char *path, char *const argv[], char *const en
 		a.recorded = true;
 		ks_read_text(path, program, sizeof(program));
 		ks_put_argv(line, line + 512, argv, 64);
-		KS_EMIT(exec_call, .path = ks_text(program), .argv = ks_text(line),
+		KS_EMIT(exec_call, .path = ks_text(program), .argv = ks.config.text == KS_TEXT_OFF ? 0 : ks_text(line),
 			.caller = caller);
 		ks_end(KS_END_EXEC, 0);
 		/* Other threads would go on writing if exec came back. */

@@ -33,6 +33,37 @@ static bool secret_name(const char *arg)
 	return false;
 }
 
+/* https://me:password@host/: the place of what stands before the last '@' of the host; its length, 0: nothing. */
+static size_t password_in(const char *arg, const char **from)
+{
+	const char *host = strstr(arg, "://");
+	size_t n = 0;
+
+	for (*from = host = host ? host + 3 : arg + strlen(arg); *host && !strchr("/?# ", *host); host++)
+		if (*host == '@')
+			n = (size_t)(host - *from);
+	return n;
+}
+
+static char *put_plain(char *p, char *end, const char *arg)
+{
+	const char *from;
+	size_t n = password_in(arg, &from);
+
+	while (*arg && p < end - 5) {
+		if (n && arg == from) {
+			p = ks_put(p, end, "***");
+			arg += n;
+			continue;
+		}
+		if (*arg == '\'')
+			p = ks_put(p, end, "'\\'");
+		*p++ = *arg++;
+	}
+	*p = '\0';
+	return p;
+}
+
 char *ks_put_arg(char *p, char *end, const char *arg, unsigned *state)
 {
 	const char *equals = strchr(arg, '=');
@@ -60,13 +91,9 @@ char *ks_put_arg(char *p, char *end, const char *arg, unsigned *state)
 	for (const char *q = arg; *q && simple; q++)
 		simple = plain(*q) || *q == '*';
 	if (simple)
-		return ks_put(p, end, arg);
+		return put_plain(p, end, arg);
 	p = ks_put(p, end, "'");
-	for (; *arg && p < end - 5; arg++) {
-		if (*arg == '\'')
-			p = ks_put(p, end, "'\\'");
-		*p++ = *arg;
-	}
+	p = put_plain(p, end, arg);
 	return ks_put(p, end, "'");
 }
 

@@ -3,6 +3,7 @@
 #include "shim/sender.h"
 
 #include "shim/safe.h"
+#include "shim/surroundings.h"
 
 static long read_of(uint32_t pid, const char *file, char *buf, size_t size)
 {
@@ -35,6 +36,8 @@ static uint32_t read_stat(uint32_t pid, char name[16])
 
 void ks_sender_read(uint32_t pid, struct ks_sender *s)
 {
+	unsigned state = 0;
+	char *p = s->argv;
 	long n;
 
 	memset(s, 0, sizeof(*s));
@@ -44,11 +47,7 @@ void ks_sender_read(uint32_t pid, struct ks_sender *s)
 	s->ppid = read_stat(pid, s->name);
 	if (s->ppid)
 		read_stat(s->ppid, s->parent);
-	n = read_of(pid, "cmdline", s->argv, sizeof(s->argv));
-	while (n > 0 && !s->argv[n - 1])
-		n--;
-	for (long i = 0; i < n; i++) {
-		if (!s->argv[i])
-			s->argv[i] = ' ';
-	}
+	n = read_of(pid, "cmdline", s->raw, sizeof(s->raw));
+	for (const char *arg = s->raw; arg < s->raw + n; arg += strlen(arg) + 1)
+		p = ks_put_arg(p, s->argv + sizeof(s->argv), arg, &state);
 }

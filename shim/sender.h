@@ -12,7 +12,8 @@
 struct ks_sender {
 	uint32_t pid, ppid;		/* 0: not known */
 	char name[16], parent[16];	/* comm */
-	char argv[512];			/* joined by spaces, cut */
+	char argv[512];			/* as a shell takes it, without what looks like a secret, cut */
+	char raw[512];			/* the same as the kernel has it */
 };
 
 /* Fills it as far as /proc tells; texts are "" where it does not. */
