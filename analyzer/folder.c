@@ -208,11 +208,12 @@ static bool ended_badly(const struct folder *f, const struct entry *e)
 	      m->ending.kind != END_EXEC;
 	if (e->child && stopped_by_parent(f, e, m))
 		bad = false;
-	if (bad && !e->child) {
+	if (bad && (!e->child || (e->head.parent_pid && m->ending.kind == END_EXIT))) {
 		struct verdict v;
 
 		rules_run(m, &v);
-		bad = strcmp(v.best.rule->id, "none") != 0;
+		/* os._exit with a status is how a forked child tells its parent something. */
+		bad = strcmp(v.best.rule->id, "none") != 0 && !(e->child && strcmp(v.best.rule->id, "exit.by-program") == 0);
 		verdict_free(&v);
 	}
 	model_free(m);

@@ -51,6 +51,7 @@ static bool speaks_of_a_child(const struct model *m, uint32_t pid)
 		"terminated abruptly",	  "TerminatedWorkerError",  "exited unexpectedly",
 		"is killed by signal",	  "died with <Signals",	    "BrokenProcessPool",
 		"ProcessExitedException", "ProcessRaisedException",
+		"KilledWorker",		  "WorkerLostError",	    "WorkerCrashedError",
 	};
 	const struct event *e = model_last(m, KS_py_exception, 0, NULL);
 	const char *text = e ? FIELD_TEXT(e, py_exception, text) : NULL,
@@ -187,7 +188,7 @@ bool case_find_child(const struct folder *f, const struct case_file *parent,
 		if (e->ended > m->started + m->ending.time + 1000000000 ||
 		    !case_open(child, e->path, &why))
 			continue;
-		if (m->ending.kind == END_EXIT && !ended_by_parent(child->model, m) &&
+		if (m->ending.kind == END_EXIT && !ended_by_parent(child->model, m) && strcmp(child->verdict.best.rule->id, "none") != 0 &&
 		    (speaks_of_a_child(m, e->head.pid) || passes_on(parent, child) || passes_signal_on(parent, child)))
 			return true;
 		if ((m->ending.kind == END_SIGNAL && waits_for(parent, child)) || lost_its_result(parent, child))

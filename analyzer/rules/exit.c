@@ -243,6 +243,24 @@ static enum confidence match_program(const struct model *m, struct finding *f)
 	return match_own_signal(m, f);
 }
 
+/* The call stands in an installed package: exits.def may know what that means. */
+static bool fix_package(const struct model *m, struct finding *f, const struct py_frame *py)
+{
+	const char *file = py ? py->file : NULL, *package = file && site_packages(file) ? package_of(f->arena, file) : NULL;
+	const struct module *native = f->module;
+	struct module code = { .name = file ? base_name(file) : "" };
+
+	if (!package)
+		return false;
+	f->module = &code;
+	fix_known(m, f);
+	f->module = native;
+	finding_say(f, "That is code of %s, which ends the process on purpose.", package);
+	if (!f->fix->n)
+		finding_fix(f, "See what %s says on stderr, and in its documentation, of ending a process.", package);
+	return true;
+}
+
 /* faulthandler.dump_traceback_later(…, exit=True): a thread of its own, without Python, prints "Timeout (" and all stacks. */
 static bool by_faulthandler(const struct model *m, const struct finding *f)
 {
@@ -312,9 +330,12 @@ static void explain_program(const struct model *m, struct finding *f)
 			    "exception, no clean-up, no message.",
 			    call, (unsigned long long)f->number[0],
 			    is_ffi(f->module) ? " through ctypes or cffi" : "");
-		finding_fix(f, py && py->file ? "Raise an exception there instead, or use sys.exit(%llu), which lets Python clean up." :
-			       "Find the call of os._exit in the program or in what it imports; raise an exception there instead, or use "
-			       "sys.exit(%llu).", (unsigned long long)f->number[0]);
+		if (fix_package(m, f, py))
+			;	/* somebody else's code, which means to end it */
+		else
+			finding_fix(f, py && py->file ? "Raise an exception there instead, or use sys.exit(%llu), which lets Python clean up." :
+				       "Find the call of os._exit in the program or in what it imports; raise an exception there instead, or use "
+				       "sys.exit(%llu).", (unsigned long long)f->number[0]);
 	} else if (f->event->number == KS_abort_call) {
 		finding_title(f, "The program ended itself: it called %s()", f->name);
 		finding_cite(f, f->event->record, f->event->time, "abort was called by %s", frame_text(f->arena, f->frame));
