@@ -198,6 +198,49 @@ static enum link link_to_death(const struct model *m, const struct context *c, c
 	return gap >= 0 && gap < 20000000 ? LINK_TIME : LINK_NONE;
 }
 
+/* The word in a text, not a part of another one. */
+static bool has_name(const char *text, const char *name)
+{
+	static const char inner[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+	for (const char *p = text; *name && (p = strcasestr(p, name)); p++) {
+		if ((p == text || !strchr(inner, p[-1])) && (!p[strlen(name)] || !strchr(inner, p[strlen(name)])))
+			return true;
+	}
+	return false;
+}
+
+static bool speaks_of_import(const char *words)
+{
+	static const char *const parts[] = { "install", "import", "requir", "not available", "unavailable", NULL };
+
+	for (int i = 0; parts[i]; i++) {
+		if (strcasestr(words, parts[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The import of an extension module failed, the program caught that, said in words of its own that it
+ * cannot do without ("lxml is not installed") and ended at once.
+ */
+static bool said_otherwise(const struct model *m, const struct context *c, const struct load *l)
+{
+	const char *last = stderr_last_line(m, c->arena), *words = c->error.uncaught ? c->error.text : last ? last : "";
+	const char *slash = l->path ? strrchr(l->path, '/') : NULL, *folder = slash;
+
+	if (m->ending.kind != END_EXIT || l->tid != c->tid || !module_is_python(l->caller.module) || !slash ||
+	    !module_is_extension(l->path) || went_on(m, l) || m->ending.time - l->begin > 1000000000)
+		return false;
+	while (folder > l->path && folder[-1] != '/')
+		folder--;
+	if (!speaks_of_import(words))
+		return false;
+	return has_name(words, arena_text(c->arena, folder, (size_t)(slash - folder))) ||
+	       has_name(words, arena_text(c->arena, slash + 1, strcspn(slash + 1, ".")));
+}
+
 static enum link link_of(const struct model *m, const struct context *c, const struct load *l)
 {
 	bool call_ended = m->ending.kind == END_ABORT || m->ending.kind == END_EXIT || m->ending.kind == END_SIGNAL;
@@ -206,6 +249,8 @@ static enum link link_of(const struct model *m, const struct context *c, const s
 		return LINK_EXCEPTION;
 	if (c->error.uncaught && l->error && l->path && strstr(c->error.text, "load") &&
 	    strstr(c->error.text, base_name(l->path)))
+		return LINK_TEXT;
+	if (said_otherwise(m, c, l))
 		return LINK_TEXT;
 	if (!c->error.uncaught && call_ended)
 		return link_to_death(m, c, l);

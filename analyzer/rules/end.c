@@ -104,7 +104,8 @@ static enum confidence match_none(const struct model *m, struct finding *f)
 	    !model_stderr_line(m, "KeyboardInterrupt", true))
 		return NO_MATCH;
 	if (m->ending.kind == END_CLEAN || ordinary(m))
-		return f->context->error.uncaught || missing_module(m, f->arena, &f->context->error) ? NO_MATCH : PROVEN;
+		return f->context->error.uncaught || f->context->bad_load.load ||
+			       missing_module(m, f->arena, &f->context->error) ? NO_MATCH : PROVEN;
 	return NO_MATCH;
 }
 

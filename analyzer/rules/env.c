@@ -261,9 +261,8 @@ static const char *own_file(struct arena *arena, const struct py_error *e, const
 static bool within_itself(struct arena *arena, const struct py_error *e, const char *path, const char *name)
 {
 	const char *leaf = strcmp(base_name(path), "__init__.py") == 0 ? base_name(path) : NULL;
-	const char *wanted = quoted(arena, e->text, "No module named ");
 
-	return leaf && wanted && wanted[strlen(name)] == '.' && e->file &&
+	return leaf && strstr(e->text, arena_printf(arena, "'%s.", name)) && e->file &&
 	       path_under(e->file, arena_text(arena, path, (size_t)(leaf - path - 1)));
 }
 

@@ -23,10 +23,17 @@ static const char *wanted(struct arena *arena, const struct py_error *e, const c
 	const char *at = strstr(e->text, "No module named '"), *end, *part, *from, *open;
 
 	*folder = NULL;
+	/* "Unable to import required dependency numpy": what was behind that stands in the chain. */
+	for (const char *p = at || !strstr(e->type, "ImportError") ? NULL : e->chain; p && (p = strstr(p, "No module named '")); p++)
+		at = p;
 	if (at) {
 		at += strlen("No module named '");
 		return arena_text(arena, at, strcspn(at, "'"));
 	}
+	/* cannot import name 'f' from 'pydantic_core._pydantic_core' (unknown location): a folder of that name is all that was found */
+	at = strstr(e->text, "(unknown location)") ? strstr(e->text, "' from '") : NULL;
+	if (at)
+		return arena_text(arena, at + 8, strcspn(at + 8, "'"));
 	/* cannot import name '_imaging' from 'PIL' (/x/PIL/__init__.py) */
 	at = strstr(e->text, "cannot import name '");
 	from = at ? strstr(at, " from ") : NULL;
