@@ -78,7 +78,7 @@ static void html_check(const char *bytes, size_t n)
 		"<title>", "</title>", "<style>", "</style>", "<body class=\"bad\">", "<body class=\"good\">", "</body>",
 		"<h1>", "</h1>", "<h2>", "</h2>", "<p>", "<p class=\"why\">", "<p class=\"cause\">", "</p>", "<ol>", "</ol>",
 		"<li>", "</li>", "<table>", "</table>", "<tr>", "</tr>", "<td>", "</td>", "<pre>", "</pre>", "<details>",
-		"</details>", "<summary>", "</summary>", "<section>", "</section>",
+		"</details>", "<summary>", "<summary class=\"line\">", "</summary>", "<section>", "</section>",
 	};
 
 	for (const char *p = bytes; (p = memchr(p, '<', n - (size_t)(p - bytes))); p++) {
