@@ -8,6 +8,7 @@
  * argument of dlopen: that one is often there and whole.
  */
 #include "analyzer/rules/load.h"
+#include "analyzer/stray.h"
 #include "analyzer/rules/needed.h"
 #include "analyzer/howto.h"
 
@@ -284,6 +285,10 @@ static enum confidence match_mixed(const struct model *m, struct finding *f)
 
 	if (!bad)
 		bad = load_fault(f, LOADER_SYMBOL);
+	if (bad && !bad->words.provider)
+		f->name = stray_library(m, f->arena, bad->words.file, bad->words.symbol, &f->symbol);
+	if (bad && f->name)
+		return bad->confidence;
 	if (!bad || !bad->words.provider)
 		return NO_MATCH;
 	f->other = model_module_named(m, base_name(bad->words.provider), NULL);
@@ -298,6 +303,22 @@ static const char *provider_path(const struct model *m, struct finding *f)
 	return f->other && f->other->path ? f->other->path : w->provider;
 }
 
+/* The words name the symbol alone; the files say where it ought to come from. */
+static void explain_stray(const struct model *m, struct finding *f)
+{
+	const struct loader_text *w = &f->context->bad_load.words;
+	const char *list = model_env(m, "LD_LIBRARY_PATH");
+
+	finding_title(f, "%s of LD_LIBRARY_PATH is not the %s that %s was built with", f->name, base_name(f->name),
+		      software_file_of_path(f->arena, w->file));
+	load_tell(m, f);
+	finding_say(f, "%s needs %s. LD_LIBRARY_PATH (%s) is searched before the system's folders and those of packages, and leads to %s, "
+		       "which does not define %s; the one that would be taken without it, %s, does.",
+		    w->file, base_name(f->name), list, f->name, w->symbol, f->symbol);
+	howto_unset(m, f, arena_printf(f->arena, "Take the folders of other installations out of LD_LIBRARY_PATH (it is %s)", list),
+		    "LD_LIBRARY_PATH");
+}
+
 static void explain_mixed(const struct model *m, struct finding *f)
 {
 	const struct loader_text *w = &f->context->bad_load.words;
@@ -305,6 +326,10 @@ static void explain_mixed(const struct model *m, struct finding *f)
 	const char *by_entry = path_entry(f->arena, list, w->file);
 	const char *entry = f->other ? path_entry(f->arena, list, f->other->path) : NULL;
 
+	if (f->name) {
+		explain_stray(m, f);
+		return;
+	}
 	finding_title(f, "%s and %s do not belong together: they are of different versions", software_file_of_path(f->arena, w->file),
 		      software_file_of_path(f->arena, provider_path(m, f)));
 	load_tell(m, f);
@@ -342,7 +367,8 @@ const struct rule rule_load_mixed_versions = {
 	.page = "Two files of one family (cuDNN's parts, CUDA's nvJitLink and cuSPARSE, MKL) come "
 		"from different releases: one "
 		"needs a symbol that the other does not define.\n"
-		"Proof: the loader's text names both files (\"undefined symbol: S, version "
+		"Proof: LD_LIBRARY_PATH leads to a library that is needed by name and lacks the symbol, which "
+		"the one behind it has; or the loader's text names both files (\"undefined symbol: S, version "
 		"LIB.so.N\", \"not defined in file\"), and "
 		"the exception repeats it or the asking library ended the process on the same "
 		"thread.\n"
