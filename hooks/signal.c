@@ -145,11 +145,19 @@ void ks_signal_take(int sig)
 }
 
 /*
- * What a query would tell of act: the kernel and libc drop and add flags. Learnt from a query when these come
- * for the first time, for each costs a system call; two threads that learn at once do not hurt each other.
+ * What a query would tell of act: the kernel and libc drop and add flags, and signals that cannot be blocked from its mask (an
+ * emulator does not). Learnt from a query when these come for the first time, for each costs a system call; two
+ * threads that learn at once do not hurt each other.
  */
 static uint64_t kept[16];		/* ~(given << 32 | kept); 0: nothing */
 static void (*restorer)(void);		/* of libc's */
+static enum { NOT_LEARNT, DROPPED, LEFT } unblockable;
+
+/* One of its signals that cannot be blocked; 0: it has none. */
+static int hard_one(const sigset_t *mask)
+{
+	return sigismember(mask, SIGKILL) ? SIGKILL : sigismember(mask, SIGSTOP) ? SIGSTOP : 0;
+}
 
 static uint64_t *place_of(int flags)
 {
@@ -160,19 +168,26 @@ static bool knows(struct sigaction *act)
 {
 	const uint64_t known = __atomic_load_n(place_of(act->sa_flags), __ATOMIC_ACQUIRE);
 
-	if (!known || (uint32_t)(~known >> 32) != (uint32_t)act->sa_flags)
+	if (!known || (uint32_t)(~known >> 32) != (uint32_t)act->sa_flags ||
+	    (unblockable == NOT_LEARNT && hard_one(&act->sa_mask)))
 		return false;
 	act->sa_flags = (int)(uint32_t)~known;
 	act->sa_restorer = restorer;
-	sigdelset(&act->sa_mask, SIGKILL);
-	sigdelset(&act->sa_mask, SIGSTOP);
+	if (unblockable != LEFT) {
+		sigdelset(&act->sa_mask, SIGKILL);
+		sigdelset(&act->sa_mask, SIGSTOP);
+	}
 	return true;
 }
 
-static void learn(int given, const struct sigaction *told)
+static void learn(const struct sigaction *given, const struct sigaction *told)
 {
+	const uint64_t flags = (uint64_t)(uint32_t)given->sa_flags << 32 | (uint32_t)told->sa_flags;
+
 	restorer = told->sa_restorer;
-	__atomic_store_n(place_of(given), ~((uint64_t)(uint32_t)given << 32 | (uint32_t)told->sa_flags), __ATOMIC_RELEASE);
+	if (hard_one(&given->sa_mask))
+		unblockable = hard_one(&told->sa_mask) ? LEFT : DROPPED;
+	__atomic_store_n(place_of(given->sa_flags), ~flags, __ATOMIC_RELEASE);
 }
 
 static int install_handler(int sig, const struct sigaction *act, struct sigaction *old)
@@ -193,7 +208,7 @@ static int install_handler(int sig, const struct sigaction *act, struct sigactio
 		got.sa_sigaction = act->sa_sigaction;
 		got.sa_flags = (got.sa_flags & ~(SA_SIGINFO | SA_ONSTACK)) | (act->sa_flags & (SA_SIGINFO | SA_ONSTACK));
 		d->program = got;
-		learn(act->sa_flags, &got);
+		learn(act, &got);
 	}
 	return 0;
 }
@@ -215,7 +230,7 @@ static int install(int sig, const struct sigaction *act, struct sigaction *old)
 	if (set(sig, act, old) != 0)
 		return -1;
 	if (caught && set(sig, NULL, program) == 0) {
-		learn(act->sa_flags, program);
+		learn(act, program);
 		catch_default(sig, NULL);
 	}
 	return 0;
