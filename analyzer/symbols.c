@@ -255,8 +255,10 @@ static void send_with_lines(struct job *job, uint64_t pc, bool exact)
 static bool may_be_code(const struct model *m, uint64_t address)
 {
 	const struct mapping *map = model_map_at(m, address);
+	const struct module *mod = model_module_at(m, address);
 
-	return !m->nmaps || (map && map->perms[2] == 'x');
+	/* An emulator of another CPU runs code that the machine's own list of mappings does not call so. */
+	return !m->nmaps || (map && map->perms[2] == 'x') || (mod && address >= mod->text_start && address < mod->text_end);
 }
 
 static int frame_seen(Dwfl_Frame *state, void *arg)
