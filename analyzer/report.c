@@ -22,6 +22,13 @@ struct section *report_begin(struct report *r, const char *title)
 	return s;
 }
 
+void report_end(struct report *r)
+{
+	if (r->section[r->n - 1].n)
+		return;
+	free(r->section[--r->n].items);
+}
+
 void report_put(struct section *s, enum item_kind kind, const char *label, const char *text)
 {
 	s->items = grow(s->items, s->n, &s->room, sizeof(*s->items));

@@ -6,6 +6,7 @@
 #include "analyzer/report.h"
 
 struct section *report_begin(struct report *r, const char *title);
+void report_end(struct report *r);	/* the section that began last goes where nothing was left in it */
 void report_put(struct section *s, enum item_kind kind, const char *label, const char *text);
 /* Each line of a text as an item of its own; empty ones are left out. */
 void report_put_lines(struct report *r, struct section *s, enum item_kind kind, const char *lines);

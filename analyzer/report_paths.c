@@ -133,6 +133,5 @@ void report_shorten(struct report *r)
 		if (!stands_whole(r, s.whole[i]))
 			report_put(list, ITEM_PATH, NULL, s.whole[i]);
 	}
-	if (!list->n)
-		r->n--;
+	report_end(r);
 }

@@ -83,8 +83,7 @@ void report_now(struct report *r)
 		report_put(s, ITEM_FACT, "last event",
 			   report_time(r, r->m->events[r->m->nevents - 1].time));
 	report_last_import(r, s);
-	if (!s->n)
-		r->n--;
+	report_end(r);
 }
 
 /* --- the last words on stderr --- */
@@ -235,8 +234,7 @@ void report_last_words(struct report *r)
 	s = report_begin(r, "Its last words on stderr");
 	s->expert = !r->v->best.rule->general;
 	put_tail(r, s, tail);
-	if (!s->n)
-		r->n--;
+	report_end(r);
 }
 
 void report_memory_section(struct report *r)

@@ -110,8 +110,7 @@ void report_why(struct report *r)
 	}
 	if (series)
 		report_put(s, ITEM_TEXT, NULL, series);
-	if (!s->n)
-		r->n--;
+	report_end(r);
 }
 
 /* One step a line, and behind FIX_COMMAND what is to be typed. */
@@ -142,8 +141,7 @@ void report_what_to_do(struct report *r)
 		report_put(s, ITEM_TEXT, NULL, remark);
 	if (!s->n && f->rule->advice)
 		put_steps(r, s, f->rule->advice);
-	if (!s->n)
-		r->n--;
+	report_end(r);
 }
 
 void report_proof(struct report *r)
@@ -165,8 +163,7 @@ void report_proof(struct report *r)
 		done |= 1u << (next - f->evidence);
 		report_put(s, ITEM_FACT, report_time(r, next->time + report_later(r)), next->text);
 	}
-	if (!s->n)
-		r->n--;
+	report_end(r);
 }
 
 /* What is looked for without being needed, and other words for the end that the verdict tells of. */
@@ -208,8 +205,7 @@ void report_also_seen(struct report *r)
 	}
 	if (n)
 		report_put(s, ITEM_TEXT, NULL, arena_printf(&r->arena, "%s. Nothing links %s to the end.", unlinked, n == 1 ? "it" : "these"));
-	if (!s->n)
-		r->n--;
+	report_end(r);
 }
 
 /* What also_seen() leaves out, in a line. */

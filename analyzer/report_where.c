@@ -385,8 +385,7 @@ static void other_threads(struct report *r)
 					     named ? "  in thread " : "", named ? th->name : ""));
 		}
 	}
-	if (!s->n)
-		r->n--;
+	report_end(r);
 }
 
 void report_where(struct report *r)
