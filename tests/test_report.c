@@ -153,6 +153,26 @@ static void json_of_strange_bytes_is_valid_utf8(void **state)
 }
 
 /* Words longer than a line (paths) stand alone; nothing else goes beyond the width. */
+/* Its only line stands above already. */
+static void last_words_that_were_told_are_not_told_again(void **state)
+{
+	char *out = report_of("header pid=4711 ppid=4700 end_kind=1 end_code=6\n"
+			      "module path=\"/usr/lib/x86_64-linux-gnu/libc.so.6\"\n"
+			      "module path=\"/venv/lib/python3.11/site-packages/sched/libsched.so\"\n"
+			      "output text=\"cannot go on without a scheduler\\n\"\n"
+			      "abort_call caller=0x7f0001003000 stack=0x7f0001003000\n"
+			      "crash_area signal=6 code=-6\n"
+			      "crash signal=6 code=-6\n"
+			      "block kind=native text=\"#0 - libc.so.6 abort\\n#1 0x7f0001003000 libsched.so sched_start\\n\"\n",
+			      TEXT, (struct look){ .width = 132 });
+
+	(void)state;
+	assert_non_null(strstr(out, "cannot go on without a scheduler"));
+	assert_null(strstr(strstr(out, "cannot go on without a scheduler") + 1, "cannot go on without a scheduler"));
+	assert_null(strstr(out, "Its last words"));
+	free(out);
+}
+
 static void lines_fit_the_width(void **state)
 {
 	char *out = report_of(sample, TEXT, (struct look){ .colour = false, .width = 60 });
@@ -215,6 +235,7 @@ int main(void)
 		cmocka_unit_test(a_page_escapes_everything),
 		cmocka_unit_test(no_control_character_reaches_the_terminal),
 		cmocka_unit_test(json_of_strange_bytes_is_valid_utf8),
+		cmocka_unit_test(last_words_that_were_told_are_not_told_again),
 		cmocka_unit_test(lines_fit_the_width),
 		cmocka_unit_test(numbers_in_words),
 	};
