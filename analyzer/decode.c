@@ -80,7 +80,7 @@ static const struct field_info checkpoint_fields[] = {
 	AT(ks_checkpoint, FIELD_U64, cg_usage), AT(ks_checkpoint, FIELD_U64, cg_limit),
 	AT(ks_checkpoint, FIELD_U64, cg_oom_kill), AT(ks_checkpoint, FIELD_U64, sys_oom_kill),
 	AT(ks_checkpoint, FIELD_U64, mem_available), AT(ks_checkpoint, FIELD_U64, swap_free),
-	AT(ks_checkpoint, FIELD_U64, cg_pids),
+	AT(ks_checkpoint, FIELD_U64, cg_pids), AT(ks_checkpoint, FIELD_U32, cpu_ms),
 };
 
 static const struct field_info crash_area_fields[] = {

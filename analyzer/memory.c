@@ -41,6 +41,7 @@ void build_checkpoints(struct model *m)
 			.mem_available = c->mem_available,
 			.swap_free = c->swap_free,
 			.cg_pids = c->cg_pids,
+			.cpu_ms = c->cpu_ms,
 			.record = t->checkpoints[i].offset,
 		};
 	}

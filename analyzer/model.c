@@ -174,6 +174,19 @@ uint64_t model_limit(const struct model *m, int resource)
 	return value;
 }
 
+uint64_t model_hard_limit(const struct model *m, int resource)
+{
+	uint64_t value = UNKNOWN;
+
+	for (const struct event *e = NULL; (e = model_next(m, KS_limit, 0, e));)
+		if (FIELD(e, limit, resource) == (uint64_t)resource)
+			value = FIELD(e, limit, hard);
+	for (const struct event *e = NULL; (e = model_next(m, KS_limit_set, 0, e));)
+		if (FIELD(e, limit_set, resource) == (uint64_t)resource && !FIELD(e, limit_set, result))
+			value = FIELD(e, limit_set, hard);
+	return value;
+}
+
 static void build_facts(struct model *m)
 {
 	struct private *p = m->private;

@@ -130,7 +130,7 @@ struct thread {
 struct checkpoint {
 	int64_t time;
 	unsigned reason, threads;
-	uint32_t tid;
+	uint32_t tid, cpu_ms;		/* 0: the CPU time was not read */
 	uint64_t rss, vsize, heap_alloc, heap_free, cg_usage, cg_limit, cg_oom_kill, sys_oom_kill;
 	uint64_t mem_available, swap_free, cg_pids;
 	uint64_t record;
@@ -235,6 +235,7 @@ const char *model_env(const struct model *m, const char *name);
 const char *model_info(const struct model *m, const char *key);
 /* A resource limit at the end (start value, then what limit_set changed); UNKNOWN = unlimited or not recorded. */
 uint64_t model_limit(const struct model *m, int resource);
+uint64_t model_hard_limit(const struct model *m, int resource);
 
 const struct module *
 model_module_at(const struct model *m,

@@ -123,6 +123,15 @@ static void follow_cgroup(void)
 		ks_facts_soon();
 }
 
+/* RLIMIT_CPU ends with SIGKILL, of which nothing else tells. */
+static uint32_t cpu_ms(void)
+{
+	struct timespec t = {0, 0};
+
+	ks_sys(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint32_t)(t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
 static void measure(struct ks_checkpoint *c, bool full)
 {
 	char text[128];
@@ -131,6 +140,7 @@ static void measure(struct ks_checkpoint *c, bool full)
 	c->rss = c->vsize = c->cg_usage = c->cg_oom_kill = UNKNOWN;
 	c->sys_oom_kill = c->mem_available = c->swap_free = c->cg_pids = UNKNOWN;
 	c->cg_limit = ks_cgroup.limit;
+	c->cpu_ms = full ? cpu_ms() : 0;
 	if (ks_read_file("/proc/thread-self/statm", text, sizeof(text)) > 0) {
 		c->vsize = ks_number(p, &p) * page_size();
 		c->rss = ks_number(p + 1, NULL) * page_size();

@@ -224,7 +224,7 @@ struct ks_checkpoint {			/* 128 bytes; bytes unless said otherwise; ~0: not know
 	uint64_t mem_available, swap_free;
 	uint64_t cg_pids;		/* pids.current */
 	uint32_t tid;
-	uint32_t spare0;
+	uint32_t cpu_ms;		/* CPU time of the process in milliseconds; 0: not read */
 	uint64_t spare[2];
 };
 

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "analyzer/words.h"
 
@@ -423,6 +424,7 @@ static void explain_unknown(const struct model *m, struct finding *f)
 	const struct checkpoint *c = m->ncheckpoints ? &m->checkpoints[m->ncheckpoints - 1] : NULL;
 
 	const bool bare = m->ending.kind == END_KILLED && m->header->bare;
+	const uint64_t cpu = model_hard_limit(m, RLIMIT_CPU);
 
 	if (m->hidden)
 		finding_title(f, "Of another container: it runs there, or was killed; from here that cannot be seen");
@@ -452,6 +454,9 @@ static void explain_unknown(const struct model *m, struct finding *f)
 	if (model_last(m, KS_seccomp_on, 0, NULL))
 		finding_say(f, "A seccomp filter was switched on in this process; one that kills "
 			       "leaves no other trace either.");
+	if (m->ending.kind == END_KILLED && cpu != UNKNOWN)
+		finding_say(f, "Its CPU time was limited to %llu s (ulimit -t): Linux sends SIGKILL when the hard limit is used up, too. How much "
+			       "it had used is not known.", (unsigned long long)cpu);
 	finding_say(f, "It is not proven to have been a lack of memory%s.",
 		    !m->nwitnesses	? ""
 		    : somebody_was(m)	? ": the machine's counter of such kills rose while it ran, but "

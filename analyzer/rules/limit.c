@@ -11,8 +11,50 @@
 
 /* --- limit.cpu-time --- */
 
+#define TWICE_A_SECOND	1500	/* ms of CPU time that may pass until the next full look, and some */
+
+/* The last look at its CPU time; NULL: none. */
+static const struct checkpoint *last_look(const struct model *m)
+{
+	for (size_t i = m->ncheckpoints; i-- > 0;)
+		if (m->checkpoints[i].cpu_ms)
+			return &m->checkpoints[i];
+	return NULL;
+}
+
+/*
+ * Where soft and hard limit are one (ulimit -t sets both), or SIGXCPU is ignored, Linux sends SIGKILL
+ * at once (kernel/time/posix-cpu-timers.c, check_process_timers), which leaves no end.
+ */
+static bool nearly_used(const struct model *m, struct finding *f)
+{
+	const struct checkpoint *c = last_look(m);
+	uint64_t hard = model_hard_limit(m, RLIMIT_CPU);
+
+	if (m->ending.kind != END_KILLED || hard == UNKNOWN || !hard || !c || c->cpu_ms + TWICE_A_SECOND < hard * 1000)
+		return false;
+	f->number[0] = hard;
+	f->number[1] = c->cpu_ms;
+	return true;
+}
+
+static void explain_killed(const struct model *m, struct finding *f)
+{
+	const struct checkpoint *c = last_look(m);
+
+	finding_title(f, "Killed, most likely because its CPU time (limit: %llu s) was used up", (unsigned long long)f->number[0]);
+	finding_cite(f, c->record, c->time, "%.1f s of CPU time were used, of %llu s that RLIMIT_CPU allows", f->number[1] / 1e3,
+		     (unsigned long long)f->number[0]);
+	finding_say(f, "The process may use %llu seconds of CPU time (RLIMIT_CPU, ulimit -t), and had used %.1f when it was last looked at. "
+		       "Linux ends it with SIGKILL at the hard limit; where that is the soft limit too, as ulimit -t sets them, no SIGXCPU "
+		       "comes before. Nothing says that anybody else killed it.",
+		    (unsigned long long)f->number[0], f->number[1] / 1e3);
+}
+
 static enum confidence match_cpu(const struct model *m, struct finding *f)
 {
+	if (nearly_used(m, f))
+		return LIKELY;
 	f->number[0] = model_limit(m, RLIMIT_CPU);
 	if (!end_is_signal(m, SIGXCPU) || end_was_sent(m))
 		return NO_MATCH;
@@ -21,19 +63,22 @@ static enum confidence match_cpu(const struct model *m, struct finding *f)
 
 static void explain_cpu(const struct model *m, struct finding *f)
 {
-	bool known = f->number[0] != UNKNOWN;
+	bool known = f->number[0] != UNKNOWN, killed = m->ending.kind == END_KILLED;
 
-	if (known)
+	if (killed)
+		explain_killed(m, f);
+	else if (known)
 		finding_title(f, "The limit on CPU time (%llu s) is used up", (unsigned long long)f->number[0]);
-	finding_cite(f, m->ending.event ? m->ending.event->record : m->crash.record, m->ending.time,
-		     "SIGXCPU, sent by the kernel itself");
-	if (known)
+	if (!killed)
+		finding_cite(f, m->ending.event ? m->ending.event->record : m->crash.record, m->ending.time,
+			     "SIGXCPU, sent by the kernel itself");
+	if (known && !killed)
 		finding_say(f,
 			    "The process may use %llu seconds of CPU time (RLIMIT_CPU, ulimit -t); "
 			    "when they were used, the kernel sent "
 			    "SIGXCPU. No other process had a part in it.",
 			    (unsigned long long)f->number[0]);
-	else
+	else if (!killed)
 		finding_say(f, "The kernel sends SIGXCPU when the CPU time of RLIMIT_CPU (ulimit -t) is used up.");
 	howto_ulimit(m, f, RLIMIT_CPU, "t", "cpu", "unlimited");
 	finding_fix(f, "On a login node of a cluster such a limit (RLIMIT_CPU) is meant: run the work as a job of the batch system.");
@@ -45,7 +90,8 @@ const struct rule rule_limit_cpu_time = {
 	.match = match_cpu,
 	.explain = explain_cpu,
 	.page = "RLIMIT_CPU (login nodes, batch systems) ended the process.\nProof: SIGXCPU from "
-		"the kernel, and the limit as recorded.\n"
+		"the kernel, and the limit as recorded. Likely: SIGKILL that nobody is known to have sent, with the hard limit nearly used up "
+		"at the last look.\n"
 		"Mistaken for it: a kill by another process.",
 	.sources = "https://man7.org/linux/man-pages/man2/getrlimit.2.html",
 };
