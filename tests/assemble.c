@@ -26,6 +26,7 @@ struct making {
 	struct list ring, rare, modules, threads, checkpoints, infos;
 	uint32_t python_tid;
 	uint64_t clock;
+	bool dumped;			/* the header is of a dump: what it leaves out is 0 */
 };
 
 /* --- strings --- */
@@ -264,8 +265,10 @@ static const char *add_record(struct making *m, const struct line *l)
 		end_python(m);
 	if (encodes_slot(l->word))
 		return add_event(m, l);
-	if (strcmp(l->word, "header") == 0)
+	if (strcmp(l->word, "header") == 0) {
+		m->dumped = is_dumped(l);
 		return encode_record(l, record_named("header"), &m->head, keep, m);
+	}
 	if (strcmp(l->word, "module") == 0)
 		return add_module(m, l);
 	if (strcmp(l->word, "thread") == 0)
@@ -357,7 +360,7 @@ static void lay_out(struct making *m, struct image *image)
 	image->size = file.n;
 }
 
-static void finish_header(struct ks_header *h, uint64_t clock)
+static void finish_header(struct ks_header *h, uint64_t clock, bool dumped)
 {
 	memcpy(h->magic, KS_MAGIC, sizeof(h->magic));
 	h->header_size = KS_HEADER_SIZE;
@@ -370,6 +373,8 @@ static void finish_header(struct ks_header *h, uint64_t clock)
 		h->version = KS_VERSION;
 	if (!h->arch)
 		h->arch = KS_ARCH_X86_64;
+	if (dumped)
+		return;
 	if (!h->start_realtime)
 		h->start_realtime = 1700000000ull * 1000000000u;
 	if (!h->last_realtime)
@@ -418,7 +423,7 @@ const char *assemble(const char *text, struct image *image)
 		if (m.infos.n)
 			put_block(&m, &(struct ks_block){ .kind = KS_BLOCK_THREADS, .tid = m.head.pid, .time = m.clock }, m.infos.data,
 				  m.infos.n * sizeof(struct ks_thread_info));
-		finish_header(&m.head, m.clock);
+		finish_header(&m.head, m.clock, m.dumped);
 		lay_out(&m, image);
 	}
 	free(copy);
