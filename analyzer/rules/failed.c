@@ -86,6 +86,39 @@ static enum confidence match_check(const struct model *m, struct finding *f)
 	return in_fatal_code(f->context->stack) ? PROVEN : LIKELY;
 }
 
+/* The innermost file that is no part of Python's own start, of the traceback on stderr; NULL. */
+static const char *file_at_start(const struct model *m, struct arena *arena)
+{
+	const char *file = NULL;
+
+	for (const char *p = m->stderr_tail; p && (p = strstr(p, "  File \"/"));) {
+		p += strlen("  File \"");
+		file = arena_text(arena, p, strcspn(p, "\"\n"));
+	}
+	return file;
+}
+
+/* sitecustomize.py, usercustomize.py or a .pth file's code raised something that Python's start does not survive. */
+static bool explain_start_file(const struct model *m, struct finding *f)
+{
+	const char *file = file_at_start(m, f->arena), *error = stderr_last_line(m, f->arena), *entry;
+
+	if (!file || !error || !strstr(f->text, "init_import_site"))
+		return false;
+	entry = path_entry(f->arena, model_env(m, "PYTHONPATH"), file);
+	finding_title(f, "Python could not start: %s ended it with %.80s", base_name(file), error);
+	finding_say(f, "Python imports sitecustomize and usercustomize, and runs lines of .pth files, before any program. %s is such a file, or was "
+		       "imported by one; it ended with %.160s, and then nothing can start.", file, error);
+	if (entry) {
+		finding_say(f, "It was found because PYTHONPATH names its folder (%s).", entry);
+		howto_unset(m, f, arena_printf(f->arena, "Take %s out of PYTHONPATH", entry), "PYTHONPATH");
+	} else {
+		finding_fix(f, "Mend that file, or put it aside:");
+		finding_run(f, "mv %s %s", arena_shell(f->arena, file), arena_shell(f->arena, arena_printf(f->arena, "%s.off", file)));
+	}
+	return true;
+}
+
 static void explain_check(const struct model *m, struct finding *f)
 {
 	finding_title(f, "A check inside %s failed", software_of(f->arena, f->module));
@@ -93,6 +126,8 @@ static void explain_check(const struct model *m, struct finding *f)
 		finding_cite(f, f->event->record, f->event->time, "assertion failed: %s", f->text);
 	else
 		finding_cite(f, 0, m->ending.time, "its last words: %.300s", f->text);
+	if (m->ending.kind == END_EXIT && explain_start_file(m, f))
+		return;
 	if (m->ending.kind == END_EXIT) {
 		finding_title(f, "Python could not start: %.120s", f->text);
 		finding_say(f, "The interpreter gave up before any program ran: %.300s", f->text);
