@@ -108,7 +108,8 @@ static const char *how(struct report *r, const struct model *m, bool brief)
 	case END_EXIT:
 		if (e->status == 0)
 			return "exited with status 0, although nobody asked it to";
-		return arena_printf(&r->arena, "ended with an error (exit status %d)", e->status);
+		return arena_printf(&r->arena, r->v->context->error.uncaught ? "ended with an error (exit status %d)" :
+									       "ended with exit status %d", e->status);
 	case END_KILLED:
 		return brief ? "was killed (SIGKILL)" : e->signal ? "was killed from outside (SIGKILL)" :
 								    "was killed from outside: it wrote no end";

@@ -8,6 +8,7 @@
  */
 #include "analyzer/rule.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,12 +71,18 @@ void finding_say(struct finding *f, const char *format, ...)
 void finding_fix(struct finding *f, const char *format, ...)
 {
 	va_list args;
+	char *step;
 
-	if (f->fix->n)
-		text_char(f->fix, '\n');
 	va_start(args, format);
-	text_add(f->fix, vprint(f->arena, format, args));
+	step = vprint(f->arena, format, args);
 	va_end(args);
+	if (f->fix->n) {
+		text_char(f->fix, '\n');
+	} else if (strncmp(step, "Or ", 3) == 0) {	/* the first one is no alternative */
+		step += 3;
+		*step = (char)toupper((unsigned char)*step);
+	}
+	text_add(f->fix, step);
 }
 
 void finding_run(struct finding *f, const char *format, ...)

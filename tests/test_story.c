@@ -250,6 +250,20 @@ static void more_memory_is_asked_for_where_it_is_given_and_batches_only_where_th
 	free(text);
 }
 
+static void the_first_step_is_no_alternative(void **state)
+{
+	char *text = text_of("header pid=4711 ppid=4700 end_kind=1 end_code=6\nmodule path=\"/usr/bin/python3.11\" flags=8\n"
+			     "module path=\"/usr/lib/libQt6Core.so.6\"\ncrash_area signal=6 pc=0x7f0001001000 sp=0x7ffd00001000\n"
+			     "abort_call caller=0x7f0001001000 stack=0x7f0001001000\n"
+			     "output text=\"qt.qpa.plugin: Could not load the Qt platform plugin\\nThis application failed to start because no Qt "
+			     "platform plugin could be initialized.\\n\"\n"
+			     "block kind=native text=\"#0 0x7f0001001000 libQt6Core.so.6 QMessageLogger::fatal\\n\"\n", 80);
+
+	(void)state;
+	says(text, "  1. Let Qt and matplotlib draw without a display");
+	free(text);
+}
+
 /* --- what a file is called --- */
 
 static void a_file_is_called_by_what_it_belongs_to(void **state)
@@ -288,6 +302,7 @@ int main(void)
 		cmocka_unit_test(who_can_raise_the_limit_of_a_container_is_told),
 		cmocka_unit_test(a_limit_that_the_user_may_not_raise_is_the_administrators),
 		cmocka_unit_test(more_memory_is_asked_for_where_it_is_given_and_batches_only_where_there_are_some),
+		cmocka_unit_test(the_first_step_is_no_alternative),
 		cmocka_unit_test(a_file_is_called_by_what_it_belongs_to),
 	};
 

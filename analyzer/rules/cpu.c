@@ -166,7 +166,7 @@ static void tell_core(const struct model *m, struct finding *f)
 	finding_title(f, "OPENBLAS_CORETYPE makes OpenBLAS use %s, which this processor does not have", f->name);
 	finding_say(f, "OpenBLAS (%s) has code for many processors and chooses by what it finds. OPENBLAS_CORETYPE is \"%s\" in this process: "
 		       "it took the code for that one without looking. The instruction at the fault (%s) needs %s, and this processor%s%s does "
-		       "not offer it.", software_file(f->arena, f->module), core, m->crash.instruction ? m->crash.instruction : "see the bytes",
+		       "not offer it.", module_name(f->module), core, m->crash.instruction ? m->crash.instruction : "see the bytes",
 		    f->name, cpu ? ", " : "", cpu ? cpu : "");
 	finding_cite(f, 0, 0, "the features that processor and system offer (CPUID, XCR0) do not hold %s", f->symbol);
 	howto_unset(m, f, "Let OpenBLAS look for itself", "OPENBLAS_CORETYPE");
