@@ -34,6 +34,8 @@ const char *folder_default(struct arena *a)
 	const char *given = getenv("KSHIM_DIR"), *state = getenv("XDG_STATE_HOME"),
 		   *home = getenv("HOME");
 
+	if (given && given[0] == '~' && (!given[1] || given[1] == '/') && home && *home == '/')
+		return arena_printf(a, "%s%s", home, given + 1);	/* as the recorder takes it */
 	if (given && *given)
 		return arena_text(a, given, strlen(given));
 	if (state && *state == '/')

@@ -93,6 +93,13 @@ static void find_directory(struct ks_config *c, char *const *environment, const 
 
 	if (given && *given == '/') {
 		set_directory(c, given, "");
+	} else if (given && given[0] == '~' && (!given[1] || given[1] == '/')) {
+		/* No shell has read it: it stands in a kernel.json, or between quotes. */
+		base = variable(environment, "HOME");
+		if (base && *base == '/') {
+			set_directory(c, base, given + 1);
+			c->made_below = strlen(base);
+		}
 	} else if (given && *given) {
 		long n = ks_sys(SYS_getcwd, here, sizeof(here) - 1);
 
