@@ -98,6 +98,10 @@ const char *frame_text(struct arena *arena, const struct frame *frame);	/* "symb
 const char *
 module_name(const struct module *module); /* file name; "memory that belongs to no file" */
 
+/* pointer.c: the pointer that the crashing instruction followed; false: not told by it. */
+bool crash_pointer(const struct model *m, uint64_t *value);
+const char *pointer_as_text(struct arena *arena, uint64_t value);	/* where all its bytes are printable; NULL */
+
 /* --- the end --- */
 bool end_is_death(const struct model *m);	/* a fatal signal, an abort, SIGKILL */
 bool end_is_signal(const struct model *m, int signal);

@@ -21,6 +21,10 @@ static bool is_fault(const struct model *m)
 
 static bool at_null(const struct model *m)
 {
+	uint64_t pointer;
+
+	if (crash_pointer(m, &pointer) && pointer >= 65536)
+		return false;
 	return m->ending.signal == SIGSEGV && m->crash.address < 65536 && m->crash.raw->code == SEGV_MAPERR;
 }
 
@@ -272,15 +276,34 @@ static enum confidence match_library(const struct model *m, struct finding *f)
 	return aborted ? LIKELY : PROVEN;
 }
 
+/* Beyond all addresses: the kernel tells none (SI_KERNEL, 0); or the sum of pointer and distance went over the end. */
+static bool no_address(const struct model *m)
+{
+	uint64_t pointer;
+
+	if (m->ending.signal != SIGSEGV || m->crash.address >= 65536)
+		return false;
+	return m->crash.raw->code == SI_KERNEL || (crash_pointer(m, &pointer) && pointer >= 65536);
+}
+
 static const char *access_text(const struct model *m, struct finding *f)
 {
 	bool write = m->arch == KS_ARCH_X86_64 && (m->crash.raw->fault_error & 2);
+	uint64_t pointer;
 
 	if (m->ending.signal != SIGSEGV && m->ending.signal != SIGBUS)
 		return arena_printf(f->arena, "ran into an instruction that ended in %s", signal_word(m->ending.signal));
 	if (at_null(m))
 		return arena_printf(f->arena, "%s address 0x%llx: it followed a pointer that was null (0)", write ? "wrote to" : "read from",
 				    (unsigned long long)m->crash.address);
+	if (no_address(m) && crash_pointer(m, &pointer)) {
+		const char *text = pointer_as_text(f->arena, pointer);
+
+		return arena_printf(f->arena, "followed a pointer that can be none, 0x%llx%s%s%s", (unsigned long long)pointer,
+				    text ? ": the text \"" : "", text ? text : "", text ? "\"" : "");
+	}
+	if (no_address(m))
+		return "followed a pointer that can be none";
 	if (m->crash.map_address && *m->crash.map_address->perms == '-')
 		return arena_printf(f->arena, "touched 0x%llx, memory that is set aside and may not be used",
 				    (unsigned long long)m->crash.address);

@@ -75,6 +75,30 @@ static const struct frame *top(const struct model *m)
 	return m->crash.stack && m->crash.stack->n ? &m->crash.stack->frames[0] : NULL;
 }
 
+/* 0 and -1 are what C code returns in errors, 0xdd what Python's debug allocator fills with. */
+static bool one_byte(uint64_t value)
+{
+	const unsigned byte = value & 0xff;
+
+	return byte && byte != 0xff && byte != 0xdd && value == 0x0101010101010101ull * byte;
+}
+
+/*
+ * The interpreter, at work on objects of its own, followed a pointer that is text or the same byte eight
+ * times: data were written over an object. (Bytes that allocators fill with are mem.use-after-free.)
+ */
+static bool pointer_overwritten(const struct model *m, struct finding *f)
+{
+	uint64_t value;
+
+	if (m->ending.kind != END_SIGNAL || m->ending.signal != SIGSEGV || m->crash.raw->code <= 0 ||
+	    !module_is_python(m->crash.module) || !crash_pointer(m, &value) ||
+	    (!one_byte(value) && !pointer_as_text(f->arena, value)))
+		return false;
+	f->number[0] = value;
+	return true;
+}
+
 static enum confidence match_corruption(const struct model *m, struct finding *f)
 {
 	const char *python;
@@ -92,6 +116,8 @@ static enum confidence match_corruption(const struct model *m, struct finding *f
 		f->text = "Python's debug allocator: bad bytes around a block";
 		return PROVEN;
 	}
+	if (pointer_overwritten(m, f))
+		return LIKELY;
 	if (m->ending.kind != END_SIGNAL || m->crash.raw->code <= 0 || !module_is_libc(m->crash.module))
 		return NO_MATCH;
 	if (in_allocator(top(m)))
@@ -147,11 +173,30 @@ static void tell_own_call(const struct model *m, struct finding *f)
 	fix_corruption(m, f);
 }
 
+static void explain_overwritten(const struct model *m, struct finding *f)
+{
+	const char *text = pointer_as_text(f->arena, f->number[0]);
+	const char *value = arena_printf(f->arena, "0x%llx%s%s%s", (unsigned long long)f->number[0], text ? ", which is the text \"" : "",
+					 text ? text : "", text ? "\"" : "");
+
+	finding_title(f, "Data were written over an object of Python's: a pointer in it is %s", value);
+	finding_cite(f, m->crash.record, m->ending.time, "SIGSEGV in %s: %s", frame_text(f->arena, top(m)),
+		     m->crash.instruction ? m->crash.instruction : "");
+	finding_say(f, "Python (%s) looked into one of its objects and found %s where an address should be. No object has such a pointer: "
+		       "something wrote beyond its own memory before, and that is not the line where it was noticed.",
+		    frame_text(f->arena, top(m)), value);
+	fix_corruption(m, f);
+}
+
 static void explain_corruption(const struct model *m, struct finding *f)
 {
 	const char *where = f->frame ? frame_words(f->arena, f->frame) : "native code";
 	const struct frame *t = top(m);
 
+	if (f->number[0]) {
+		explain_overwritten(m, f);
+		return;
+	}
 	if (f->text) {
 		finding_title(f, "The program's memory (heap) is damaged: \"%s\", noticed in a call by %s",
 			      arena_line(f->arena, f->text), software_of(f->arena, f->module));

@@ -130,7 +130,9 @@ static bool says_no_memory(const struct model *m, const struct context *c, const
 		       strstr(error->text, "Cannot allocate memory") ||
 		       strstr(error->text, "can't start new thread") ||
 		       strstr(error->text, "bad_alloc") ||
-		       strstr(error->text, "memory allocation failed");
+		       strstr(error->text, "memory allocation failed") ||
+		       ((strstr(error->text, "OOM when allocating") || strstr(error->text, "RESOURCE_EXHAUSTED: Out of memory")) &&
+			!strstr(error->text, "GPU"));
 	return m->ending.kind == END_ABORT && type &&
 	       (strstr(type, "bad_alloc") || strstr(type, "system_error")) &&
 	       m->ending.time - e->time < 5000000000;
