@@ -28,7 +28,8 @@ static int number_of(const struct model *m, const char *name, size_t n)
 bool crash_pointer(const struct model *m, uint64_t *value)
 {
 	const char *open = m->crash.present && m->crash.instruction ? strchr(m->crash.instruction, '[') : NULL;
-	const char *name = open ? open + 1 : "", *end = name + strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789"), *rest = end;
+	const char *name = open ? open + 1 : "", *end = name + strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789");
+	const char *rest = end;
 	int number = open ? number_of(m, name, (size_t)(end - name)) : -1;
 
 	/* One register and a distance; an index makes it a sum of two unknowns. */
