@@ -34,7 +34,8 @@ bool crash_pointer(const struct model *m, uint64_t *value)
 
 	/* One register and a distance; an index makes it a sum of two unknowns. */
 	rest += strspn(rest, " ,+-#");
-	if (number < 0 || (unsigned)number >= m->crash.raw->nregs || (*rest != ']' && !isdigit((unsigned char)*rest)) || strchr(rest, '*'))
+	if (number < 0 || (unsigned)number >= m->crash.raw->nregs || strchr(rest, '*') ||
+	    (*rest != ']' && !isdigit((unsigned char)*rest)))
 		return false;
 	*value = m->crash.raw->regs[number];
 	return true;
