@@ -95,6 +95,17 @@ static const struct event *failed_with(const struct model *m, int code)
 
 /* --- cuda.crash-in-driver --- */
 
+/* The function of the driver's interface that leads into its own code: the outermost of its frames from here on; NULL. */
+static const char *asked_for(const struct stack *stack, const struct frame *from)
+{
+	const char *name = NULL;
+
+	for (const struct frame *f = from; f < stack->frames + stack->n && module_is_driver(f->module); f++)
+		if (f->symbol && strncmp(f->symbol, "cu", 2) == 0)
+			name = f->symbol;
+	return name;
+}
+
 static enum confidence match_crash(const struct model *m, struct finding *f)
 {
 	const struct stack *stack = f->context->stack;
@@ -115,7 +126,7 @@ static enum confidence match_crash(const struct model *m, struct finding *f)
 	f->event = g.entered;
 	f->path = g.library ? g.library : inside ? f->frame->module->path : NULL;
 	f->text = g.driver ? FIELD_TEXT(g.driver, cuda_driver, kernel) : NULL;
-	f->name = g.entered ? FIELD_TEXT(g.entered, cuda_enter, function) : NULL;
+	f->name = g.entered ? FIELD_TEXT(g.entered, cuda_enter, function) : inside ? asked_for(stack, f->frame) : NULL;
 	if (inside)
 		return PROVEN;
 	return NO_MATCH;
