@@ -140,6 +140,7 @@ class Reply:
 
     def __init__(self):
         self.status, self.stdout, self.stderr, self.error = None, "", "", ""
+        self.idle = False       # its output comes by another channel than the answer: all of it is there
 
     @property
     def died(self):
@@ -198,6 +199,8 @@ class Kernel:
                 self.statuses.append(state)
                 if state in RESTARTING + ("dead",) and not self.asked:
                     self.deaths += 1
+            if reply and state == "idle":
+                reply.idle = True
         elif reply is None:
             return
         elif kind == "stream" and content["name"] == "stdout":
@@ -216,7 +219,9 @@ class Kernel:
         message = self.send("execute_request", {"code": code, "silent": False, "store_history": True, "user_expressions": {},
                                                 "allow_stdin": False, "stop_on_error": True})
         self.replies[message] = reply
-        await self.server.until("an answer to the cell", lambda: reply.status or self.deaths > before or "closed" in self.statuses, seconds)
+        gone = lambda: self.deaths > before or "closed" in self.statuses
+        await self.server.until("an answer to the cell", lambda: reply.status or gone(), seconds)
+        await self.server.until("the end of the cell's output", lambda: reply.idle or gone(), 60)
         if reply.status is None:
             reply.status = "died"
         return reply
