@@ -251,14 +251,24 @@ static void send_with_lines(struct job *job, uint64_t pc, bool exact)
 	send_frame(job, pc, exact, false, NULL, file, line);
 }
 
-/* What lies in data is no return address, however much it looks like one. */
-static bool may_be_code(const struct model *m, uint64_t address)
+static bool in_text(const struct model *m, uint64_t address)
 {
-	const struct mapping *map = model_map_at(m, address);
 	const struct module *mod = model_module_at(m, address);
 
-	/* An emulator of another CPU runs code that the machine's own list of mappings does not call so. */
-	return !m->nmaps || (map && map->perms[2] == 'x') || (mod && address >= mod->text_start && address < mod->text_end);
+	return mod && address >= mod->text_start && address < mod->text_end;
+}
+
+/*
+ * What lies in data is no return address, however much it looks like one. An emulator of another CPU runs code that
+ * the machine's own list of mappings does not call so, what is behind a signal handler too: seen by where it stands.
+ */
+static bool may_be_code(const struct job *job, uint64_t address)
+{
+	const struct model *m = job->m;
+	const struct mapping *map = model_map_at(m, address), *here = model_map_at(m, job->u->pc);
+	const bool emulated = here && here->perms[2] != 'x' && in_text(m, job->u->pc);
+
+	return !m->nmaps || in_text(m, address) || (map && map->perms[emulated ? 0 : 2] != '-');
 }
 
 static int frame_seen(Dwfl_Frame *state, void *arg)
@@ -269,7 +279,7 @@ static int frame_seen(Dwfl_Frame *state, void *arg)
 
 	if (!dwfl_frame_pc(state, &pc, &activation) || !pc || job->n == MOST_FRAMES)
 		return DWARF_CB_ABORT;
-	if (job->n && !may_be_code(job->m, pc))
+	if (job->n && !may_be_code(job, pc))
 		return DWARF_CB_ABORT;
 	job->pc[job->n] = pc;
 	job->exact[job->n++] = activation;
@@ -293,7 +303,7 @@ static void find_start(const struct model *m, struct job *job)
 		back = u->regs[30];
 	else if (!read_word(u, u->sp, &back))
 		return;
-	if (!model_module_at(m, back) || !may_be_code(m, back))
+	if (!model_module_at(m, back) || !may_be_code(job, back))
 		return;
 	job->pc[job->n] = u->pc;
 	job->exact[job->n++] = true;
