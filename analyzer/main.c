@@ -279,6 +279,18 @@ static void nothing_died(const struct request *r, const char *path, bool helpers
 		printf("%s in %s.\n%s\n", title, path, explanation);
 }
 
+/* The recorder keeps nothing where others may put files and links in its way (shim/file.c, make_directory). */
+static void refuse_open_directory(const char *path)
+{
+	struct stat st;
+
+	if (reach_stat(path, &st) < 0 || !(st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_mode & S_ISVTX))
+		return;
+	error("nothing is recorded in %s: others than its owner may write to it", path);
+	fprintf(stderr, "Take that from them, and what is recorded from then on is kept there:\n  chmod go-w %s\n", path);
+	exit(EXIT_NO_TRACE);
+}
+
 static void directory(const struct request *r, const char *path)
 {
 	struct folder f;
@@ -289,6 +301,7 @@ static void directory(const struct request *r, const char *path)
 	if (!there)
 		no_directory(path);
 	if (!f.n) {
+		refuse_open_directory(path);
 		nothing_died(r, path, false);
 	} else if (r->form == FORM_LIST) {
 		list(&f, &(struct list_way){ r->look, r->lines, r->begun_ms, r->all }, stdout);
