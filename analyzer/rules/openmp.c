@@ -153,6 +153,14 @@ const struct rule rule_abi_openmp_mix = {
 
 /* --- abi.mkl-dispatch --- */
 
+/* What MKL says it could not load; and its code for any processor, which it asks for when all else has failed. */
+static bool is_last_resort(const struct finding *f, const struct load *l)
+{
+	const char *name = base_name(l->path);
+
+	return (f->text && strstr(f->text, name)) || strncmp(name, "libmkl_def.", 11) == 0;
+}
+
 static enum confidence match_mkl(const struct model *m, struct finding *f)
 {
 	const struct event *e = f->context->end;
@@ -165,14 +173,17 @@ static enum confidence match_mkl(const struct model *m, struct finding *f)
 	f->event = e;
 	f->frame = caller;
 	f->text = model_stderr_line(m, "FATAL ERROR", true);
+	/* What it missed and then did without, since it loaded another, did not end it; what it names last did. */
 	for (size_t i = m->nloads; i-- > 0;) {
 		const struct load *l = &m->loads[i];
 
-		if (l->outcome == LOAD_FAILED && l->tid == e->tid && l->path &&
-		    strstr(l->path, "libmkl") && module_like(l->caller.module, "libmkl")) {
+		if (l->tid != e->tid || !l->path || !strstr(l->path, "libmkl") || !module_like(l->caller.module, "libmkl"))
+			continue;
+		if (l->outcome != LOAD_FAILED)
+			break;
+		if (!f->load || !is_last_resort(f, f->load))
 			f->load = l;
-			f->number[0]++;
-		}
+		f->number[0]++;
 	}
 	if (!f->load)
 		return f->text && strstr(f->text, "Cannot load") ? LIKELY : NO_MATCH;
