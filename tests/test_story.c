@@ -122,12 +122,12 @@ static void frames_of_the_users_own_code_are_never_left_out(void **state)
 	for (int i = 0; i < 40; i++)
 		sprintf(trace + strlen(trace), "python file=\"/venv/lib/python3.11/site-packages/scipy/m%d.py\" line=%d function=\"f%d\"\n", i,
 			i + 1, i);
-	strcat(trace, "python file=\"/home/me/work/train.py\" line=77 function=\"fit\"\n"
-		      "python file=\"/home/me/work/train.py\" line=90 function=\"<module>\"\n"
+	strcat(trace, "python file=\"/home/me/code/train.py\" line=77 function=\"fit\"\n"
+		      "python file=\"/home/me/code/train.py\" line=90 function=\"<module>\"\n"
 		      "block kind=native text=\"#0 0x7f0001005000 _x.so spam\\n\"\n");
 	text = text_of(trace, 80);
-	says(text, "In your own code it was at\n    /home/me/work/train.py:77  fit\n");
-	says(text, "… 28 more lines of packages\n    /home/me/work/train.py:77  fit\n    /home/me/work/train.py:90  <module>\n");
+	says(text, "In your own code it was at\n    /home/me/code/train.py:77  fit\n");
+	says(text, "… 28 more lines of packages\n    /home/me/code/train.py:77  fit\n    /home/me/code/train.py:90  <module>\n");
 	free(text);
 	free(trace);
 }
@@ -136,18 +136,18 @@ static void a_traceback_keeps_the_users_lines_and_counts_those_of_packages(void 
 {
 	char *text = text_of("header pid=4711 ppid=4700 end_kind=2 end_code=1\nmodule path=\"/usr/bin/python3.11\" flags=8\n"
 			     "output text=\"Traceback (most recent call last):\\n"
-			     "  File \\\"/home/me/work/train.py\\\", line 9, in <module>\\n    model.fit(x)\\n    ~~~~~~~~~^^^\\n"
+			     "  File \\\"/home/me/code/train.py\\\", line 9, in <module>\\n    model.fit(x)\\n    ~~~~~~~~~^^^\\n"
 			     "  File \\\"/venv/lib/python3.11/site-packages/keras/a.py\\\", line 1, in fit\\n    b()\\n"
 			     "  File \\\"/venv/lib/python3.11/site-packages/keras/b.py\\\", line 2, in b\\n    c()\\n"
-			     "  File \\\"/home/me/work/loss.py\\\", line 4, in loss\\n    return y.foo\\n"
+			     "  File \\\"/home/me/code/loss.py\\\", line 4, in loss\\n    return y.foo\\n"
 			     "  File \\\"/venv/lib/python3.11/site-packages/keras/c.py\\\", line 3, in __getattr__\\n    raise AttributeError\\n"
 			     "AttributeError: no foo\\n\"\n", 80);
 
 	(void)state;
 	says(text, "    Traceback (most recent call last):\n"
-		   "      File \"/home/me/work/train.py\", line 9, in <module>\n        model.fit(x)\n"
+		   "      File \"/home/me/code/train.py\", line 9, in <module>\n        model.fit(x)\n"
 		   "      … 2 lines of packages\n"
-		   "      File \"/home/me/work/loss.py\", line 4, in loss\n        return y.foo\n"
+		   "      File \"/home/me/code/loss.py\", line 4, in loss\n        return y.foo\n"
 		   "      File \"keras/c.py\", line 3, in __getattr__\n        raise AttributeError\n"
 		   "    AttributeError: no foo\n");
 	in_order(text, "AttributeError: no foo\n", DIVIDER);
