@@ -247,11 +247,10 @@ static const char *from_folders(struct arena *arena, const char *path)
 {
 	char *folder = arena_text(arena, path, strlen(path)), *slash;
 	const char *top = NULL;
-	struct stat st;
 
 	while ((slash = strrchr(folder, '/')) && slash > folder) {
 		*slash = '\0';
-		if (reach_stat(arena_printf(arena, "%s/__init__.py", folder), &st) != 0 || !S_ISREG(st.st_mode))
+		if (!reach_is_file(arena_printf(arena, "%s/__init__.py", folder)))
 			break;
 		top = arena_text(arena, base_name(folder), strlen(base_name(folder)));
 	}
@@ -343,13 +342,11 @@ const char *package_tracker(struct arena *arena, const char *path)
 /* NAME.py or NAME/__init__.py in a folder, as it is there now; NULL. */
 static const char *module_in(struct arena *arena, const char *folder, const char *name)
 {
-	struct stat st;
-
 	for (int i = 0; i < 2; i++) {
 		const char *path = arena_printf(arena, "%s/%s%s", folder, name,
 						i ? "/__init__.py" : ".py");
 
-		if (reach_stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		if (reach_is_file(path))
 			return path;
 	}
 	return NULL;

@@ -181,18 +181,12 @@ static bool set_by_program(const struct model *m, int resource)
 	return false;
 }
 
-/* May this user raise it? As far as the hard limit at the start tells. */
+/* May this user raise it? As far as the hard limit tells. */
 static bool may_raise(const struct model *m, int resource)
 {
-	uint64_t soft = 0, hard = UNKNOWN;
+	const uint64_t hard = model_hard_limit(m, resource);
 
-	for (const struct event *e = NULL; (e = model_next(m, KS_limit, 0, e));) {
-		if (FIELD(e, limit, resource) != (uint64_t)resource)
-			continue;
-		soft = FIELD(e, limit, soft);
-		hard = FIELD(e, limit, hard);
-	}
-	return hard == UNKNOWN || hard > soft;
+	return hard == UNKNOWN || hard > model_limit(m, resource);
 }
 
 void howto_ulimit(const struct model *m, struct finding *f, int resource, const char *option, const char *conf, const char *value)
@@ -342,15 +336,6 @@ bool works_in_batches(const struct model *m)
 	return false;
 }
 
-static bool module_under(const struct model *m, const char *folder)
-{
-	for (size_t i = 0; i < m->nmodules; i++) {
-		if (m->modules[i].path && strstr(m->modules[i].path, folder))
-			return true;
-	}
-	return false;
-}
-
 void howto_less_memory(const struct model *m, struct finding *f, const char *lead)
 {
 	const char *kernel = m->is_kernel ? " What earlier cells made is kept until the kernel is restarted, or until it is deleted (del NAME)."
@@ -359,10 +344,10 @@ void howto_less_memory(const struct model *m, struct finding *f, const char *lea
 	if (works_in_batches(m))
 		finding_fix(f, "%s use less: a smaller batch size (batch_size=…) or model, and data that is read in chunks rather than all at "
 			       "once.%s", lead, kernel);
-	else if (module_under(m, "/pandas/_libs/"))
+	else if (model_module_below(m, "/pandas/_libs/"))
 		finding_fix(f, "%s use less: read only what is needed (pd.read_csv(…, usecols=[…], dtype=…)) and in chunks "
 			       "(chunksize=100000).%s", lead, kernel);
-	else if (module_under(m, "/numpy/"))
+	else if (model_module_below(m, "/numpy/"))
 		finding_fix(f, "%s use less: smaller numbers (float32 rather than float64 halves an array), work in chunks, large arrays in "
 			       "files (numpy.memmap).%s", lead, kernel);
 	else

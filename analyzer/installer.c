@@ -47,14 +47,12 @@ static bool made_by_uv(struct arena *arena, const char *prefix)
 static bool is_conda(const struct model *m, struct arena *arena, const char *prefix)
 {
 	const char *active = model_env(m, "CONDA_PREFIX");
-	struct stat st;
 
 	if (!prefix || !*prefix)
 		return false;
 	if (active && *active && strcmp(active, prefix) == 0)
 		return true;
-	return reach_stat(arena_printf(arena, "%s/conda-meta/history", prefix), &st) == 0 &&
-	       S_ISREG(st.st_mode);
+	return reach_is_file(arena_printf(arena, "%s/conda-meta/history", prefix));
 }
 
 /* The name of a package or an environment, nothing else. */
@@ -147,13 +145,6 @@ static const char *pipx_name(struct arena *arena, const char *prefix)
 	return name && package_is_plain(name) ? name : NULL;
 }
 
-static bool there(const char *path)
-{
-	struct stat st;
-
-	return reach_stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 /*
  * The system's own package manager, for what lies in the system's folders. dpkg knows a file by the
  * name that its package gave: /lib and /usr/lib are one folder today and were not always.
@@ -165,10 +156,10 @@ static const char *system_command(struct arena *arena, const char *path)
 	if (path_under(path, "/usr/local") ||
 	    (!path_under(lib, "/lib") && !path_under(lib, "/lib64") && !path_under(lib, "/lib32")))
 		return NULL;
-	if (there("/var/lib/dpkg/status"))
+	if (reach_is_file("/var/lib/dpkg/status"))
 		return arena_printf(arena, "sudo apt-get install --reinstall \"$(dpkg -S %s | head -n 1 | cut -d: -f1)\"",
 				    arena_shell(arena, arena_printf(arena, "*%s", lib)));
-	if (there("/usr/bin/rpm") && there("/usr/bin/dnf"))
+	if (reach_is_file("/usr/bin/rpm") && reach_is_file("/usr/bin/dnf"))
 		return arena_printf(arena, "sudo dnf reinstall \"$(rpm -qf %s)\"", arena_shell(arena, path));
 	return NULL;
 }

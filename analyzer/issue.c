@@ -261,8 +261,7 @@ static const char *issue_title(struct issue *i)
 		if (stack->frames[k].module == i->module && stack->frames[k].symbol)
 			top = &stack->frames[k];
 	}
-	if (strcmp(f->rule->id, "crash.check-failed") == 0 && f->text)
-	{
+	if (strcmp(f->rule->id, "crash.check-failed") == 0 && f->text) {
 		const char *words = strstr(f->text, "] ");	/* behind the time, the thread and the file's line */
 
 		return arena_printf(arena_of(i), "%s: %s", i->package ? i->package : module_name(i->module), words ? words + 2 : f->text);

@@ -225,7 +225,7 @@ static const char *pypi_package(const char *module)
 }
 
 /* It was built without it: nothing that pip could bring. */
-static void tell_built_in(const struct model *m, struct finding *f, const char *name, const char *needs)
+static void tell_built_in(struct finding *f, const char *name, const char *needs)
 {
 	finding_title(f, "This Python was built without its own module %s", name);
 	finding_say(f, "%s belongs to Python itself and is made when Python is built, where the headers of its library are there (%s). pip "
@@ -234,7 +234,6 @@ static void tell_built_in(const struct model *m, struct finding *f, const char *
 		finding_fix(f, "For the system's Python: sudo apt-get install python3-tk");
 	finding_fix(f, "Install %s, and build this Python again (pyenv: pyenv install --force VERSION), or use another one:", needs);
 	finding_run(f, "sudo apt-get install %s", needs);
-	(void)m;
 }
 
 void missing_tell(const struct model *m, struct finding *f, const char *name)
@@ -246,7 +245,7 @@ void missing_tell(const struct model *m, struct finding *f, const char *name)
 	bool kernel = strcmp(top, "ipykernel_launcher") == 0 || strcmp(top, "ipykernel") == 0;
 
 	if (needs) {
-		tell_built_in(m, f, top, needs);
+		tell_built_in(f, top, needs);
 		return;
 	}
 	finding_title(f, "The module %s is not installed in this environment%s", shown, kernel ? ", so that no kernel can start in it" : "");

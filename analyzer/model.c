@@ -160,31 +160,27 @@ const char *model_info(const struct model *m, const char *key)
 	return NULL;
 }
 
-uint64_t model_limit(const struct model *m, int resource)
+static uint64_t limit_of(const struct model *m, int resource, bool hard)
 {
 	uint64_t value = UNKNOWN;
 
 	for (const struct event *e = NULL; (e = model_next(m, KS_limit, 0, e));)
 		if (FIELD(e, limit, resource) == (uint64_t)resource)
-			value = FIELD(e, limit, soft);
+			value = hard ? FIELD(e, limit, hard) : FIELD(e, limit, soft);
 	for (const struct event *e = NULL; (e = model_next(m, KS_limit_set, 0, e));)
-		if (FIELD(e, limit_set, resource) == (uint64_t)resource &&
-		    !FIELD(e, limit_set, result))
-			value = FIELD(e, limit_set, soft);
+		if (FIELD(e, limit_set, resource) == (uint64_t)resource && !FIELD(e, limit_set, result))
+			value = hard ? FIELD(e, limit_set, hard) : FIELD(e, limit_set, soft);
 	return value;
+}
+
+uint64_t model_limit(const struct model *m, int resource)
+{
+	return limit_of(m, resource, false);
 }
 
 uint64_t model_hard_limit(const struct model *m, int resource)
 {
-	uint64_t value = UNKNOWN;
-
-	for (const struct event *e = NULL; (e = model_next(m, KS_limit, 0, e));)
-		if (FIELD(e, limit, resource) == (uint64_t)resource)
-			value = FIELD(e, limit, hard);
-	for (const struct event *e = NULL; (e = model_next(m, KS_limit_set, 0, e));)
-		if (FIELD(e, limit_set, resource) == (uint64_t)resource && !FIELD(e, limit_set, result))
-			value = FIELD(e, limit_set, hard);
-	return value;
+	return limit_of(m, resource, true);
 }
 
 static void build_facts(struct model *m)

@@ -243,6 +243,8 @@ model_module_at(const struct model *m,
 /* By file name or soname; the first whose name begins with prefix. after: continue behind it, or
  * NULL. */
 const struct module *model_module_named(const struct model *m, const char *prefix, const struct module *after);
+/* Is one loaded whose path holds this ("/numba/")? */
+bool model_module_below(const struct model *m, const char *part);
 const struct load *model_load(const struct model *m, uint32_t id);
 const struct thread *model_thread(const struct model *m, uint32_t tid);
 /* The latest / next event of a kind: number, tid 0 = any; before/after NULL = from the end / begin. */

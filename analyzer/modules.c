@@ -160,6 +160,15 @@ const struct module *model_module_at(const struct model *m, uint64_t address)
 	return module_at_time(m, address, INT64_MAX);
 }
 
+bool model_module_below(const struct model *m, const char *part)
+{
+	for (size_t i = 0; i < m->nmodules; i++) {
+		if (m->modules[i].path && strstr(m->modules[i].path, part))
+			return true;
+	}
+	return false;
+}
+
 const struct module *model_module_named(const struct model *m, const char *prefix,
 					const struct module *after)
 {

@@ -63,6 +63,13 @@ int reach_stat(const char *path, struct stat *st)
 	return result;
 }
 
+bool reach_is_file(const char *path)
+{
+	struct stat st;
+
+	return reach_stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 int reach_open(const char *path)
 {
 	int fd;

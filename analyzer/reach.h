@@ -36,6 +36,7 @@ void reach_alone(void);
 
 /* The same around one call; -1, NULL with errno EHOSTDOWN where nothing answers. Regular files are the caller's care. */
 int reach_stat(const char *path, struct stat *st);
+bool reach_is_file(const char *path);	/* a regular one */
 int reach_open(const char *path);	/* for reading; never waits for a FIFO, never becomes a terminal */
 DIR *reach_dir(const char *path);	/* ends with reach_dir_close() */
 void reach_dir_close(DIR *dir);

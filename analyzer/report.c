@@ -225,6 +225,7 @@ static void what_happened(struct report *r)
 
 static void trace(struct report *r)
 {
+	const char *noise = report_noise(r);
 	struct section *s = report_begin(r, "The recording");
 
 	s->aside = s->expert = true;
@@ -234,8 +235,8 @@ static void trace(struct report *r)
 	report_put(s, ITEM_FACT, "verdict",
 		   arena_printf(&r->arena, "%s (%s), fingerprint %s", r->cause, r->confidence,
 				r->v->fingerprint));
-	if (report_noise(r))
-		report_put(s, ITEM_FACT, "passed over", report_noise(r));
+	if (noise)
+		report_put(s, ITEM_FACT, "passed over", noise);
 	if (r->note)
 		report_put(s, ITEM_FACT, "chosen", r->note);
 	for (unsigned i = 0; reach_silent(i); i++)

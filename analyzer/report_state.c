@@ -125,8 +125,7 @@ static void put_line(struct report *r, struct section *s, const char *p)
 {
 	const char *line = arena_text(&r->arena, p, strcspn(p, "\n")), *end = is_frame(line) ? strchr(line + 8, '"') : NULL;
 
-	if (end)
-	{
+	if (end) {
 		const char *path = arena_text(&r->arena, line + 8, (size_t)(end - line - 8));
 
 		line = arena_printf(&r->arena, "  File \"%s%s", report_short_path(r, report_bare_path(path)), end);

@@ -53,9 +53,8 @@ static const char *first_in(struct arena *arena, const char *list, const char *n
 	for (int i = 0; list && *list && i < MOST_FOLDERS; i++) {
 		size_t n = strcspn(list, ":;");
 		const char *path = arena_printf(arena, "%.*s/%s", (int)n, list, name);
-		struct stat st;
 
-		if (n && *list == '/' && reach_stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		if (n && *list == '/' && reach_is_file(path))
 			return path;
 		list += n + (list[n] != '\0');
 	}

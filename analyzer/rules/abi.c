@@ -168,9 +168,8 @@ static const char *made_by(struct arena *arena, const char *text)
 	return arena_printf(arena, "'protobuf>=%.*s,<%d'", (int)n, at + 8, atoi(arena_text(arena, at + 8, major)) + 1);
 }
 
-static bool made_for_newer(const struct model *m, struct finding *f)
+static bool made_for_newer(struct finding *f)
 {
-	(void)m;
 	for (size_t i = 0; f->context->error.uncaught && i < sizeof(newer_code) / sizeof(newer_code[0]); i++) {
 		if (!error_says(f->context, newer_code[i].words))
 			continue;
@@ -201,7 +200,7 @@ static enum confidence match_mix(const struct model *m, struct finding *f)
 	const struct stack *s = m->crash.stack;
 	const struct frame *first = NULL;
 
-	if (made_for_newer(m, f))
+	if (made_for_newer(f))
 		return PROVEN;
 	if (f->context->error.uncaught && (error_says(f->context, "Descriptors cannot not be created directly") ||
 					   error_says(f->context, "Descriptors cannot be created directly"))) {

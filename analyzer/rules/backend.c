@@ -146,11 +146,10 @@ static void fix_other(const struct model *m, struct finding *f)
 	const bool old = version && version[0] < '3' && version[1] == '.';
 	static const char *const now[] = { "tensorflow", "jax", "torch", NULL }, *const then[] = { "tensorflow", "theano", "cntk", NULL };
 	const char *const *names = old ? then : now;
-	struct stat st;
 
 	for (int i = 0; site && names[i]; i++) {
 		if (strcmp(names[i], f->name) == 0 ||
-		    reach_stat(arena_printf(f->arena, "%.*s%s/__init__.py", (int)site, file, names[i]), &st) != 0 || !S_ISREG(st.st_mode))
+		    !reach_is_file(arena_printf(f->arena, "%.*s%s/__init__.py", (int)site, file, names[i])))
 			continue;
 		howto_set(m, f, AT_IMPORT, arena_printf(f->arena, "Or let Keras use %s, which is installed (lasting: \"backend\" in "
 								  "~/.keras/keras.json)", names[i]),

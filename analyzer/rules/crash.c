@@ -222,15 +222,6 @@ static enum confidence match_jit(const struct model *m, struct finding *f)
 	return PROVEN;
 }
 
-static bool numba_loaded(const struct model *m)
-{
-	for (size_t i = 0; i < m->nmodules; i++) {
-		if (m->modules[i].path && strstr(m->modules[i].path, "/numba/"))
-			return true;
-	}
-	return false;
-}
-
 static void explain_jit(const struct model *m, struct finding *f)
 {
 	finding_title(f, "Machine code that was made at run time crashed (%s)", signal_word(m->ending.signal));
@@ -241,7 +232,7 @@ static void explain_jit(const struct model *m, struct finding *f)
 		    f->module ? "; it was called from " : "",
 		    f->module ? frame_words(f->arena, f->frame) : "");
 	tell_frames(m, f);
-	if (frame_in(m->crash.stack, "_dispatcher") || numba_loaded(m))
+	if (frame_in(m->crash.stack, "_dispatcher") || model_module_below(m, "/numba/"))
 		howto_set(m, f, AT_IMPORT, "Let numba check each index: an index out of range, the usual reason, is then a Python error with its line",
 			  "NUMBA_BOUNDSCHECK=1");
 	else

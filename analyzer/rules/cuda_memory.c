@@ -110,11 +110,7 @@ static void fix_prealloc(const struct model *m, struct finding *f, bool other)
 /* numba and CuPy know arrays, and no batches. */
 static bool computes_arrays(const struct model *m)
 {
-	for (size_t i = 0; i < m->nmodules; i++) {
-		if (m->modules[i].path && (strstr(m->modules[i].path, "/numba/") || strstr(m->modules[i].path, "/cupy")))
-			return true;
-	}
-	return false;
+	return model_module_below(m, "/numba/") || model_module_below(m, "/cupy");
 }
 
 static void fix_smaller(const struct model *m, struct finding *f)
@@ -177,8 +173,7 @@ static void say_other(const struct model *m, struct finding *f, const struct sho
 		    s->holder.kernel ? "a kernel of yours that was never shut down" : "of the same user",
 		    size_text(a, s->holder.bytes));
 	finding_cite(f, 0, s->refused->time, "the recording of process %u: %s", s->holder.pid, s->holder.file);
-	if (s->holder.alive)
-	{
+	if (s->holder.alive) {
 		finding_fix(f, "End it, if it is not needed%s:", s->holder.kernel ? " (in Jupyter: Running, Shut Down; or so)" : "");
 		finding_run(f, "kill %u", s->holder.pid);
 	} else {

@@ -232,12 +232,10 @@ static void cite_wait(const struct model *m, struct finding *f)
 			     t->wait.owner, alive_threads(m), alive_threads(m) == 1 ? "" : "s");
 }
 
-/* The pool whose threads are waited for: the first library outside libc is its own. */
-static const struct module *missing_team(const struct model *m, const struct thread *t)
+/* The first library of such a pool among the innermost frames; NULL. */
+static const struct module *pool_in(const struct stack *s, size_t frames)
 {
-	const struct stack *s = stack_of(m, t);
-
-	for (size_t i = 0; s && i < s->n && i < 4; i++)
+	for (size_t i = 0; s && i < s->n && i < frames; i++)
 		if (pool_of(&s->frames[i]))
 			return pool_of(&s->frames[i]);
 	return NULL;
@@ -256,16 +254,10 @@ static void tell_fork(const struct model *m, struct finding *f, bool threads, co
 				: "a lock that another thread held at that moment is never opened in the child.");
 }
 
-static bool numeric(const struct stack *s)
-{
-	return frame_in(s, "libopenblas") || frame_in(s, "libscipy_openblas") || frame_in(s, "libgomp") || frame_in(s, "libmkl") ||
-	       frame_in(s, "libiomp") || frame_in(s, "libomp");
-}
-
 static void explain_child(const struct model *m, struct finding *f)
 {
 	const struct py_frame *wait = python_wait(f->thread);
-	const struct module *team = alive_threads(m) == 1 ? missing_team(m, f->thread) : NULL;
+	const struct module *team = alive_threads(m) == 1 ? pool_in(stack_of(m, f->thread), 4) : NULL;
 	bool threads = f->thread->wait.kind == WAIT_CONDITION || team;
 	int64_t forked = FIELD_SIGNED(f->event, child_of, forked);
 
@@ -285,7 +277,7 @@ static void explain_child(const struct model *m, struct finding *f)
 			    wait->line);
 	finding_fix(f, "Start workers without fork, in a line before any is made (or \"forkserver\"); or fork before any thread is started:");
 	finding_run(f, "import multiprocessing; multiprocessing.set_start_method(\"spawn\")");
-	if (numeric(f->thread->native ? f->thread->native : m->crash.stack))
+	if (pool_in(stack_of(m, f->thread), SIZE_MAX))
 		finding_fix(f, "Or let the numeric libraries make no threads in the parent: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 before it starts.");
 }
 

@@ -424,8 +424,7 @@ static void explain_symbol(const struct model *m, struct finding *f)
 	finding_say(
 		f, "%s was built against another version of a library than the one that is loaded.",
 		w->file);
-	if (strncmp(w->symbol ? w->symbol : "", "iJIT_", 5) == 0)
-	{
+	if (strncmp(w->symbol ? w->symbol : "", "iJIT_", 5) == 0) {
 		finding_fix(f, "MKL 2024.1 took this symbol out; use the one before:");
 		finding_run(f, "conda install 'mkl==2024.0'");
 	}

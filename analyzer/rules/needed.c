@@ -74,13 +74,6 @@ static bool read_needs(struct arena *arena, const char *path, struct needs *need
 	return true;
 }
 
-static bool is_file(const char *path)
-{
-	struct stat st;
-
-	return reach_stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 /* In a list of folders, $ORIGIN being that of origin; *folder: which. */
 static const char *in_list(struct arena *arena, const char *list, const char *origin, const char *name, const char **folder)
 {
@@ -94,7 +87,7 @@ static const char *in_list(struct arena *arena, const char *list, const char *or
 		if (skip && slash)
 			*folder = arena_printf(arena, "%.*s%s", (int)(slash - origin), origin, *folder);
 		path = arena_printf(arena, "%s/%s", *folder, name);
-		if (n && is_file(path))
+		if (n && reach_is_file(path))
 			return path;
 		list += n + (list[n] != '\0');
 	}

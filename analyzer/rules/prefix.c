@@ -41,12 +41,11 @@ static const char *own_copy(const struct model *m, struct arena *arena, const st
 {
 	const char *prefix = FIELD_TEXT(python_ready(m), py_ready, prefix);
 	const char *version = python_version(m, arena), *path;
-	struct stat st;
 
 	if (!version)
 		return NULL;
 	path = arena_printf(arena, "%s/lib/python%s/site-packages/%s/__init__.py", prefix, version, s->package);
-	return reach_stat(path, &st) == 0 && S_ISREG(st.st_mode) ? path : NULL;
+	return reach_is_file(path) ? path : NULL;
 }
 
 static void find_way(const struct model *m, struct finding *f, struct stray *s)

@@ -78,8 +78,7 @@ static void explain(const struct model *m, struct finding *f)
 			       "is no display, as on a server, in a container or over ssh.");
 	else
 		finding_say(f, "DISPLAY is \"%s\".", f->name ? f->name : "not set");
-	if (cv2)
-	{
+	if (cv2) {
 		finding_fix(f, "Use OpenCV without windows: take opencv-python out (python -m pip uninstall opencv-python), then install%s:",
 			    m->is_kernel ? ", and restart the kernel" : "");
 		finding_run(f, "%s", package_command(m, f->arena, "opencv-python-headless", NULL, false));
