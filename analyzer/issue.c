@@ -118,8 +118,8 @@ static void tell_end(struct issue *i)
 	for (const char *p = text_get(f->explanation); *p;) {
 		size_t n = strcspn(p, "\n");
 
-		if (strncmp(p, "The Python line was ", 20) != 0)	/* the stack below has it */
-			fprintf(i->out, "%s\n", clean(i, arena_text(arena_of(i), p, n)));
+		if (*p != TOLD_BY_FRAMES)
+			fprintf(i->out, "%s\n", clean(i, finding_sentence(arena_text(arena_of(i), p, n))));
 		p += n + (p[n] == '\n');
 	}
 	if (m->crash.abort_message)

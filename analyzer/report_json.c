@@ -46,7 +46,7 @@ static void add_lines(cJSON *to, const char *name, const char *lines)
 
 			if (command)	/* "the step: what to type" */
 				*command = ' ';
-			json_text(a, NULL, line);
+			json_text(a, NULL, finding_sentence(line));
 		}
 		lines += n + (lines[n] == '\n');
 	}

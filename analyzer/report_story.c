@@ -58,20 +58,8 @@ static const char *with_cells(struct report *r, const char *text)
 /* Where Python was is told by the frames, or by the traceback that it printed. */
 static bool told_below(const struct report *r, const char *paragraph)
 {
-	static const char *const traced[] = { "The import ended with ", "It was raised at ", "It was asked for at " };
-	const struct py_error *e = &r->v->context->error;
-
-	if (strncmp(paragraph, "The Python line was ", 20) == 0)
-		return true;
-	for (size_t i = 0; report_traceback(r) && i < sizeof(traced) / sizeof(traced[0]); i++) {
-		if (strncmp(paragraph, traced[i], strlen(traced[i])) == 0)
-			return true;
-	}
-	/* The exception itself. */
-	return report_traceback(r) && *e->type && strncmp(paragraph, e->type, strlen(e->type)) == 0 &&
-	       paragraph[strlen(e->type)] == ':';
+	return *paragraph == TOLD_BY_FRAMES || (*paragraph == TOLD_BY_TRACEBACK && report_traceback(r));
 }
-
 
 static void put_paragraphs(struct report *r, struct section *s, const char *lines)
 {
@@ -85,6 +73,7 @@ static void put_paragraphs(struct report *r, struct section *s, const char *line
 			memmove(item, item + 1, (--s->n - i) * sizeof(*item));
 			continue;
 		}
+		item->text = finding_sentence(item->text);
 		text_printf(&said, "%s\n", item->text);
 		if (strncmp(item->text, "the ", 4) == 0)	/* "the C library" */
 			item->text = arena_printf(&r->arena, "T%s", item->text + 1);
@@ -167,12 +156,6 @@ void report_proof(struct report *r)
 }
 
 /* What is looked for without being needed, and other words for the end that the verdict tells of. */
-/* Said by the engine of the rules, not by one that looked closer. */
-static bool merely_unlinked(const struct finding *f)
-{
-	return f->why_not && strcmp(f->why_not, "nothing links it to the end") == 0;
-}
-
 static bool is_noise(const struct finding *f)
 {
 	static const char *const probes[] = { "load.missing-library", "load.undefined-symbol", "cuda.no-driver", "cuda.no-device",
@@ -195,7 +178,7 @@ void report_also_seen(struct report *r)
 		const struct finding *f = &r->v->also[i];
 		const char *title = f->title ? f->title : f->rule->title;
 
-		if (!is_noise(f) && merely_unlinked(f))
+		if (!is_noise(f) && f->why_not == finding_unlinked)
 			unlinked = n++ ? arena_printf(&r->arena, "%s; %s", unlinked, title) : title;
 		else if (!is_noise(f))
 			report_put(s, ITEM_TEXT, NULL,

@@ -24,7 +24,7 @@ struct evidence {
 struct finding {
 	const struct rule *rule;
 	enum confidence confidence;
-	const char *why_not;		/* for SEEN: why it is not the cause */
+	const char *why_not;		/* for SEEN: why it is not the cause; finding_unlinked: the rule did not look closer */
 	const char *title;		/* overrides rule->title, NULL */
 
 	/* What match() relied on; explain() may use only these. */
@@ -67,6 +67,8 @@ struct verdict {
 	struct context *context;
 };
 
+extern const char finding_unlinked[];
+
 void rules_run(const struct model *m, struct verdict *v);
 void verdict_free(struct verdict *v);
 
@@ -80,6 +82,13 @@ enum confidence rule_try(const struct model *m, const struct rule *rule, struct 
 /* For rules: cite a record as proof; say a sentence of the explanation; add a step of the fix. printf-like. */
 void finding_cite(struct finding *f, uint64_t record, int64_t time, const char *format, ...) __attribute__((format(printf, 4, 5)));
 void finding_say(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same of what Python itself printed, where it did: the exception, where it was raised. */
+void finding_say_traced(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* And of the line that Python had come to, which a report tells among the frames. */
+void finding_say_line(struct finding *f, const struct py_frame *frame);
+#define TOLD_BY_TRACEBACK	'\x0e'	/* what these two put in front of the sentence, in finding.explanation */
+#define TOLD_BY_FRAMES		'\x0f'
+const char *finding_sentence(const char *paragraph);	/* without it */
 void finding_fix(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A line to type or to paste, that belongs to the step said last: it is never wrapped. */
 void finding_run(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));

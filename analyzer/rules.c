@@ -57,15 +57,50 @@ void finding_cite(struct finding *f, uint64_t record, int64_t time, const char *
 	va_end(args);
 }
 
+static void vsay(struct finding *f, char mark, const char *format, va_list args)
+{
+	if (f->explanation->n)
+		text_char(f->explanation, '\n');
+	if (mark)
+		text_char(f->explanation, mark);
+	text_add(f->explanation, vprint(f->arena, format, args));
+}
+
 void finding_say(struct finding *f, const char *format, ...)
 {
 	va_list args;
 
-	if (f->explanation->n)
-		text_char(f->explanation, '\n');
 	va_start(args, format);
-	text_add(f->explanation, vprint(f->arena, format, args));
+	vsay(f, '\0', format, args);
 	va_end(args);
+}
+
+void finding_say_traced(struct finding *f, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsay(f, TOLD_BY_TRACEBACK, format, args);
+	va_end(args);
+}
+
+__attribute__((format(printf, 2, 3))) static void say_framed(struct finding *f, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsay(f, TOLD_BY_FRAMES, format, args);
+	va_end(args);
+}
+
+void finding_say_line(struct finding *f, const struct py_frame *frame)
+{
+	say_framed(f, "The Python line was %s:%d (%s).", frame->file, frame->line, frame->function ? frame->function : "?");
+}
+
+const char *finding_sentence(const char *paragraph)
+{
+	return paragraph + (*paragraph == TOLD_BY_TRACEBACK || *paragraph == TOLD_BY_FRAMES);
 }
 
 void finding_fix(struct finding *f, const char *format, ...)
@@ -250,17 +285,18 @@ static void fingerprint(const struct model *m, struct verdict *v)
 	snprintf(v->fingerprint, sizeof(v->fingerprint), "%016" PRIx64, hash);
 }
 
+const char finding_unlinked[] = "nothing links it to the end";
+
 static void add_also(struct verdict *v, const struct finding *f)
 {
 	static const char beaten[] = "the cause above says more of the same end, or has the stronger proof";
-	static const char unlinked[] = "nothing links it to the end";
 
 	v->also = realloc(v->also, (v->nalso + 1) * sizeof(*v->also));
 	if (!v->also)
 		abort();
 	v->also[v->nalso] = *f;
 	if (!v->also[v->nalso].why_not)
-		v->also[v->nalso].why_not = f->confidence == SEEN ? unlinked : beaten;
+		v->also[v->nalso].why_not = f->confidence == SEEN ? finding_unlinked : beaten;
 	v->nalso++;
 }
 

@@ -189,7 +189,7 @@ static void explain_newer(const struct model *m, struct finding *f)
 	finding_say(f, "A package brings code that protoc generated, and such code runs with the protobuf package of its own release "
 		       "or a somewhat newer one. This one refuses: %.200s", arena_line(f->arena, f->text));
 	if (e->file)
-		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
+		finding_say_traced(f, "It was raised at %s, line %d.", e->file, e->line);
 	finding_fix(f, "Install a protobuf that fits%s:", m->is_kernel ? ", then restart the kernel" : "");
 	finding_run(f, "%s", package_command(m, f->arena, f->name, NULL, false));
 	finding_fix(f, "Where another package needs the older protobuf: an older release of the one that brings the generated code.");
@@ -243,7 +243,7 @@ static void explain_mix(const struct model *m, struct finding *f)
 			    "refuses it: %.200s",
 			    arena_line(f->arena, f->text));
 		if (f->context->error.file)
-			finding_say(f, "It was raised at %s, line %d.", f->context->error.file, f->context->error.line);
+			finding_say_traced(f, "It was raised at %s, line %d.", f->context->error.file, f->context->error.line);
 		finding_fix(f, "Install the protobuf that it was made for:");
 		finding_run(f, "%s", package_command(m, f->arena, "'protobuf<=3.20.3'", NULL, false));
 		howto_set(m, f, AT_IMPORT, "Or keep the new one and let it take its slow, tolerant way", "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python");

@@ -101,9 +101,9 @@ static void tell_error(const struct model *m, struct finding *f)
 
 	finding_cite(f, e->event ? e->event->record : 0, e->event ? e->event->time : m->ending.time, "%s: %s", e->type,
 		     arena_cut(f->arena, e->text, 200));
-	finding_say(f, "The import ended with %s: %s", e->type, arena_cut(f->arena, e->text, 200));
+	finding_say_traced(f, "The import ended with %s: %s", e->type, arena_cut(f->arena, e->text, 200));
 	if (e->file)
-		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
+		finding_say_traced(f, "It was raised at %s, line %d.", e->file, e->line);
 }
 
 /* --- backend.not-installed --- */

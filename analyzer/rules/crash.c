@@ -34,7 +34,7 @@ static void tell_frames(const struct model *m, struct finding *f)
 	const struct py_frame *py = t && t->npython ? &t->python[0] : NULL;
 
 	if (py && py->file)
-		finding_say(f, "The Python line was %s:%d (%s).", py->file, py->line, py->function ? py->function : "?");
+		finding_say_line(f, py);
 	if (t && m->crash.tid != m->pid)
 		finding_say(f, "It happened on the thread \"%s\" and not on the main one.", t->name);
 	if (t && !t->npython && m->cell)

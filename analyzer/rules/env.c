@@ -96,7 +96,7 @@ static void explain_stray(const struct model *m, struct finding *f)
 	if (s.own)
 		finding_say(f, "It hides this environment's own copy%s%s, which should have been taken: %s.",
 			    s.own_version ? ", " : "", s.own_version ? s.own_version : "", s.own);
-	finding_say(f, "The import ended with %s: %s", e->type, arena_cut(f->arena, e->text, 200));
+	finding_say_traced(f, "The import ended with %s: %s", e->type, arena_cut(f->arena, e->text, 200));
 	if (s.variable && strcmp(s.variable, "PYTHONPATH") == 0)
 		howto_unset(m, f, "Start Python without PYTHONPATH", "PYTHONPATH");
 	else if (s.variable)
@@ -521,9 +521,9 @@ static void explain_conflict(const struct model *m, struct finding *f)
 	finding_title(f, "%s", f->name);
 	finding_cite(f, e->event ? e->event->record : 0, m->ending.time, "%s: %s", e->type,
 		     arena_cut(f->arena, e->text, 200));
-	finding_say(f, "%s: %s", e->type, arena_cut(f->arena, e->text, 300));
+	finding_say_traced(f, "%s: %s", e->type, arena_cut(f->arena, e->text, 300));
 	if (e->file)
-		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
+		finding_say_traced(f, "It was raised at %s, line %d.", e->file, e->line);
 	if (strncmp(f->text, "pip:", 4) == 0)
 		fix_by_pip(m, f, f->text + 4);
 	else

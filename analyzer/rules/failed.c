@@ -298,10 +298,10 @@ static void explain_exception(const struct model *m, struct finding *f)
 		finding_cite(f, 0, m->ending.time, "the traceback on stderr ends with %s: %s",
 			     f->name, arena_cut(f->arena, f->text, 200));
 	if (strlen(arena_line(f->arena, f->text)) > 100)
-		finding_say(f, "%s: %s", f->name, arena_cut(f->arena, f->text, 300));
+		finding_say_traced(f, "%s: %s", f->name, arena_cut(f->arena, f->text, 300));
 	if (e->file)
-		finding_say(f, "It was raised at %s, line %d%s%s.", e->file, e->line,
-			    e->function ? ", in " : "", e->function ? e->function : "");
+		finding_say_traced(f, "It was raised at %s, line %d%s%s.", e->file, e->line,
+				   e->function ? ", in " : "", e->function ? e->function : "");
 	tell_children(m, f);
 	tell_missing(m, f);
 	tell_variable(m, f);

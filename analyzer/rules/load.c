@@ -61,7 +61,7 @@ void load_tell(const struct model *m, struct finding *f)
 		finding_say(f, "%s asked for %s, and then ended the process on the same thread.",
 			    software_file(f->arena, f->load->caller.module), base_name(load_wanted(f)));
 	if (bad->link == LINK_EXCEPTION && e->file)
-		finding_say(f, "It was asked for at %s, line %d.", e->file, e->line);
+		finding_say_traced(f, "It was asked for at %s, line %d.", e->file, e->line);
 }
 
 static const struct library {

@@ -102,9 +102,9 @@ static void explain_no_space(const struct model *m, struct finding *f, bool shm)
 					      "A file could not be written to its end: its file system is probably full");
 	finding_cite(f, e->event ? e->event->record : 0, e->event ? e->event->time : m->ending.time, "%s: %.200s", e->type,
 		     arena_line(f->arena, f->text));
-	finding_say(f, "%s: %.200s", e->type, arena_line(f->arena, f->text));
+	finding_say_traced(f, "%s: %.200s", e->type, arena_line(f->arena, f->text));
 	if (e->file)
-		finding_say(f, "It was raised at %s, line %d.", e->file, e->line);
+		finding_say_traced(f, "It was raised at %s, line %d.", e->file, e->line);
 	finding_say(f, told ? "That is the system's answer to a write for which there was no room (ENOSPC), or to a quota that is used up." :
 			      "NumPy does not say why the write ended early; no limit on file sizes was reached, so the disk or a quota is full.");
 	if (shm) {
@@ -127,8 +127,7 @@ static void tell(const struct model *m, struct finding *f)
 		finding_cite(f, m->crash.record, m->ending.time, "its file system has %llu of %llu bytes free",
 			     (unsigned long long)f->number[2], (unsigned long long)f->number[3]);
 	if (t && t->npython && t->python[0].file)
-		finding_say(f, "The Python line was %s:%d (%s).", t->python[0].file, t->python[0].line,
-			    t->python[0].function ? t->python[0].function : "?");
+		finding_say_line(f, &t->python[0]);
 }
 
 /* --- mem.shared-memory-full and mem.filesystem-full --- */
