@@ -8,11 +8,8 @@
 #include <string.h>
 
 #include "analyzer/elf.h"
-#include "analyzer/reach.h"
+#include "analyzer/search.h"
 #include "analyzer/stray.h"
-
-#define MOST_NEEDED	128
-#define MOST_FOLDERS	64
 
 struct wanted {
 	const char *symbol;
@@ -47,35 +44,12 @@ static enum has has_symbol(const char *path, const char *symbol, unsigned machin
 	return !there ? NO_LIBRARY : w.defined ? DEFINES : LACKS;
 }
 
-/* The first folder of the list that has a file of this name, as the loader looks; NULL. */
-static const char *first_in(struct arena *arena, const char *list, const char *name)
-{
-	for (int i = 0; list && *list && i < MOST_FOLDERS; i++) {
-		size_t n = strcspn(list, ":;");
-		const char *path = arena_printf(arena, "%.*s/%s", (int)n, list, name);
-
-		if (n && *list == '/' && reach_is_file(path))
-			return path;
-		list += n + (list[n] != '\0');
-	}
-	return NULL;
-}
-
 /* The one that would be taken without the list: of the folder that RUNPATH mostly names, or of the system; NULL. */
 static const char *own_library(struct arena *arena, const char *file, const char *name, const char *symbol, unsigned machine)
 {
-	static const char *const folders[] = {
-		"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
-		"/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib",
-	};
-	const char *slash = strrchr(file, '/');
-	const char *beside = arena_printf(arena, "%.*s/%s", (int)(slash - file), file, name);
+	const char *list = arena_printf(arena, "$ORIGIN:%s", search_system), *folder, *path;
 
-	if (has_symbol(beside, symbol, machine) == DEFINES)
-		return beside;
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		const char *path = arena_printf(arena, "%s/%s", folders[i], name);
-
+	while ((path = search_next(arena, &list, file, name, &folder))) {
 		if (has_symbol(path, symbol, machine) == DEFINES)
 			return path;
 	}
@@ -84,29 +58,19 @@ static const char *own_library(struct arena *arena, const char *file, const char
 
 const char *stray_library(const struct model *m, struct arena *arena, const char *file, const char *symbol, const char **own)
 {
-	const char *list = model_env(m, "LD_LIBRARY_PATH"), *found = NULL;
-	const Elf64_Shdr *dynamic;
-	struct elf e;
+	const char *env = model_env(m, "LD_LIBRARY_PATH");
+	struct file_needs needs;
 
-	if (!list || !*list || !file || *file != '/' || !symbol || !elf_open(&e, file))
+	if (!env || !*env || !file || *file != '/' || !symbol || !search_needs(arena, file, &needs))
 		return NULL;
-	dynamic = elf_section(&e, SHT_DYNAMIC);
-	for (unsigned i = 0; dynamic && dynamic->sh_link < e.nsections && !found && i < MOST_NEEDED * 2; i++) {
-		char name[256];
-		const char *path;
-		Elf64_Dyn d;
+	for (size_t i = 0; i < needs.n; i++) {
+		const char *list = env, *folder;
+		const char *path = strchr(needs.name[i], '/') ? NULL : search_next(arena, &list, file, needs.name[i], &folder);
 
-		if ((i + 1) * sizeof(d) > dynamic->sh_size || !elf_read(&e, dynamic->sh_offset + i * sizeof(d), &d, sizeof(d)) ||
-		    d.d_tag == DT_NULL)
-			break;
-		if (d.d_tag != DT_NEEDED || d.d_un.d_val > UINT32_MAX ||
-		    !elf_string(&e, &e.sections[dynamic->sh_link], (uint32_t)d.d_un.d_val, name, sizeof(name)) || strchr(name, '/'))
-			continue;
-		path = first_in(arena, list, name);
-		*own = path && has_symbol(path, symbol, e.head.e_machine) == LACKS ?
-			       own_library(arena, file, name, symbol, e.head.e_machine) : NULL;
-		found = *own ? path : NULL;
+		*own = path && has_symbol(path, symbol, needs.machine) == LACKS ?
+			       own_library(arena, file, needs.name[i], symbol, needs.machine) : NULL;
+		if (*own)
+			return path;
 	}
-	elf_close(&e);
-	return found;
+	return NULL;
 }
