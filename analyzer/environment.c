@@ -15,8 +15,9 @@
 
 #include "analyzer/proof.h"
 #include "analyzer/reach.h"
+#include "analyzer/record.h"
 
-#define MAX_RECORD	(8u << 20)
+#define MAX_METADATA	(8u << 20)
 #define MAX_DISTS	4000
 #define MAX_LEVELS	6	/* of folders of a package */
 
@@ -100,62 +101,6 @@ static char *site_of(struct arena *arena, const char *path, const char **rest)
 	return n ? arena_text(arena, path, n) : NULL;
 }
 
-/* A line of RECORD is "path,hash,size"; a path with a comma in it is quoted and not looked for. */
-static bool record_holds(const char *record, const char *rest)
-{
-	size_t n = strlen(rest);
-
-	for (const char *p = record; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
-		if (strncmp(p, rest, n) == 0 && p[n] == ',')
-			return true;
-	}
-	return false;
-}
-
-/* The part of the name before the version: "numpy-1.26.4.dist-info". */
-static const char *dist_name(struct arena *arena, const char *entry)
-{
-	char *name = arena_text(arena, entry, strcspn(entry, "-"));
-
-	for (char *p = name; *p; p++) {
-		if (*p == '_')
-			*p = '-';
-	}
-	return name;
-}
-
-/* The package whose RECORD lists a file; mostly its name begins as its folder's does, so that those are read first. */
-static const char *find_dist(struct arena *arena, const char *site, const char *rest)
-{
-	const size_t top = strcspn(rest, "/.");
-	const char *found = NULL;
-
-	for (int alike = 1; alike >= 0 && !found; alike--) {
-		DIR *dir = reach_dir(site);
-		struct dirent *e;
-		int seen = 0;
-
-		while (dir && !found && seen < MAX_DISTS && (e = readdir(dir))) {
-			const char *end = strstr(e->d_name, ".dist-info");
-			char *record;
-
-			reach_comes_on();
-			if (!end || end[10])
-				continue;
-			seen++;
-			if ((strncasecmp(e->d_name, rest, top) == 0) != alike)
-				continue;
-			record = read_regular(arena_printf(arena, "%s%s/RECORD", site, e->d_name), MAX_RECORD);
-			if (record && record_holds(record, rest))
-				found = dist_name(arena, e->d_name);
-			free(record);
-		}
-		if (dir)
-			reach_dir_close(dir);
-	}
-	return found;
-}
-
 static const char *from_top(struct arena *arena, const char *rest)
 {
 	size_t n = strcspn(rest, "/.");
@@ -196,7 +141,7 @@ static const char *from_prefix(struct arena *arena, const char *path)
 
 	while (dir && !found && (e = readdir(dir))) {
 		if (strncmp(e->d_name, "python3", 7) == 0)
-			found = find_dist(arena, arena_printf(arena, "%s/%s/site-packages/", lib, e->d_name),
+			found = record_owner(arena, arena_printf(arena, "%s/%s/site-packages/", lib, e->d_name),
 					  arena_printf(arena, "../../..%s", name));
 	}
 	if (dir)
@@ -214,7 +159,7 @@ const char *target_folder(struct arena *arena, const char *path, const char **pa
 		while (n > 1 && path[n - 1] != '/')
 			n--;
 		folder = arena_text(arena, path, n);
-		*package = n > 1 && path[n] ? find_dist(arena, folder, path + n) : NULL;
+		*package = n > 1 && path[n] ? record_owner(arena, folder, path + n) : NULL;
 		if (*package)
 			return arena_text(arena, path, n - 1);
 		n--;
@@ -272,7 +217,7 @@ const char *package_of(struct arena *arena, const char *path)
 	}
 	if (!site || !*rest)
 		return NULL;
-	found = find_dist(arena, site, rest);
+	found = record_owner(arena, site, rest);
 	return found ? found : from_top(arena, rest);
 }
 
@@ -331,7 +276,7 @@ const char *package_tracker(struct arena *arena, const char *path)
 	if (!site || !package || !version)
 		return NULL;
 	package = arena_text(arena, rest, strcspn(rest, "/."));
-	text = read_regular(arena_printf(arena, "%s%s-%s.dist-info/METADATA", site, package, version), MAX_RECORD);
+	text = read_regular(arena_printf(arena, "%s%s-%s.dist-info/METADATA", site, package, version), MAX_METADATA);
 	for (int i = 0; text && !found && i < 3; i++)
 		found = metadata_line(arena, text, "Project-URL: ", words[i]);
 	free(text);

@@ -13,9 +13,8 @@
 
 #include "analyzer/missing.h"
 #include "analyzer/reach.h"
+#include "analyzer/record.h"
 
-#define MAX_RECORD	(8u << 20)
-#define MAX_DISTS	4000
 #define MAX_FILES	40000	/* of one RECORD that are looked at */
 
 static const struct { const char *module, *package; } known[] = {
@@ -122,29 +121,28 @@ static bool check_record(struct arena *arena, const char *site, char *record, co
 	return found->file != NULL;
 }
 
+struct wanted {
+	struct arena *arena;
+	const char *site, *path, *top, *needle;
+	struct incomplete *found;
+};
+
+static bool look_for(void *arg, const char *dist, char *record)
+{
+	const struct wanted *w = arg;
+
+	if ((!begins(record, w->top) && !strstr(record, w->needle)) || !check_record(w->arena, w->site, record, w->path, w->found))
+		return false;
+	w->found->package = arena_text(w->arena, dist, strcspn(dist, "-"));
+	return true;
+}
+
 static bool in_site(struct arena *arena, const char *site, const char *wanted, struct incomplete *found)
 {
-	const char *top = arena_text(arena, wanted, strcspn(wanted, "/")), *needle = arena_printf(arena, "\n%s/", top);
-	DIR *dir = reach_dir(site);
-	struct dirent *e;
-	bool yes = false;
+	const char *top = arena_text(arena, wanted, strcspn(wanted, "/"));
+	struct wanted w = { arena, site, wanted, top, arena_printf(arena, "\n%s/", top), found };
 
-	for (int seen = 0; dir && !yes && seen < MAX_DISTS && (e = readdir(dir)); seen++) {
-		const char *end = strstr(e->d_name, ".dist-info");
-		char *record;
-
-		if (!end || end[10])
-			continue;
-		record = read_regular(arena_printf(arena, "%s%s/RECORD", site, e->d_name), MAX_RECORD);
-		if (record && (begins(record, top) || strstr(record, needle)))
-			yes = check_record(arena, site, record, wanted, found);
-		if (yes)
-			found->package = arena_text(arena, e->d_name, strcspn(e->d_name, "-"));
-		free(record);
-	}
-	if (dir)
-		reach_dir_close(dir);
-	return yes;
+	return records_each(arena, site, top, look_for, &w);
 }
 
 /* The folders of sys.path, as it was at the last import that asked for it. */
