@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "analyzer/proof.h"
+#include "analyzer/missing.h"
 #include "analyzer/reach.h"
 #include "analyzer/record.h"
 
@@ -21,30 +22,16 @@
 #define MAX_DISTS	4000
 #define MAX_LEVELS	6	/* of folders of a package */
 
-/* Import names that differ from the package's name on PyPI. */
+/* Folders of packages that are called otherwise than missing.def has what is to be installed, or not there. */
 static const char *const renamed[][2] = {
 	{"cv2", "opencv-python"},
-	{"sklearn", "scikit-learn"},
-	{"skimage", "scikit-image"},
-	{"PIL", "pillow"},
 	{"Pillow", "pillow"},
-	{"yaml", "PyYAML"},
-	{"zmq", "pyzmq"},
+	{"pkg_resources", "setuptools"},
 	{"google", "protobuf"},
 	{"OpenGL", "PyOpenGL"},
 	{"Crypto", "pycryptodome"},
-	{"bs4", "beautifulsoup4"},
-	{"tables", "tables"},
 	{"umap", "umap-learn"},
 	{"faiss", "faiss-cpu"},
-	{"jaxlib", "jaxlib"},
-	{"mkl", "mkl"},
-	{"PyQt5", "PyQt5"},
-	{"lightgbm", "lightgbm"},
-	{"opencv_python", "opencv-python"},
-	{"scikit_learn", "scikit-learn"},
-	{"opencv_python_headless", "opencv-python-headless"},
-	{"kiwisolver", "kiwisolver"},
 };
 
 /* A regular file, whole, as text; NULL. */
@@ -112,6 +99,8 @@ static const char *from_top(struct arena *arena, const char *rest)
 		if (strcmp(renamed[i][0], top) == 0)
 			return renamed[i][1];
 	}
+	if (package_of_module(top))
+		return package_of_module(top);
 	if (top[0] == '_' && rest[n] == '.')	/* _cffi_backend.cpython-38….so */
 		return strcmp(top, "_cffi_backend") == 0 ? "cffi" : NULL;
 	for (char *p = top; *p; p++) {

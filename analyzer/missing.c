@@ -214,7 +214,7 @@ static const char *system_package(const char *module)
 	return NULL;
 }
 
-static const char *pypi_package(const char *module)
+const char *package_of_module(const char *module)
 {
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i].module, module) == 0)
@@ -236,7 +236,7 @@ static void tell_built_in(struct finding *f, const char *name, const char *needs
 
 void missing_tell(const struct model *m, struct finding *f, const char *name)
 {
-	const char *top = arena_text(f->arena, name, strcspn(name, ".")), *package = pypi_package(top), *needs = system_package(top);
+	const char *top = arena_text(f->arena, name, strcspn(name, ".")), *package = package_of_module(top), *needs = system_package(top);
 	const struct event *ready = python_ready(m);
 	const char *shown = strcmp(top, "ipykernel_launcher") == 0 ? "ipykernel" : top;
 	const char *prefix = ready ? FIELD_TEXT(ready, py_ready, prefix) : NULL;

@@ -10,6 +10,9 @@ const char *missing_module(const struct model *m, struct arena *arena, const str
 /* Title, explanation and fix of a module that was not found. */
 void missing_tell(const struct model *m, struct finding *f, const char *name);
 
+/* What brings a well-known module, by missing.def: "scikit-learn" for "sklearn"; NULL: not there. */
+const char *package_of_module(const char *module);
+
 struct incomplete {
 	const char *package, *file;	/* its name; the first file of its list that is not there */
 	unsigned listed, missing;
