@@ -95,6 +95,12 @@ void howto_words(const struct model *m, struct finding *f, const char *words)
 	}
 }
 
+void howto_install(const struct model *m, struct finding *f, const char *step, const char *package, bool again)
+{
+	finding_fix(f, "%s%s:", step, m->is_kernel ? ", then restart the kernel" : "");
+	finding_run(f, "%s", package_command(m, f->arena, package, NULL, again));
+}
+
 /* --- variables --- */
 
 /* "A=1 B=2" to each pair with a separator between, as format has it. */

@@ -39,6 +39,9 @@ void howto_report(const struct model *m, struct finding *f, const struct module 
 /* The words of a table: a step, and behind it "$ command", "pip: package", "set: A=B" or "unset: A". */
 void howto_words(const struct model *m, struct finding *f, const char *words);
 
+/* step, and the command for a package in this environment; a kernel has to be restarted then. again: it is there, and broken. */
+void howto_install(const struct model *m, struct finding *f, const char *step, const char *package, bool again);
+
 /* Run the program under another one, as "valgrind"; before: what stands before python. NULL where that cannot be told. */
 const char *command_under(const struct model *m, struct arena *arena, const char *before);
 

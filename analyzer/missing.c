@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "analyzer/howto.h"
 #include "analyzer/missing.h"
 #include "analyzer/reach.h"
 #include "analyzer/record.h"
@@ -200,8 +201,7 @@ void incomplete_tell(const struct model *m, struct finding *f, const struct inco
 	finding_say(f, "The package %s is not whole: of the %u files of code that its own list (RECORD) names, %u %s not there, as it is now, %s "
 		       "among them. An installation that was broken off, a full disk or two installers at once leave that behind.",
 		    found->package, found->listed, found->missing, found->missing == 1 ? "is" : "are", found->file);
-	finding_fix(f, "Install %s again, whole%s:", found->package, m->is_kernel ? ", then restart the kernel" : "");
-	finding_run(f, "%s", package_command(m, f->arena, found->package, NULL, true));
+	howto_install(m, f, arena_printf(f->arena, "Install %s again, whole", found->package), found->package, true);
 }
 
 /* --- what to say --- */
@@ -251,8 +251,7 @@ void missing_tell(const struct model *m, struct finding *f, const char *name)
 		       "package that is installed for another Python or another environment is not seen by it.",
 		    top, prefix && *prefix ? prefix : "another environment, perhaps");
 	if (package) {
-		finding_fix(f, "Install it%s:", m->is_kernel ? ", then restart the kernel" : "");
-		finding_run(f, "%s", package_command(m, f->arena, package, NULL, false));
+		howto_install(m, f, "Install it", package, false);
 	} else {
 		finding_fix(f, "If it is a file of your own, start the program in its folder, or add that folder to PYTHONPATH. If it is a "
 			       "package, install the one that holds it; most often it is of the same name:");

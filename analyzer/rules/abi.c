@@ -190,8 +190,7 @@ static void explain_newer(const struct model *m, struct finding *f)
 		       "or a somewhat newer one. This one refuses: %.200s", arena_line(f->arena, f->text));
 	if (e->file)
 		finding_say_traced(f, "It was raised at %s, line %d.", e->file, e->line);
-	finding_fix(f, "Install a protobuf that fits%s:", m->is_kernel ? ", then restart the kernel" : "");
-	finding_run(f, "%s", package_command(m, f->arena, f->name, NULL, false));
+	howto_install(m, f, "Install a protobuf that fits", f->name, false);
 	finding_fix(f, "Where another package needs the older protobuf: an older release of the one that brings the generated code.");
 }
 

@@ -174,8 +174,7 @@ static void explain_no_keras(const struct model *m, struct finding *f)
 	} else {
 		finding_say(f, "TensorFlow takes tf.keras from the package keras, and that could not be imported.");
 	}
-	finding_fix(f, "Install it%s:", m->is_kernel ? ", then restart the kernel" : "");
-	finding_run(f, "%s", package_command(m, f->arena, legacy ? "tf-keras" : "keras", NULL, false));
+	howto_install(m, f, "Install it", legacy ? "tf-keras" : "keras", false);
 	if (legacy)
 		howto_unset(m, f, "Or use Keras 3, which is the default", "TF_USE_LEGACY_KERAS");
 }
@@ -193,8 +192,7 @@ static void explain_missing(const struct model *m, struct finding *f)
 		    "any folder of this Python's search path.",
 		    f->name);
 	tell_choice(m, f, f->name);
-	finding_fix(f, "Install it%s:", m->is_kernel ? ", then restart the kernel" : "");
-	finding_run(f, "%s", package_command(m, f->arena, f->name, NULL, false));
+	howto_install(m, f, "Install it", f->name, false);
 	fix_other(m, f);
 }
 
@@ -388,8 +386,7 @@ static void explain_failed(const struct model *m, struct finding *f)
 		finding_title(f, "Keras's backend %s is there, but the package %s is not whole", f->name, found.package);
 		incomplete_tell(m, f, &found);
 	} else if (!tell_hint(m, f)) {
-		finding_fix(f, "Repair it%s:", m->is_kernel ? ", then restart the kernel" : "");
-		finding_run(f, "%s", package_command(m, f->arena, f->name, NULL, true));
+		howto_install(m, f, "Repair it", f->name, true);
 	}
 	fix_other(m, f);
 }

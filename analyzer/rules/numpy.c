@@ -115,10 +115,10 @@ static void explain(const struct model *m, struct finding *f)
 	const char *version = package_version(f->arena, f->module->path);
 	const char *own = !f->frame && e->file && site_packages(e->file) ? software_of_path(f->arena, e->file) : NULL;
 	const char *who = f->frame ? software_file(f->arena, f->frame->module) : own ? own : e->file ? e->file : "an extension";
-	const char *again = m->is_kernel ? ", then restart the kernel" : "";
+	const char *package = f->frame ? software_of(f->arena, f->frame->module) : own;
 	int want = wanted(f->text, version);
 
-	finding_title(f, "%s was built for %s NumPy than the one that is installed%s%s", f->frame ? software_of(f->arena, f->frame->module) : own ? own : "An extension",
+	finding_title(f, "%s was built for %s NumPy than the one that is installed%s%s", package ? package : "An extension",
 		      want > 0 ? "a newer" : want < 0 ? "an older" : "another", version ? ", " : "", version ? version : "");
 	if (f->frame)
 		finding_cite(f, f->context->end ? f->context->end->record : m->crash.record, m->ending.time, "abort by %s",
@@ -135,17 +135,13 @@ static void explain(const struct model *m, struct finding *f)
 	if (f->frame)
 		finding_say(f, "%s went on without it and then failed a check of its own: %.200s", who, f->name);
 	if (want < 0) {
-		finding_fix(f, "Install the NumPy that it was built for%s:", again);
-		finding_run(f, "%s", package_command(m, f->arena, "'numpy<2'", NULL, false));
-		finding_fix(f, "Or upgrade %s to a release that was built for NumPy 2.", f->frame ? software_of(f->arena, f->frame->module) :
-			    own ? own : "the package that complains");
+		howto_install(m, f, "Install the NumPy that it was built for", "'numpy<2'", false);
+		finding_fix(f, "Or upgrade %s to a release that was built for NumPy 2.", package ? package : "the package that complains");
 	} else if (want > 0) {
-		finding_fix(f, "Install a newer NumPy%s:", again);
-		finding_run(f, "%s", package_command(m, f->arena, "--upgrade numpy", NULL, false));
+		howto_install(m, f, "Install a newer NumPy", "--upgrade numpy", false);
 	} else {
-		finding_fix(f, "Upgrade numpy to a release that goes with %s%s:", f->frame ? software_of(f->arena, f->frame->module) :
-			    own ? own : "the package that complains", again);
-		finding_run(f, "%s", package_command(m, f->arena, "--upgrade numpy", NULL, false));
+		howto_install(m, f, arena_printf(f->arena, "Upgrade numpy to a release that goes with %s",
+						 package ? package : "the package that complains"), "--upgrade numpy", false);
 	}
 }
 
