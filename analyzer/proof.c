@@ -95,6 +95,14 @@ bool module_is_python(const struct module *module)
 		strncmp(base_name(module->name), "python", 6) == 0);
 }
 
+void cite_parent(const struct model *m, struct finding *f)
+{
+	for (size_t i = 0; i < m->nwitnesses; i++)
+		if (m->witnesses[i].raw.kind == 1)
+			finding_cite(f, m->witnesses[i].record, m->ending.time, "process %u (%s), which waited for it, was told that it died of %s",
+				     m->witnesses[i].raw.pid, m->witnesses[i].name ? m->witnesses[i].name : "?", signal_word(m->ending.signal));
+}
+
 bool module_calls_for_others(const struct module *module)
 {
 	return module_like(module, "_ctypes") || module_like(module, "libffi") || module_like(module, "_cffi_backend");

@@ -86,6 +86,8 @@ bool module_like(const struct module *module,
 bool module_is_libc(const struct module *module); /* libc, ld.so, libpthread, libm, libdl, vdso */
 bool module_is_runtime(const struct module *module); /* those, and libstdc++, libgcc_s, libc++ */
 bool module_is_python(const struct module *module);		/* python itself or libpython */
+/* Cites the parent's record of how it ended. */
+void cite_parent(const struct model *m, struct finding *f);
 bool module_calls_for_others(const struct module *module);	/* ctypes, cffi: what the program calls is its own doing */
 bool module_is_extension(const char *path);			/* a Python extension module */
 const struct frame *frame_in(const struct stack *stack,

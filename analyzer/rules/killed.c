@@ -408,17 +408,6 @@ static bool somebody_was(const struct model *m)
 	return false;
 }
 
-static void told_by_parent(const struct model *m, struct finding *f)
-{
-	const char *signal = signal_word(m->ending.signal);
-
-	for (size_t i = 0; i < m->nwitnesses; i++)
-		if (m->witnesses[i].raw.kind == 1)
-			finding_cite(f, m->witnesses[i].record, m->ending.time, "process %u (%s), which waited for it, was told that it died of %s",
-				     m->witnesses[i].raw.pid, m->witnesses[i].name ? m->witnesses[i].name : "?", signal);
-	finding_say(f, "The process that waited for it was told that it died of %s; inside it, nothing was seen of the signal.", signal);
-}
-
 static void explain_unknown(const struct model *m, struct finding *f)
 {
 	const struct checkpoint *c = m->ncheckpoints ? &m->checkpoints[m->ncheckpoints - 1] : NULL;
@@ -435,15 +424,18 @@ static void explain_unknown(const struct model *m, struct finding *f)
 	else
 		finding_title(f, "Ended by %s; who sent it is not known",
 			      signal_word(m->ending.signal));
-	if (m->ending.kind == END_SIGNAL)
-		told_by_parent(m, f);
-	else if (bare)
+	if (m->ending.kind == END_SIGNAL) {
+		cite_parent(m, f);
+		finding_say(f, "The process that waited for it was told that it died of %s; inside it, nothing was seen of the signal.",
+			    signal_word(m->ending.signal));
+	} else if (bare) {
 		finding_say(f, "The recording stops without an end while the process may have waited in vfork for a child to become "
 			       "another program: there SIGTERM and other signals without a handler end it as SIGKILL does, without a word.");
-	else
+	} else {
 		finding_say(f, "The recording stops without an end: no fault, no exit, no abort. Only "
 			       "SIGKILL (or a loss of the machine) does that, and "
 			       "SIGKILL leaves nothing inside the process that says who sent it.");
+	}
 	if (c && c->rss != UNKNOWN)
 		finding_cite(
 			f, c->record, c->time,

@@ -11,16 +11,6 @@
 
 #include "analyzer/words.h"
 
-/* Its parent's word among those of the witnesses, from 1; 0: none. */
-static size_t who_waited(const struct model *m)
-{
-	size_t i = m->nwitnesses;
-
-	while (i && m->witnesses[i - 1].raw.kind != 1)
-		i--;
-	return i;
-}
-
 static enum confidence match_unseen(const struct model *m, struct finding *f)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
@@ -28,7 +18,7 @@ static enum confidence match_unseen(const struct model *m, struct finding *f)
 
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
 		fault |= m->ending.signal == faults[i];
-	f->number[0] = who_waited(m);
+	(void)f;
 	return fault && m->ending.kind == END_SIGNAL && !m->crash.present && !m->ending.sender_pid ? LIKELY : NO_MATCH;
 }
 
@@ -56,12 +46,9 @@ static const char *others_preloaded(const struct model *m, struct arena *a)
 static void explain_unseen(const struct model *m, struct finding *f)
 {
 	const char *signal = signal_word(m->ending.signal), *others = others_preloaded(m, f->arena);
-	const struct witness *w = f->number[0] ? &m->witnesses[f->number[0] - 1] : NULL;
 
 	finding_title(f, "It died of %s where the recorder could not see", signal);
-	if (w)
-		finding_cite(f, w->record, m->ending.time, "process %u (%s), which waited for it, was told that it died of %s", w->raw.pid,
-			     w->name ? w->name : "?", signal);
+	cite_parent(m, f);
 	finding_say(f, "The process that waited for it was told of %s; inside it, nothing was seen of a fault. So it came before the recorder had "
 		       "begun or after it had ended, on a stack with no room left for a handler, or where the program handles faults by system "
 		       "calls of its own; or another process sent the signal.", signal);
