@@ -13,13 +13,6 @@
 #include "shim/safe.h"
 #include "shim/surroundings.h"
 
-struct entry {				/* struct linux_dirent64, getdents64(2) */
-	uint64_t inode, offset;
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
-
 /* Tasks of this user: what RLIMIT_NPROC counts, as far as we see it. A directory /proc/PID/task
  * has two links and one for each task. */
 KS_APART static uint64_t count_tasks(void)
@@ -34,8 +27,8 @@ KS_APART static uint64_t count_tasks(void)
 	if (fd < 0)
 		return UINT64_MAX;
 	while ((got = ks_sys(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
-		for (long at = 0; at < got; at += ((const struct entry *)(buf + at))->size) {
-			const char *name = ((const struct entry *)(buf + at))->name;
+		for (long at = 0; at < got; at += ((const struct ks_entry *)(buf + at))->size) {
+			const char *name = ((const struct ks_entry *)(buf + at))->name;
 
 			if (name[0] < '0' || name[0] > '9')
 				continue;

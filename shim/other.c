@@ -14,14 +14,6 @@
 
 #define OPENED_AT_MOST 200 /* traces that a new kernel looks into for its predecessor */
 
-struct entry { /* struct linux_dirent64, getdents64(2) */
-	uint64_t ino;
-	int64_t off;
-	uint16_t reclen;
-	uint8_t type;
-	char name[];
-};
-
 bool ks_other_read(const struct ks_other *o, uint64_t offset, void *to, size_t size)
 {
 	return ks_sys_pread(o->fd, to, size, offset) == (long)size;
@@ -71,9 +63,9 @@ KS_APART static bool for_each(int dir, bool (*each)(const char *name, void *data
 
 	while ((n = ks_sys(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
 		for (long at = 0; at < n;) {
-			const struct entry *e = (const void *)(buffer + at);
+			const struct ks_entry *e = (const void *)(buffer + at);
 
-			at += e->reclen;
+			at += e->size;
 			if (strncmp(e->name, "kshim-", 6) == 0 &&
 			    strlen(e->name) < sizeof(((struct ks_other *)0)->name) &&
 			    each(e->name, data))

@@ -44,13 +44,6 @@ struct sweep {
 	struct item item[MOST];
 };
 
-struct entry {				/* struct linux_dirent64, getdents64(2) */
-	uint64_t inode, offset;
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
-
 static uint64_t clock_of(int which)
 {
 	struct timespec t = { 0, 0 };
@@ -96,7 +89,7 @@ static void find(struct sweep *s)
 		if (got <= 0)
 			return;
 		for (long at = 0; at < got && s->n < MOST;) {
-			const struct entry *e = (const struct entry *)(entries + at);
+			const struct ks_entry *e = (const struct ks_entry *)(entries + at);
 
 			if (!e->size)
 				return;

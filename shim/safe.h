@@ -28,6 +28,13 @@
 /* ks_sys(SYS_read, fd, buffer, size): up to six arguments. */
 #define ks_sys(...) KS_SYS_N_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
+struct ks_entry {			/* of a folder: struct linux_dirent64, getdents64(2) */
+	uint64_t inode, offset;
+	uint16_t size;
+	uint8_t type;
+	char name[];
+};
+
 static inline int ks_sys_open(const char *path, int flags, int mode)
 {
 	return (int)ks_sys(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode);

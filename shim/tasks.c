@@ -87,13 +87,6 @@ static void read_thread(uint32_t tid, struct ks_thread_info *t)
 		parse_syscall(text, t);
 }
 
-struct entry {				/* struct linux_dirent64, getdents64(2) */
-	uint64_t inode, offset;
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
-
 /* --- what they wait for --- */
 
 static void keep_around(uint32_t tid, uint64_t address)
@@ -167,7 +160,7 @@ void ks_scene_threads(const struct ks_fault *f)
 		if (got <= 0)
 			break;
 		for (long at = 0; at < got && ntasks < TASKS && (ntasks < SURE || ks_clock() - begin < most);) {
-			const struct entry *e = (const struct entry *)(entries + at);
+			const struct ks_entry *e = (const struct ks_entry *)(entries + at);
 			uint32_t tid = (uint32_t)ks_number(e->name, NULL);
 
 			if (!e->size)
