@@ -31,3 +31,27 @@ void close_text(struct opened *o)
 	trace_close(o->trace);
 	free(o->image.bytes);
 }
+
+char *report_of(const char *name, const char *text, enum form form, struct look look)
+{
+	struct opened o;
+	struct report r;
+	char *out = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&out, &size);
+
+	open_text(&o, name, text);
+	if (form == JSON) {
+		report_json(&o.subject, f);
+	} else {
+		report_build(&r, &o.subject);
+		if (form == HTML)
+			report_html(&r, f);
+		else
+			report_text(&r, look, f);
+		report_free(&r);
+	}
+	fclose(f);
+	close_text(&o);
+	return out;
+}

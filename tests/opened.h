@@ -19,4 +19,9 @@ struct opened {
 void open_text(struct opened *o, const char *name, const char *text);
 void close_text(struct opened *o);
 
+enum form { TEXT, HTML, JSON };
+
+/* The report of such a trace; the caller frees it. */
+char *report_of(const char *name, const char *text, enum form form, struct look look);
+
 #endif

@@ -107,26 +107,9 @@ static void a_package_is_a_name_or_stands_in_quotes(void **state)
 
 /* --- reports --- */
 
-enum form { TEXT, HTML };
-
 static char *told(const char *text, enum form form)
 {
-	struct opened o;
-	struct report r;
-	char *out = NULL;
-	size_t n;
-	FILE *f = open_memstream(&out, &n);
-
-	open_text(&o, "\x1b]0;x\afile.trace", text);
-	report_build(&r, &o.subject);
-	if (form == TEXT)
-		report_text(&r, (struct look){ .width = 80 }, f);
-	else
-		report_html(&r, f);
-	report_free(&r);
-	close_text(&o);
-	fclose(f);
-	return out;
+	return report_of("\x1b]0;x\afile.trace", text, form, (struct look){ .width = 80 });
 }
 
 /* Every text that a trace can hold of a crash, with one that wants to act in it. */

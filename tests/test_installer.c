@@ -5,35 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analyzer/proof.h"
 #include "tests/opened.h"
+#include "tests/scratch.h"
 
-static char top[] = "/tmp/kshim-installer-XXXXXX";
-
-static void put(const char *prefix, const char *name, const char *text)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s%s/%s", top, prefix, name);
-	for (char *p = path + 1; (p = strchr(p, '/')); p++) {
-		*p = '\0';
-		mkdir(path, 0700);
-		*p = '/';
-	}
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-/* The environment at this place of top; more: further lines of the trace. */
+/* The environment at this place of the scratch folder; more: further lines of the trace. */
 static void in(struct opened *o, const char *prefix, const char *more)
 {
 	char trace[2048];
@@ -41,7 +21,7 @@ static void in(struct opened *o, const char *prefix, const char *more)
 	snprintf(trace, sizeof(trace),
 		 "header pid=4711 ppid=4700 end_kind=2 end_code=1\nmodule path=\"/usr/bin/python3.11\" flags=8\n%s\n"
 		 "py_ready version=\"3.11.7 (main)\" prefix=\"%s%s\" base_prefix=\"/usr\" executable=\"%s%s/bin/python\" hexversion=0x030b07f0\n",
-		 more, top, prefix, top, prefix);
+		 more, scratch, prefix, scratch, prefix);
 	open_text(o, "test.trace", trace);
 }
 
@@ -52,7 +32,7 @@ static void says(const char *prefix, const char *more, const char *package, cons
 	char expected[1024];
 
 	in(&o, prefix, more);
-	snprintf(expected, sizeof(expected), wanted, top);
+	snprintf(expected, sizeof(expected), wanted, scratch);
 	assert_string_equal(package_command(o.model, &arena, package, NULL, false), expected);
 	arena_free(&arena);
 	close_text(&o);
@@ -75,13 +55,12 @@ static void remarks(const char *prefix, const char *more, const char *fix, const
 static void each_maker_has_its_command(void **state)
 {
 	(void)state;
-	assert_non_null(mkdtemp(top));
-	put("/plain", "pyvenv.cfg", "home = /usr/bin\n");
-	put("/uv", "pyvenv.cfg", "home = /usr/bin\nuv = 0.5.1\n");
-	put("/envs/ml", "conda-meta/history", "");
-	put("/envs/ml", "lib/python3.11/site-packages/numpy-1.26.4.dist-info/INSTALLER", "conda\n");
-	put("/envs/ml", "lib/python3.11/site-packages/scikit_learn-1.4.0.dist-info/INSTALLER", "pip\n");
-	put("/share/pipx/venvs/papermill", "pyvenv.cfg", "home = /usr/bin\n");
+	scratch_put("plain/pyvenv.cfg", "home = /usr/bin\n");
+	scratch_put("uv/pyvenv.cfg", "home = /usr/bin\nuv = 0.5.1\n");
+	scratch_put("envs/ml/conda-meta/history", "");
+	scratch_put("envs/ml/lib/python3.11/site-packages/numpy-1.26.4.dist-info/INSTALLER", "conda\n");
+	scratch_put("envs/ml/lib/python3.11/site-packages/scikit_learn-1.4.0.dist-info/INSTALLER", "pip\n");
+	scratch_put("share/pipx/venvs/papermill/pyvenv.cfg", "home = /usr/bin\n");
 	says("/plain", "", "'numpy<2'", "\"%s/plain/bin/python\" -m pip install 'numpy<2'");
 	says("/uv", "", "--upgrade numpy", "uv pip install --python \"%s/uv/bin/python\" --upgrade numpy");
 	says("/envs/ml", "", "'numpy<2'", "conda install -n ml 'numpy<2'");
@@ -97,7 +76,7 @@ static void each_maker_has_its_command(void **state)
 static void owned(const char *path, const char *package)
 {
 	struct arena arena = { 0 };
-	const char *got = package_of(&arena, arena_printf(&arena, "%s%s", top, path));
+	const char *got = package_of(&arena, arena_printf(&arena, "%s%s", scratch, path));
 
 	if (package)
 		assert_string_equal(got, package);
@@ -109,8 +88,8 @@ static void owned(const char *path, const char *package)
 static void libraries_beside_python_belong_to_the_wheel_that_records_them(void **state)
 {
 	(void)state;
-	put("/plain", "lib/python3.11/site-packages/intel_openmp-2026.1.dist-info/RECORD", "../../../libiomp5.so,sha256=x,1\n");
-	put("/plain", "lib/python3.11/site-packages/mkl-2026.2.dist-info/RECORD", "../../../libmkl_rt.so.3,sha256=x,1\n");
+	scratch_put("plain/lib/python3.11/site-packages/intel_openmp-2026.1.dist-info/RECORD", "../../../libiomp5.so,sha256=x,1\n");
+	scratch_put("plain/lib/python3.11/site-packages/mkl-2026.2.dist-info/RECORD", "../../../libmkl_rt.so.3,sha256=x,1\n");
 	owned("/plain/lib/libmkl_rt.so.3", "mkl");
 	owned("/plain/lib/libiomp5.so", "intel-openmp");
 	owned("/plain/lib/libmkl_rt.so", NULL);
@@ -122,16 +101,16 @@ static void what_was_installed_into_a_folder_is_mended_there(void **state)
 {
 	struct arena arena = { 0 };
 	struct opened o;
-	const char *path = arena_printf(&arena, "%s/layer/python/kiwisolver/_cext.so", top);
+	const char *path = arena_printf(&arena, "%s/layer/python/kiwisolver/_cext.so", scratch);
 
 	(void)state;
-	put("/layer/python", "kiwisolver-1.4.7.dist-info/RECORD", "kiwisolver/_cext.so,sha256=x,1\n");
+	scratch_put("layer/python/kiwisolver-1.4.7.dist-info/RECORD", "kiwisolver/_cext.so,sha256=x,1\n");
 	owned("/layer/python/kiwisolver/_cext.so", "kiwisolver");
 	owned("/layer/python/own/_cext.so", NULL);
 	in(&o, "/plain", "");
 	assert_string_equal(package_command(o.model, &arena, "kiwisolver", path, true),
 			    arena_printf(&arena, "\"%s/plain/bin/python\" -m pip install --upgrade --force-reinstall --no-cache-dir --no-deps "
-						 "--target \"%s/layer/python\" kiwisolver", top, top));
+						 "--target \"%s/layer/python\" kiwisolver", scratch, scratch));
 	arena_free(&arena);
 	close_text(&o);
 }
@@ -153,15 +132,6 @@ static void a_library_of_the_system_is_the_systems_to_mend(void **state)
 	close_text(&o);
 }
 
-static int clean(void **state)
-{
-	char command[600];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf '%s'", top);
-	return system(command);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,5 +141,5 @@ int main(void)
 		cmocka_unit_test(a_library_of_the_system_is_the_systems_to_mend),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, clean);
+	return cmocka_run_group_tests(tests, scratch_make, scratch_clean);
 }

@@ -5,48 +5,27 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <sys/stat.h>
 
 #include "analyzer/missing.h"
 #include "tests/opened.h"
-
-static char top[] = "/tmp/kshim-missing-XXXXXX";
-
-static void put(const char *name, const char *text)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", top, name);
-	for (char *p = path + 1; (p = strchr(p, '/')); p++) {
-		*p = '\0';
-		mkdir(path, 0700);
-		*p = '/';
-	}
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
+#include "tests/scratch.h"
 
 #define SITE "lib/python3.11/site-packages/"
 
 static int make(void **state)
 {
-	(void)state;
-	assert_non_null(mkdtemp(top));
-	put(SITE "numpy-2.2.0.dist-info/RECORD", "numpy/__init__.py,sha256=x,10\nnumpy/core.py,sha256=x,10\nnumpy/tests/test_core.py,,\n");
-	put(SITE "numpy/__init__.py", "");
-	put(SITE "numpy/core.py", "");		/* whole, but for its tests */
-	put(SITE "jaxlib-0.5.0.dist-info/RECORD", "jaxlib/__init__.py,sha256=x,10\njaxlib/_jax.so,sha256=x,10\njaxlib/cpu.py,,\n");
-	put(SITE "jaxlib/__init__.py", "");
-	put(SITE "jaxlib/cpu.py", "");
-	put(SITE "tensorflow_cpu-2.21.0.dist-info/RECORD",
+	assert_int_equal(scratch_make(state), 0);
+	scratch_put(SITE "numpy-2.2.0.dist-info/RECORD", "numpy/__init__.py,sha256=x,10\nnumpy/core.py,sha256=x,10\nnumpy/tests/test_core.py,,\n");
+	scratch_put(SITE "numpy/__init__.py", "");
+	scratch_put(SITE "numpy/core.py", "");		/* whole, but for its tests */
+	scratch_put(SITE "jaxlib-0.5.0.dist-info/RECORD", "jaxlib/__init__.py,sha256=x,10\njaxlib/_jax.so,sha256=x,10\njaxlib/cpu.py,,\n");
+	scratch_put(SITE "jaxlib/__init__.py", "");
+	scratch_put(SITE "jaxlib/cpu.py", "");
+	scratch_put(SITE "tensorflow_cpu-2.21.0.dist-info/RECORD",
 	    "tensorflow/__init__.py,,\r\ntensorflow/python/framework/ops.py,,\r\ntensorflow/python/eager.py,,\r\n");
-	put(SITE "tensorflow/python/eager.py", "");
+	scratch_put(SITE "tensorflow/python/eager.py", "");
 	return 0;
 }
 
@@ -60,13 +39,13 @@ static void finds(const char *type, const char *text, const char *package, const
 	struct py_error e = { .uncaught = true, .type = type, .text = text, .chain = "", .file = path };
 	bool yes;
 
-	snprintf(path, sizeof(path), "%s/" SITE "jax/x.py", top);
+	snprintf(path, sizeof(path), "%s/" SITE "jax/x.py", scratch);
 	open_text(&o, "test.trace", "header pid=4711 ppid=4700 end_kind=2 end_code=1\n");
 	yes = package_incomplete(o.model, &arena, &e, &found);
 	if (yes != (file != NULL))
 		fail_msg("%s: %s", text, yes ? found.file : "nothing is missing");
 	if (file) {
-		snprintf(expected, sizeof(expected), "%s/" SITE "%s", top, file);
+		snprintf(expected, sizeof(expected), "%s/" SITE "%s", scratch, file);
 		assert_string_equal(found.file, expected);
 		assert_string_equal(found.package, package);
 	}
@@ -102,24 +81,15 @@ static void a_keras_json_that_is_none_is_known(void **state)
 	char path[512];
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/keras.json", top);
+	snprintf(path, sizeof(path), "%s/keras.json", scratch);
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
-		put("keras.json", broken[i]);
+		scratch_put("keras.json", broken[i]);
 		assert_true(keras_json_broken(path));
 	}
-	put("keras.json", "{\"backend\": \"jax\", \"epsilon\": 1e-07}\n");
+	scratch_put("keras.json", "{\"backend\": \"jax\", \"epsilon\": 1e-07}\n");
 	assert_false(keras_json_broken(path));
-	snprintf(path, sizeof(path), "%s/not-there.json", top);
+	snprintf(path, sizeof(path), "%s/not-there.json", scratch);
 	assert_false(keras_json_broken(path));
-}
-
-static int clean(void **state)
-{
-	char command[600];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf '%s'", top);
-	return system(command);
 }
 
 int main(void)
@@ -130,5 +100,5 @@ int main(void)
 		cmocka_unit_test(a_keras_json_that_is_none_is_known),
 	};
 
-	return cmocka_run_group_tests(tests, make, clean);
+	return cmocka_run_group_tests(tests, make, scratch_clean);
 }

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 #include <errno.h>
@@ -13,10 +12,9 @@
 #include <unistd.h>
 
 #include "analyzer/reach_private.h"
+#include "tests/scratch.h"
 
-static char top[] = "/tmp/kshim-reach-XXXXXX";
-
-/* With a server's file system at top/data and at "top/two words", and a local one at top/disk. */
+/* With a server's file system at data and at "two words" below the scratch folder, and a local one at disk. */
 static void leads(const char *path, const char *wanted)
 {
 	char mounts[1024], given[512], found[REACH_PATH], expected[512];
@@ -26,9 +24,9 @@ static void leads(const char *path, const char *wanted)
 		 "30 22 8:2 / %s/disk rw,relatime shared:1 - xfs /dev/sdb1 rw\n"
 		 "31 22 0:50 / %s/data rw,relatime shared:2 - nfs4 server:/export rw,vers=4.2\n"
 		 "32 22 0:51 / %s/two\\040words rw,relatime - fuse.s3fs s3fs rw\n",
-		 top, top, top);
-	snprintf(given, sizeof(given), "%s/%s", top, path);
-	snprintf(expected, sizeof(expected), "%s/%s", top, wanted);
+		 scratch, scratch, scratch);
+	snprintf(given, sizeof(given), "%s/%s", scratch, path);
+	snprintf(expected, sizeof(expected), "%s/%s", scratch, wanted);
 	reach_culprit(given, mounts, found, sizeof(found));
 	assert_string_equal(found, expected);
 }
@@ -37,7 +35,7 @@ static void put_link(const char *to, const char *name)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/%s", top, name);
+	snprintf(path, sizeof(path), "%s/%s", scratch, name);
 	assert_int_equal(symlink(to, path), 0);
 }
 
@@ -56,7 +54,7 @@ static void a_link_into_it_is_named_by_the_link(void **state)
 	(void)state;
 	put_link("data/env", "relative");
 	leads("relative/lib/libx.so", "relative");
-	snprintf(whole, sizeof(whole), "%s/./disk/../data", top);
+	snprintf(whole, sizeof(whole), "%s/./disk/../data", scratch);
 	put_link(whole, "absolute");
 	leads("absolute/lib/libx.so", "absolute");
 	put_link("relative/lib", "twice");
@@ -77,31 +75,22 @@ static void what_does_not_answer_is_left_alone(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(reach_stat(top, &st), 0);
+	assert_int_equal(reach_stat(scratch, &st), 0);
 	assert_null(reach_silent(0));
-	snprintf(reach_shared->silent[0], REACH_PATH, "%s", top);
+	snprintf(reach_shared->silent[0], REACH_PATH, "%s", scratch);
 	reach_shared->nsilent = 1;
 	errno = 0;
-	assert_int_equal(reach_stat(top, &st), -1);
+	assert_int_equal(reach_stat(scratch, &st), -1);
 	assert_int_equal(errno, EHOSTDOWN);
-	assert_int_equal(reach_open(top), -1);
-	assert_null(reach_dir(top));
-	assert_false(reach_begin(top));
+	assert_int_equal(reach_open(scratch), -1);
+	assert_null(reach_dir(scratch));
+	assert_false(reach_begin(scratch));
 	assert_int_equal(reach_stat("/tmp", &st), 0);
 	reach_shared->all = true;
 	assert_int_equal(reach_stat("/tmp", &st), -1);
 	assert_int_equal(reach_shared->depth, 0);
 	reach_shared->nsilent = 0;
 	reach_shared->all = false;
-}
-
-static int clean(void **state)
-{
-	char command[64];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", top);
-	return system(command);
 }
 
 int main(void)
@@ -113,7 +102,5 @@ int main(void)
 		cmocka_unit_test(what_does_not_answer_is_left_alone),
 	};
 
-	if (!mkdtemp(top))
-		return 1;
-	return cmocka_run_group_tests(tests, NULL, clean);
+	return cmocka_run_group_tests(tests, scratch_make, scratch_clean);
 }

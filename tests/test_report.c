@@ -16,32 +16,6 @@
 #include "tests/opened.h"
 #include "tests/sample.h"
 
-enum form { TEXT, HTML, JSON };
-
-static char *report_of(const char *text, enum form form, struct look look)
-{
-	struct opened o;
-	struct report r;
-	char *out = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&out, &size);
-
-	open_text(&o, "test.trace", text);
-	if (form == JSON) {
-		report_json(&o.subject, f);
-	} else {
-		report_build(&r, &o.subject);
-		if (form == HTML)
-			report_html(&r, f);
-		else
-			report_text(&r, look, f);
-		report_free(&r);
-	}
-	fclose(f);
-	close_text(&o);
-	return out;
-}
-
 static const cJSON *member(const cJSON *o, const char *path)
 {
 	char name[64];
@@ -68,7 +42,7 @@ static void every_member_of_the_schema_is_there(void **state)
 		"verdict.title", "verdict.explanation", "verdict.fix", "verdict.evidence", "also_seen", "python_stack",
 		"native_stack", "libraries", "memory", "gpu", "fingerprint",
 	};
-	char *out = report_of(sample, JSON, (struct look){ 0 });
+	char *out = report_of("test.trace", sample, JSON, (struct look){ 0 });
 	cJSON *root = cJSON_Parse(out);
 
 	(void)state;
@@ -91,7 +65,7 @@ static void every_member_of_the_schema_is_there(void **state)
 
 static void what_is_not_known_is_null(void **state)
 {
-	char *out = report_of("header pid=1\n", JSON, (struct look){ 0 });
+	char *out = report_of("test.trace", "header pid=1\n", JSON, (struct look){ 0 });
 	cJSON *root = cJSON_Parse(out);
 
 	(void)state;
@@ -115,7 +89,7 @@ static const char hostile[] =
 
 static void a_page_escapes_everything(void **state)
 {
-	char *out = report_of(hostile, HTML, (struct look){ 0 });
+	char *out = report_of("test.trace", hostile, HTML, (struct look){ 0 });
 
 	(void)state;
 	assert_null(strstr(out, "<script>"));
@@ -128,7 +102,7 @@ static void a_page_escapes_everything(void **state)
 
 static void no_control_character_reaches_the_terminal(void **state)
 {
-	char *out = report_of(hostile, TEXT, (struct look){ .colour = false, .width = 80 });
+	char *out = report_of("test.trace", hostile, TEXT, (struct look){ .colour = false, .width = 80 });
 
 	(void)state;
 	assert_null(strchr(out, '\x1b'));
@@ -140,7 +114,7 @@ static void no_control_character_reaches_the_terminal(void **state)
 
 static void json_of_strange_bytes_is_valid_utf8(void **state)
 {
-	char *out = report_of(hostile, JSON, (struct look){ 0 });
+	char *out = report_of("test.trace", hostile, JSON, (struct look){ 0 });
 
 	(void)state;
 	for (const char *p = out; *p;) {
@@ -156,7 +130,7 @@ static void json_of_strange_bytes_is_valid_utf8(void **state)
 /* Its only line stands above already. */
 static void last_words_that_were_told_are_not_told_again(void **state)
 {
-	char *out = report_of("header pid=4711 ppid=4700 end_kind=1 end_code=6\n"
+	char *out = report_of("test.trace", "header pid=4711 ppid=4700 end_kind=1 end_code=6\n"
 			      "module path=\"/usr/lib/x86_64-linux-gnu/libc.so.6\"\n"
 			      "module path=\"/venv/lib/python3.11/site-packages/sched/libsched.so\"\n"
 			      "output text=\"cannot go on without a scheduler\\n\"\n"
@@ -175,7 +149,7 @@ static void last_words_that_were_told_are_not_told_again(void **state)
 
 static void lines_fit_the_width(void **state)
 {
-	char *out = report_of(sample, TEXT, (struct look){ .colour = false, .width = 60 });
+	char *out = report_of("test.trace", sample, TEXT, (struct look){ .colour = false, .width = 60 });
 
 	(void)state;
 	for (char *line = strtok(out, "\n"); line; line = strtok(NULL, "\n")) {
@@ -211,7 +185,7 @@ static void numbers_in_words(void **state)
 
 static void memory_of_a_device_is_drawn_from_nothing_where_another_kind_came_first(void **state)
 {
-	char *text = report_of("header pid=7 ppid=1 end_kind=2 end_code=1\n"
+	char *text = report_of("test.trace", "header pid=7 ppid=1 end_kind=2 end_code=1\n"
 			       "cuda_init time=0 result=0 driver_version=12040 library=\"/lib/libcuda.so.1\" \n"
 			       "cuda_alloc time=1 kind=4 address=0x7f0000000000 size=1000000 \n"
 			       "cuda_alloc time=50 kind=0 address=0x7f1000000000 size=2000000 \n"

@@ -31,19 +31,7 @@
 
 static char *text_of(const char *trace, unsigned width)
 {
-	struct opened o;
-	struct report r;
-	char *out = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&out, &size);
-
-	open_text(&o, "test.trace", trace);
-	report_build(&r, &o.subject);
-	report_text(&r, (struct look){ .width = width }, f);
-	report_free(&r);
-	fclose(f);
-	close_text(&o);
-	return out;
+	return report_of("test.trace", trace, TEXT, (struct look){ .width = width });
 }
 
 static void says(const char *text, const char *words)

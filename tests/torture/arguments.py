@@ -8,14 +8,7 @@ import os
 import sys
 import time
 
-
-def make(salt):
-    letters = []
-    for _ in range(32):
-        salt = (salt * 1103515245 + 12345) % 2**32
-        letters.append(chr(ord("a") + (salt >> 16) % 26))
-    return "".join(letters)
-
+from letters import make
 
 argument, password, token, key = make(21), make(22), make(23), make(24)
 if sys.argv[1] == "show":

@@ -5,14 +5,7 @@ They are made from the letters of a number, and `show` prints them.
 """
 import sys
 
-
-def make(salt):
-    letters = []
-    for _ in range(32):
-        salt = (salt * 1103515245 + 12345) % 2**32
-        letters.append(chr(ord("a") + (salt >> 16) % 26))
-    return "".join(letters)
-
+from letters import make
 
 cell, raised, printed = make(11), make(12), make(13)
 if sys.argv[1] == "show":
