@@ -5,14 +5,14 @@
  *
  * Paths come from the trace: regular files are read, others looked at with stat (design.md 8).
  */
+#include "analyzer/missing.h"
+
 #include <ctype.h>
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "analyzer/howto.h"
-#include "analyzer/missing.h"
 #include "analyzer/reach.h"
 #include "analyzer/record.h"
 

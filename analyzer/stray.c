@@ -5,11 +5,12 @@
  * release, without the symbol that was wanted, and the one that stands behind has it. Nothing of it
  * is mapped after the failed load, so the files are looked at as they are now.
  */
+#include "analyzer/stray.h"
+
 #include <string.h>
 
 #include "analyzer/elf.h"
 #include "analyzer/search.h"
-#include "analyzer/stray.h"
 
 struct wanted {
 	const char *symbol;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define FRESH	60000000000	/* a look so short before the end was taken on the way to it, ns */
+#define AT_ONCE	1000000000	/* children whose ends are learnt of within so long may have ended at the same moment, ns */
 
 struct counters {
 	uint64_t cg_before, cg_after, sys_before, sys_after, usage, limit, rss, grown, available;
@@ -158,9 +159,42 @@ static void tell_growth(const struct model *m, struct finding *f)
 
 /* --- mem.oom-killed-cgroup --- */
 
+static bool was_killed(const struct event *child_end)
+{
+	return (FIELD(child_end, child_end, status) & 0x7f) == SIGKILL;
+}
+
 /*
- * A worker without a recording of its own was killed, the counter rose between the last look before its
- * end and the look that this process took when it learnt of it; then an exception about it came.
+ * The last look before a child's end and the one at it. Of several that ended at once another may have been waited for
+ * first: what was seen then does not count as before.
+ */
+static void looks_around(const struct model *m, const struct event *e, const struct checkpoint **before,
+			 const struct checkpoint **after)
+{
+	*before = *after = NULL;
+	for (size_t i = 0; i < m->ncheckpoints && !*after; i++) {
+		const struct checkpoint *c = &m->checkpoints[i];
+
+		if (c->time >= e->time)
+			*after = c;
+		else if (c->cg_oom_kill != UNKNOWN && !(c->reason == KS_CHECK_WITNESS && e->time - c->time < AT_ONCE))
+			*before = c;
+	}
+}
+
+/* Children that were killed since that look, this one among them. */
+static uint64_t killed_since(const struct model *m, const struct checkpoint *before, const struct event *last)
+{
+	uint64_t n = 0;
+
+	for (const struct event *e = NULL; (e = model_next(m, KS_child_end, 0, e));)
+		n += was_killed(e) && e->time >= before->time && e->time <= last->time;
+	return n;
+}
+
+/*
+ * A worker without a recording of its own was killed, and the counter rose for it and whoever else was killed between the
+ * last look before its end and the look that this process took when it learnt of it; then an exception about it came.
  */
 static enum confidence match_worker(const struct model *m, struct finding *f)
 {
@@ -175,25 +209,19 @@ static enum confidence match_worker(const struct model *m, struct finding *f)
 	if (!error->uncaught || !about)
 		return NO_MATCH;
 	for (const struct event *e = NULL; (e = model_last(m, KS_child_end, 0, e));) {
-		const struct checkpoint *before = NULL, *after = NULL;
+		const struct checkpoint *before, *after;
 
-		if ((FIELD(e, child_end, status) & 0x7f) != SIGKILL || FIELD_TEXT(e, child_end, trace))
+		if (!was_killed(e) || FIELD_TEXT(e, child_end, trace))
 			continue;
-		for (size_t i = 0; i < m->ncheckpoints && !after; i++) {
-			const struct checkpoint *c = &m->checkpoints[i];
-
-			if (c->time >= e->time)
-				after = c;
-			else if (c->cg_oom_kill != UNKNOWN)
-				before = c;
-		}
-		if (!before || !after || after->reason != KS_CHECK_WITNESS || !rose(before->cg_oom_kill, after->cg_oom_kill))
+		looks_around(m, e, &before, &after);
+		if (!before || !after || after->reason != KS_CHECK_WITNESS || !rose(before->cg_oom_kill, after->cg_oom_kill) ||
+		    after->cg_oom_kill - before->cg_oom_kill < killed_since(m, before, e))
 			continue;
 		f->event = e;
 		f->first = before;
 		f->last = after;
 		f->number[1] = after->cg_limit;
-		return after->cg_limit != UNKNOWN ? PROVEN : LIKELY;
+		return after->cg_limit != UNKNOWN && e->time - before->time < FRESH ? PROVEN : LIKELY;
 	}
 	return NO_MATCH;
 }
